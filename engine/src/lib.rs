@@ -7,5 +7,6 @@ pub mod fault;
 pub mod money;
 pub mod period;
 pub mod pipeline;
+pub mod read;
 pub mod reference;
 pub mod store;
