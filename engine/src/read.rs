@@ -159,22 +159,21 @@ pub fn open(
         return Ok(Box::new(std::iter::empty()));
     }
     let batch_rows = batch_rows.max(1);
-    let file = unpack::Unpacked::new(name, bytes, limits)?;
     let columns: &[Column] = &source.columns;
+    let window = |bytes| window::Window::open(unpack::Unpacked::new(name, bytes, limits)?);
     match source.format {
         Format::Parquet => {
-            let bytes = file.whole()?;
+            let bytes = unpack::Unpacked::whole(name, bytes, limits)?;
             Ok(Box::new(parquet::ParquetBatches::open(name, columns, schema, bytes, limits, batch_rows)?))
         }
         Format::Csv { delimiter, header } => {
-            let mut window = window::Window::open(file)?;
+            let mut window = window(bytes)?;
             let rows = csv::Csv::open(name, columns, (delimiter, header), limits.row_bytes, &mut window)?;
             Ok(Box::new(text::TextBatches::new(rows, window, columns, schema, batch_rows)))
         }
         Format::Ndjson => {
             let rows = ndjson::Ndjson::new(columns, limits.row_bytes);
-            let window = window::Window::open(file)?;
-            Ok(Box::new(text::TextBatches::new(rows, window, columns, schema, batch_rows)))
+            Ok(Box::new(text::TextBatches::new(rows, window(bytes)?, columns, schema, batch_rows)))
         }
     }
 }
