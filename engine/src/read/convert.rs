@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray, PrimitiveBuilder,
-    StringViewArray, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, DictionaryArray, Int32Array, PrimitiveArray,
+    PrimitiveBuilder, StringArray, StringViewArray, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
@@ -29,6 +29,8 @@ pub(super) enum Conversion {
     Same,
     /// Text: a blank one is no value.
     Text,
+    /// Bytes that may be text.
+    Bytes,
     /// Every value is null.
     Nulls,
     /// Any integer to 64 bits.
@@ -48,7 +50,8 @@ pub(super) fn choose(file: &str, column: &Column, kind: &DataType) -> Outcome<Co
     use DataType as T;
     let conversion = match (column.kind, kind) {
         (_, T::Null) => Some(Conversion::Nulls),
-        (ColumnKind::Text, T::Utf8 | T::Binary) => Some(Conversion::Text),
+        (ColumnKind::Text, T::Utf8View | T::Dictionary(..)) => Some(Conversion::Text),
+        (ColumnKind::Text, T::Utf8 | T::Binary) => Some(Conversion::Bytes),
         (ColumnKind::Bool, T::Boolean) | (ColumnKind::Date, T::Date32) | (ColumnKind::Int, T::Int64) => {
             Some(Conversion::Same)
         }
@@ -110,6 +113,10 @@ pub(super) fn apply(
     Ok(match conversion {
         Conversion::Same => Arc::clone(array),
         Conversion::Text => text(array, wanted)?,
+        Conversion::Bytes => {
+            let texts = each.texts(array.as_binary());
+            cast(&texts, wanted).map_err(|cause| Fault::ours(cause.to_string()))?
+        }
         Conversion::Nulls => new_null_array(wanted, array.len()),
         Conversion::Integer => {
             let wide = widened(array)?;
@@ -162,6 +169,15 @@ impl Each<'_> {
         values.finish()
     }
 
+    fn texts(&mut self, array: &BinaryArray) -> StringArray {
+        let texts = array.iter().enumerate().map(|(position, bytes)| {
+            let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
+            let refuse = |_| self.failures.note(position, self.column, reasons::NOT_UTF8, bytes);
+            std::str::from_utf8(bytes).map_err(refuse).ok()
+        });
+        texts.collect()
+    }
+
     fn instants(&mut self, array: &ArrayRef, zone: Tz) -> Outcome<PrimitiveArray<TimestampMicrosecondType>> {
         let shift = |micros: i64| values::zoned_micros(micros, zone);
         Ok(match array.data_type() {
@@ -204,7 +220,7 @@ fn narrowed(value: i256, scale: u8, precision: u8, to: u8) -> Result<i128, Reaso
 fn text(array: &ArrayRef, wanted: &DataType) -> Outcome<ArrayRef> {
     let ours = |cause: arrow::error::ArrowError| Fault::ours(cause.to_string());
     if array.data_type() != wanted {
-        return text(&cast(array, wanted).map_err(ours)?, wanted);
+        return Err(Fault::ours(format!("text is {}, not {wanted}", array.data_type())).into());
     }
     if let Some(texts) = array.as_string_view_opt() {
         // The low 32 bits of a view are the length of its text.

@@ -7,15 +7,18 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::basic::Encoding;
+use parquet::basic::{ConvertedType, Encoding, Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
@@ -62,16 +65,16 @@ impl ParquetBatches {
         let mut read: Vec<usize> = places.iter().flatten().copied().collect();
         read.sort_unstable();
         read.dedup();
+        let metadata = typed(name, &footer, &places, schema)?;
         let mut faults = Faults::default();
         let mut sources = Vec::with_capacity(columns.len());
         for (column, place) in columns.iter().zip(&places) {
-            let field = place.and_then(|place| footer.schema().fields().get(place));
+            let field = place.and_then(|place| metadata.schema().fields().get(place));
             let conversion = field.and_then(|field| faults.keep(convert::choose(name, column, field.data_type())));
             let position = place.and_then(|place| read.binary_search(&place).ok());
             sources.push(position.zip(conversion));
         }
         faults.or(())?;
-        let metadata = typed(name, &footer, &places, schema)?;
         let mask = ProjectionMask::roots(metadata.parquet_schema(), read);
         let groups = grouped(&metadata, batch_rows);
         within_limit(name, &metadata, &mask, limits)?;
@@ -95,10 +98,11 @@ impl ParquetBatches {
     }
 
     fn batch(&mut self, read: RecordBatch) -> Outcome<Batch> {
-        let ours = |cause: arrow::error::ArrowError| Fault::ours(format!("Parquet usage does not fit: {cause}"));
+        let ours = |cause: ArrowError| Fault::ours(format!("Parquet usage does not fit: {cause}"));
         let (first, count) = (self.next, read.num_rows());
         let past = u32::try_from(count).ok().and_then(|count| first.checked_add(count));
         self.next = past.ok_or_else(|| Fault::ours("a file of more than 2^32 records"))?;
+        let read = unchecked_as_bytes(read).map_err(ours)?;
         let mut failures = Failures::default();
         let mut arrays = Vec::with_capacity(self.sources.len());
         for (index, (source, field)) in self.sources.iter().zip(self.schema.fields()).enumerate() {
@@ -182,7 +186,8 @@ fn footer(name: &str, bytes: &Bytes) -> Outcome<ArrowReaderMetadata> {
     guarded(name, || ArrowReaderMetadata::load(bytes, options))
 }
 
-/// The footer again with the types we want: text as `schema` has it, old 96-bit times in microseconds.
+/// The footer again with the types we want: text as `schema` has it, old 96-bit times in microseconds. Only text that
+/// says it is UTF-8 is checked by the reader; other text keeps the reader's own type, and `convert.rs` checks it.
 fn typed(
     name: &str,
     footer: &ArrowReaderMetadata,
@@ -192,9 +197,14 @@ fn typed(
     let mut fields: Vec<Arc<Field>> = footer.schema().fields().iter().cloned().collect();
     for (place, wanted) in places.iter().zip(schema.fields()) {
         let Some(field) = place.and_then(|place| fields.get_mut(place)) else { continue };
+        let leaves = footer.parquet_schema().columns();
+        let leaf = leaves.iter().find(|leaf| leaf.path().parts() == [field.name().as_str()]);
+        let utf8 = leaf.is_some_and(|leaf| leaf.converted_type() == ConvertedType::UTF8);
         let kind = match (field.data_type(), wanted.data_type()) {
-            (DataType::Utf8 | DataType::Binary, wanted) => wanted.clone(),
-            (DataType::Timestamp(TimeUnit::Nanosecond, None), _) if is_96_bit(footer, field.name()) => {
+            (DataType::Utf8, text @ (DataType::Utf8View | DataType::Dictionary(..))) if utf8 => text.clone(),
+            (DataType::Timestamp(TimeUnit::Nanosecond, None), _)
+                if leaf.is_some_and(|leaf| leaf.physical_type() == Type::INT96) =>
+            {
                 DataType::Timestamp(TimeUnit::Microsecond, None)
             }
             (same, _) => same.clone(),
@@ -206,18 +216,28 @@ fn typed(
     guarded(name, || ArrowReaderMetadata::try_new(metadata, options))
 }
 
+/// The batch with all text that the reader did not check as bytes.
+fn unchecked_as_bytes(read: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    if !read.columns().iter().any(|column| column.data_type() == &DataType::Utf8) {
+        return Ok(read);
+    }
+    let (schema, columns, _) = read.into_parts();
+    let columns = columns.into_iter().map(|column| match column.as_string_opt::<i32>() {
+        Some(texts) => Arc::new(BinaryArray::from(texts.clone())),
+        None => column,
+    });
+    let columns: Vec<ArrayRef> = columns.collect();
+    let fields = schema.fields().iter().zip(&columns);
+    let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
+}
+
 /// Runs a step of the Parquet reader, which panics on some damaged files: they are `U002` like all others.
 fn guarded<T>(name: &str, step: impl FnOnce() -> Result<T, ParquetError>) -> Outcome<T> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(result) => result.map_err(|cause| unreadable(name, &cause.to_string()).into()),
         Err(_) => Err(unreadable(name, "the Parquet pages are damaged").into()),
     }
-}
-
-fn is_96_bit(footer: &ArrowReaderMetadata, name: &str) -> bool {
-    let leaves = footer.parquet_schema().columns();
-    let leaf = leaves.iter().find(|leaf| leaf.path().parts() == [name]);
-    leaf.is_some_and(|leaf| leaf.physical_type() == parquet::basic::Type::INT96)
 }
 
 /// Row groups in order; neighbours that fit one batch together are read together.

@@ -1,6 +1,6 @@
 //! The raw text of records, for the few that are set aside: kept by where it stands, made only when asked for.
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
@@ -44,6 +44,9 @@ pub(super) fn json_object(batch: &RecordBatch, row: Option<usize>) -> String {
 
 /// Numbers as number text (every digit of a decimal), all else as a string.
 fn json_value(values: &ArrayRef, row: usize) -> String {
+    if let Some(bytes) = values.as_binary_opt::<i32>() {
+        return quoted(&lossy(bytes.value(row)));
+    }
     let options = FormatOptions::default().with_null("null");
     let text = match ArrayFormatter::try_new(values, &options) {
         Ok(formatter) => formatter.value(row).to_string(),

@@ -10,6 +10,7 @@ use crate::fault::{Located, Outcome, Place};
 use crate::money::Decimal;
 use crate::pipeline::model::{Column, ColumnKind, Format, Limits, Source};
 
+mod any;
 mod csv;
 mod discover;
 mod ndjson;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float32Array, Float64Array,
-    Int32Array, Int64Array, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float32Array,
+    Float64Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Int32Type, i256};
 use bytes::Bytes;
@@ -127,6 +127,20 @@ fn times_of_every_unit_become_utc_microseconds() {
     assert_eq!(column("date", Arc::new(Date32Array::from(vec![20_727]))), ["0 2026-10-01"]);
     assert_eq!(column("bool", Arc::new(BooleanArray::from(vec![true]))), ["0 true"]);
     assert_eq!(column("date", Arc::new(NullArray::new(1))), ["0 -"]);
+}
+
+#[test]
+fn bytes_that_do_not_say_they_are_text_are_checked() {
+    let bytes = BinaryArray::from(vec![Some("ü".as_bytes()), Some(b"\xff"), Some(b""), None]);
+    assert_eq!(column("text", Arc::new(bytes)), ["0 ü", "1 !not_utf8 v <{\"v\":\"\u{fffd}\"}>", "2 -", "3 -"]);
+}
+
+#[test]
+fn text_that_says_so_but_is_none_is_a_damaged_file() {
+    let mut bytes = file(vec![("v", strings(&[Some("find-me-1"), Some("find-me-2")]))]);
+    let at = bytes.windows(7).position(|window| window == b"find-me").unwrap();
+    *bytes.get_mut(at).unwrap() = 0xff;
+    assert!(refused(&source(Format::Parquet, "v:text"), "x.parquet", &bytes).contains("U002"));
 }
 
 #[test]
