@@ -1,1 +1,1 @@
-//! x
+//! Benchmarks and sample data of Ratemill.

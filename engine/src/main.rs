@@ -1,1 +1,2 @@
-fn main(){}
+//! ratemill binary.
+fn main() {}

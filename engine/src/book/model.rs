@@ -1,0 +1,330 @@
+//! The vocabulary of a checked price book. Nothing here reads YAML; nothing here refers to something that is not there:
+//! products, meters and charges are named by their index.
+
+use crate::fault::{Located, Place};
+use crate::money::{Decimal, Rounding};
+
+/// A whole price book, checked.
+#[derive(Clone, Debug)]
+pub struct PriceBook {
+    /// Its name (`book:`).
+    pub name: String,
+    /// The currency its prices are in; `None` for `currency: account`, prices in the currency of whoever is billed.
+    pub currency: Option<String>,
+    /// How line amounts are rounded.
+    pub rounding: LineRounding,
+    /// All meters, sorted by id.
+    pub meters: Vec<Meter>,
+    /// All products, sorted by id.
+    pub products: Vec<Product>,
+    /// The charges of all products, sorted by (product, charge id): a charge's index is its identity everywhere.
+    pub charges: Vec<Charge>,
+    /// All plans, sorted by id.
+    pub plans: Vec<Plan>,
+    /// Discounts in declared order.
+    pub discounts: Vec<Discount>,
+    /// Account overrides written in the book (those of the reference table are added by the conductor).
+    pub overrides: Vec<AccountOverride>,
+    /// Digest (hex) of every file of the book and of every table it names, independent of where they lie.
+    pub digest: String,
+}
+
+/// `rounding:` of the book.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineRounding {
+    /// Mode of the rounding of line amounts to the minor unit.
+    pub mode: Rounding,
+    /// What a discount percentage is taken of.
+    pub discount_base: DiscountBase,
+}
+
+/// What a percentage discount is taken of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiscountBase {
+    /// The unrounded amount; the net is rounded (DESIGN section 5: line discounts, then rounding).
+    #[default]
+    Unrounded,
+    /// The rounded list amount; the discount is rounded by itself.
+    Rounded,
+}
+
+/// What is counted, and how it aggregates.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// Its id in the book.
+    pub id: String,
+    /// The record types it counts; never empty.
+    pub record_types: Vec<String>,
+    /// SQL over the mediated record: the quantity (sum, max, min, latest) or the value counted once (unique);
+    /// `None` for count.
+    pub expression: Option<Located>,
+    /// Rounding of each record's quantity (a pulse).
+    pub round_each: Option<RoundEach>,
+    /// How quantities of one bucket come together.
+    pub aggregate: Aggregate,
+    /// Mediated columns kept apart, as declared.
+    pub dimensions: Vec<String>,
+    /// The unit printed on lines; empty when not given.
+    pub unit: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// `round_each:` of a meter: quantities go up (or down, …) to whole multiples of `step`.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundEach {
+    /// The step; above zero.
+    pub step: Decimal,
+    /// The direction.
+    pub mode: Rounding,
+}
+
+/// How the quantities of one bucket, and the buckets of one period, come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// Sum of the quantities.
+    Sum,
+    /// Number of records.
+    Count,
+    /// Greatest quantity.
+    Max,
+    /// Smallest quantity.
+    Min,
+    /// Quantity of the last record by time.
+    Latest,
+    /// Number of distinct values.
+    Unique,
+}
+
+/// Something that is sold.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Its id in the book.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// General-ledger account; may be empty.
+    pub gl_account: String,
+    /// Tax category; may be empty.
+    pub tax_category: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A priced part of a product, with its list price.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    /// `product/charge`.
+    pub id: String,
+    /// Index of its product.
+    pub product: usize,
+    /// The charge's own id, without the product.
+    pub name: String,
+    /// Index of its meter; `None` for recurring and one-time charges.
+    pub meter: Option<usize>,
+    /// The price of who has neither a plan's nor an own price.
+    pub price: Price,
+}
+
+/// How one charge is priced for somebody, and where that stands.
+#[derive(Clone, Debug)]
+pub struct Price {
+    /// The model with its numbers.
+    pub model: Model,
+    /// Whose usage fills tiers and allowances together.
+    pub scope: Scope,
+    /// Dimensions that get a line each; empty: one line.
+    pub lines_by: Vec<String>,
+    /// The layer it comes from: `list`, `plan:<id>` or `override:<account>`.
+    pub layer: String,
+    /// The rule's file and line.
+    pub place: Place,
+}
+
+/// Whose usage fills tiers together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Each subscription by itself.
+    #[default]
+    Subscription,
+    /// All subscriptions of an account, in order of subscription id.
+    Account,
+}
+
+/// A charge model with its prices (DESIGN section 5, "Charge models").
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// Every unit at one price.
+    PerUnit {
+        /// Price of one unit.
+        unit_price: Decimal,
+    },
+    /// Each band at its own price.
+    Graduated {
+        /// Bands, ascending; only the last is open.
+        tiers: Vec<Tier>,
+    },
+    /// All units at the price of the band the total reaches.
+    Volume {
+        /// Bands, ascending; only the last is open.
+        tiers: Vec<Tier>,
+    },
+    /// Blocks of `size` units.
+    Package {
+        /// Units in a block; above zero.
+        size: Decimal,
+        /// Price of a block.
+        price: Decimal,
+        /// Whether started blocks count (`up`), only full ones (`down`), or parts (`None`, exact).
+        rounding: Option<Rounding>,
+    },
+    /// A percentage of the quantity, which is an amount of money itself.
+    Percentage {
+        /// 6.5 means 6.5 %.
+        percent: Decimal,
+        /// Least amount of a line.
+        minimum: Option<Decimal>,
+        /// Greatest amount of a line.
+        maximum: Option<Decimal>,
+    },
+    /// A price per cell of dimension values.
+    Matrix {
+        /// The dimensions that make a cell, as declared.
+        by: Vec<String>,
+        /// Values (in the order of `by`) and price; sorted by values, unique.
+        cells: Vec<(Vec<String>, Decimal)>,
+        /// Price where no cell fits; without it such usage is a fault (`B009`).
+        default: Option<Decimal>,
+    },
+    /// An amount each period.
+    Recurring {
+        /// Amount of a whole period and quantity 1.
+        amount: Decimal,
+        /// Whether part periods are billed by the day.
+        prorate: bool,
+        /// Billed at the start of the period; otherwise in arrears.
+        advance: bool,
+    },
+    /// An amount once, in the period that holds the start.
+    OneTime {
+        /// Amount for quantity 1.
+        amount: Decimal,
+    },
+}
+
+impl Model {
+    /// The model's name in the book and on lines.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PerUnit { .. } => "per_unit",
+            Self::Graduated { .. } => "graduated",
+            Self::Volume { .. } => "volume",
+            Self::Package { .. } => "package",
+            Self::Percentage { .. } => "percentage",
+            Self::Matrix { .. } => "matrix",
+            Self::Recurring { .. } => "recurring",
+            Self::OneTime { .. } => "one_time",
+        }
+    }
+}
+
+/// One band of a tiered price: (previous bound, `up_to`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// Inclusive upper bound; `None` for the last, open band.
+    pub up_to: Option<Decimal>,
+    /// Price of a unit in the band.
+    pub unit_price: Decimal,
+    /// Due once the band is entered; zero when not given.
+    pub flat_fee: Decimal,
+}
+
+/// A plan: products sold together, with prices of its own.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its id in the book.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The only currency its accounts may have, when given.
+    pub currency: Option<String>,
+    /// Indices of its products, sorted.
+    pub includes: Vec<usize>,
+    /// Own prices by charge index, sorted by it; each complete (merged with the list price).
+    pub prices: Vec<(usize, Price)>,
+    /// Included quantities, as declared.
+    pub allowances: Vec<Allowance>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Included quantity of a meter per period.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Index of the meter.
+    pub meter: usize,
+    /// Included units per period.
+    pub quantity: Decimal,
+    /// Who shares it.
+    pub shared_over: Scope,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A percentage discount on lines.
+#[derive(Clone, Debug)]
+pub struct Discount {
+    /// Its id in the book.
+    pub id: String,
+    /// How much.
+    pub percent: Percent,
+    /// Charge indices it applies to, sorted; `None` for all.
+    pub on: Option<Vec<usize>>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a discount's percentage stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Percent {
+    /// The same for everybody; 6.5 means 6.5 %.
+    Fixed(Decimal),
+    /// In this custom column of the accounts table; blank means none.
+    AccountColumn(String),
+}
+
+/// Replaced fields of one charge for one account and whoever is below it.
+#[derive(Clone, Debug)]
+pub struct AccountOverride {
+    /// The account.
+    pub account: String,
+    /// Index of the charge.
+    pub charge: usize,
+    /// What is replaced.
+    pub fields: OverrideFields,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The fields an account override may replace; a `model` of another kind than the underlying price's drops that price's
+/// own numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverrideFields {
+    /// Name of the charge model.
+    pub model: Option<String>,
+    /// per_unit, and the default of matrix.
+    pub unit_price: Option<Decimal>,
+    /// recurring, one_time.
+    pub amount: Option<Decimal>,
+    /// percentage.
+    pub percent: Option<Decimal>,
+    /// percentage.
+    pub minimum: Option<Decimal>,
+    /// percentage.
+    pub maximum: Option<Decimal>,
+    /// package.
+    pub size: Option<Decimal>,
+    /// package.
+    pub price: Option<Decimal>,
+}

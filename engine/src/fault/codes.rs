@@ -1,0 +1,64 @@
+//! Every fault code, in one table: stable, so that documents and support can cite them.
+//!
+//! Letters: Y shape of a YAML file · P pipeline · B price book · E expressions and rule SQL · R reference data · U usage
+//! files · G gates of a run · O output store · X Ratemill itself. Reasons of suspended records are not fault codes.
+
+use super::{Blame, Code};
+
+macro_rules! codes {
+    ($($id:ident $blame:ident $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub static $id: Code = Code { id: stringify!($id), blame: Blame::$blame, meaning: $meaning };)*
+        /// All codes in order.
+        pub static ALL: &[&Code] = &[$(&$id),*];
+    };
+}
+
+codes! {
+    Y001 Rules "The file is not well-formed YAML.";
+    Y002 Rules "A key stands twice in one mapping.";
+    Y003 Rules "An anchor or alias: write the value out, or use a price layer.";
+    Y004 Rules "An unknown key.";
+    Y005 Rules "A required key is missing.";
+    Y006 Rules "The value is of another kind than this key takes.";
+    Y007 Rules "The file cannot be found or read.";
+    P001 Rules "A name, path or environment variable of the pipeline cannot be used.";
+    P002 Rules "Unknown time zone.";
+    P003 Rules "The period is not written as YYYY-MM.";
+    P004 Rules "The schema of a source is not valid.";
+    B001 Rules "A number that is not exact or not in range.";
+    B002 Rules "An id is declared twice.";
+    B003 Rules "A reference to something that does not exist.";
+    B004 Rules "Tiers out of order, overlapping, or without an open last tier.";
+    B005 Rules "A key that this charge model does not take, or a missing one.";
+    B006 Rules "A price table that cannot be read.";
+    B007 Rules "A dimension the meter does not have.";
+    B008 Rules "Cells that overlap.";
+    B009 Rules "A matrix has no price for a usage bucket.";
+    B010 Rules "The currency of an account does not fit the book or plan.";
+    E001 Rules "The SQL cannot be parsed or planned.";
+    E002 Rules "The SQL is more than one plain SELECT over the registered table.";
+    E003 Rules "A function that rules may not use.";
+    E004 Rules "A float in rule SQL.";
+    E005 Rules "The expression is of another type than is needed here.";
+    E006 Rules "A required column is missing from the mediation SELECT.";
+    R001 Input "A reference table cannot be read.";
+    R002 Rules "A reference table lacks a required column.";
+    R003 Rules "A value of a reference table cannot be read.";
+    R004 Rules "A key stands twice in a reference table.";
+    R005 Rules "A row points to something that does not exist.";
+    R006 Rules "The account hierarchy has a cycle.";
+    R007 Rules "Validities overlap.";
+    R008 Rules "An end that is not after its start.";
+    R009 Rules "Unknown currency.";
+    U001 Input "No usage file matches the path of a source.";
+    U002 Input "A usage file cannot be read to its end.";
+    U003 Input "A usage file lacks a declared column or has it in another type.";
+    U004 Input "A usage file decompresses to more than the limit.";
+    U005 Input "A usage file changed while it was read.";
+    G001 Ours "Counts or sums do not reconcile; nothing was committed.";
+    O001 Temporary "The store cannot be read or written.";
+    O002 Committed "Another run of this period was committed meanwhile.";
+    O003 Rules "The store's address cannot be used.";
+    O004 Temporary "More memory is needed than the limit allows.";
+    X001 Ours "A fault of Ratemill itself.";
+}

@@ -1,0 +1,135 @@
+//! The vocabulary of a checked pipeline.
+
+use chrono_tz::Tz;
+
+use crate::fault::{Located, Place};
+use crate::money::Decimal;
+
+/// A pipeline file, checked.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// The zone of period bounds and days.
+    pub timezone: Tz,
+    /// Price book: folder or file, as a path or URL that can be opened as it is.
+    pub book: Located,
+    /// Sources, sorted by name.
+    pub sources: Vec<Source>,
+    /// Reference tables.
+    pub reference: ReferencePaths,
+    /// Where the tables go, as a path or URL.
+    pub output: Located,
+    /// Limits of a run.
+    pub limits: Limits,
+    /// Digest (hex) of everything that shapes the result (schemas, SQL, keys, zone), without paths and output.
+    pub digest: String,
+}
+
+/// Limits of a run (`limits:`).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Share of the records read that may be in suspense before the exit code is 1.
+    pub suspense_records: Decimal,
+    /// Bytes one usage file may decompress to.
+    pub decompressed_file: u64,
+    /// Bytes one CSV row or NDJSON line may have.
+    pub row_bytes: usize,
+}
+
+/// Paths of the reference tables, each openable as it is.
+#[derive(Clone, Debug)]
+pub struct ReferencePaths {
+    /// Required.
+    pub accounts: Located,
+    /// Required.
+    pub subscriptions: Located,
+    /// Required.
+    pub identifiers: Located,
+    /// Optional.
+    pub tax_rates: Option<Located>,
+    /// Optional.
+    pub fx_rates: Option<Located>,
+    /// Optional.
+    pub price_overrides: Option<Located>,
+}
+
+/// One usage source.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Path or URL with globs, openable as it is.
+    pub path: Located,
+    /// How its files are written.
+    pub format: Format,
+    /// The declared columns, as declared.
+    pub columns: Vec<Column>,
+    /// The mediation SELECT over `input`.
+    pub mediate: Located,
+    /// Mediated columns that identify a record; empty: every record counts.
+    pub dedup_key: Vec<Located>,
+    /// Days the key is remembered over nights.
+    pub dedup_window_days: u32,
+    /// Suspend rules; the first that holds wins.
+    pub suspend: Vec<SuspendRule>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// File format of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Delimited text.
+    Csv {
+        /// The byte between fields.
+        delimiter: u8,
+        /// Whether the first row names the columns.
+        header: bool,
+    },
+    /// One JSON object per line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// One declared column of a source.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its name in SQL.
+    pub name: String,
+    /// Its name in the file.
+    pub header: String,
+    /// Its type.
+    pub kind: ColumnKind,
+    /// A file may lack it; it is null then.
+    pub optional: bool,
+    /// A float column of Parquet is accepted and converted once.
+    pub float: bool,
+}
+
+/// Type of a declared column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// UTF-8 text.
+    Text,
+    /// 64-bit integer.
+    Int,
+    /// Exact decimal: precision and scale.
+    Decimal(u8, u8),
+    /// true or false.
+    Bool,
+    /// Calendar date.
+    Date,
+    /// Instant; a time without an offset is in this zone.
+    Timestamp(Tz),
+}
+
+/// A suspend rule of a source.
+#[derive(Clone, Debug)]
+pub struct SuspendRule {
+    /// The reason its records carry.
+    pub code: String,
+    /// SQL predicate over the mediated record.
+    pub when: Located,
+}

@@ -1,0 +1,172 @@
+//! The vocabulary of checked reference data. Rows refer to each other by index; every index is valid.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use hashbrown::HashMap;
+
+use crate::fault::Place;
+use crate::money::Decimal;
+
+/// Account, subscription, … index type: position in the sorted table.
+pub type Index = u32;
+
+/// All reference tables of a run, checked.
+#[derive(Debug, Default)]
+pub struct Reference {
+    /// Sorted by account id.
+    pub accounts: Vec<Account>,
+    /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
+    pub subscriptions: Vec<Subscription>,
+    /// Identifier text -> its targets, each list sorted by `valid_from`, not overlapping.
+    pub identifiers: HashMap<String, Vec<Target>>,
+    /// Subscription indices of each account (by account index), ascending.
+    pub subscriptions_of: Vec<Vec<Index>>,
+    /// Tax rates, sorted by jurisdiction, tax, category, start.
+    pub tax_rates: Vec<TaxRate>,
+    /// FX rates, sorted by from, to, date.
+    pub fx_rates: Vec<FxRate>,
+    /// Rows of the `price_overrides` table.
+    pub overrides: Vec<OverrideRow>,
+    /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
+    pub digest: String,
+}
+
+/// One account of any level.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// Index of its parent.
+    pub parent: Option<Index>,
+    /// Any word: customer, site, contact, department.
+    pub level: String,
+    /// Name.
+    pub name: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Index of the account that gets the invoice (itself for most roots).
+    pub bill_to: Index,
+    /// Ids from the root to itself joined by `/`.
+    pub path: String,
+    /// Jurisdiction code, its own or the nearest ancestor's; empty for none.
+    pub tax_jurisdiction: String,
+    /// Taxes it is exempt from.
+    pub exemptions: Exemptions,
+    /// Every further column with a non-blank value, `segment`, `timezone`, `invoice_template` included.
+    pub custom: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// Taxes an account does not pay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Exemptions {
+    /// Pays all.
+    #[default]
+    None,
+    /// Pays none.
+    All,
+    /// Does not pay these, sorted.
+    Taxes(Vec<String>),
+}
+
+/// One subscription.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Its id.
+    pub id: String,
+    /// Order id; may be empty.
+    pub order_id: String,
+    /// Index of the account that holds it.
+    pub account: Index,
+    /// Plan id; empty when it names a product.
+    pub plan: String,
+    /// Product id; empty when it names a plan.
+    pub product: String,
+    /// How many; 1 when blank.
+    pub quantity: Decimal,
+    /// First day.
+    pub start: NaiveDate,
+    /// First day after it; `None` while it is open.
+    pub end: Option<NaiveDate>,
+    /// Contract id; may be empty.
+    pub contract: String,
+    /// First instant (midnight in the pipeline's zone), UTC microseconds.
+    pub starts_at: i64,
+    /// First instant after it; `i64::MAX` while it is open.
+    pub ends_at: i64,
+    /// Further columns with a non-blank value.
+    pub custom: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// What an identifier stands for during `[from, to)` (UTC microseconds; `i64::MIN`/`MAX` when open).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// From, inclusive.
+    pub from: i64,
+    /// To, exclusive.
+    pub to: i64,
+    /// Whom it stands for.
+    pub holder: Holder,
+}
+
+/// Whom an identifier stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A subscription, by index.
+    Subscription(Index),
+    /// An account, by index: whichever of its subscriptions counts the record.
+    Account(Index),
+}
+
+/// One tax of one jurisdiction.
+#[derive(Clone, Debug)]
+pub struct TaxRate {
+    /// Jurisdiction code.
+    pub jurisdiction: String,
+    /// Name of the tax.
+    pub tax: String,
+    /// Product tax category; empty for every category.
+    pub tax_category: String,
+    /// Percent: 7.25 means 7.25 %.
+    pub rate: Decimal,
+    /// First day; `None` when open.
+    pub valid_from: Option<NaiveDate>,
+    /// First day after it; `None` when open.
+    pub valid_to: Option<NaiveDate>,
+    /// On net plus earlier taxes.
+    pub compound: bool,
+}
+
+/// One exchange rate.
+#[derive(Clone, Debug)]
+pub struct FxRate {
+    /// ISO code of the currency sold.
+    pub from: String,
+    /// ISO code of the currency bought.
+    pub to: String,
+    /// Day it holds for.
+    pub date: NaiveDate,
+    /// Units of `to` for one `from`.
+    pub rate: Decimal,
+}
+
+/// One row of `price_overrides`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct OverrideRow {
+    /// Account id (known to exist).
+    pub account: String,
+    /// `product/charge`, checked later against the book.
+    pub charge: String,
+    /// Replaced fields as text, by column name (model, unit_price, amount, …), blank ones left out.
+    pub fields: BTreeMap<String, String>,
+    /// First day; `None` when open.
+    pub valid_from: Option<NaiveDate>,
+    /// First day after it; `None` when open.
+    pub valid_to: Option<NaiveDate>,
+    /// Its row.
+    pub place: Place,
+}

@@ -1,0 +1,223 @@
+//! Where bytes lie: the only room that knows object stores. A [`Location`] is a path or URL the user wrote; everything
+//! behind it is one and the same for a local folder, `s3://`, `gs://`, `az://` and `memory://`.
+//!
+//! Every write is whole or not at all: an object appears complete under its name, and the manifest only if the name is
+//! free. Nothing here retries a refused put, and nothing here knows what the bytes mean.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use globset::GlobBuilder;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use crate::fault::{Fault, Outcome, codes};
+
+/// A place in a store: a file, a folder or (with a pattern) a set of files.
+#[derive(Clone, Debug)]
+pub struct Location {
+    store: Arc<dyn ObjectStore>,
+    /// What precedes a path of this store in what the user writes: `s3://bucket/`, or `/`.
+    root: String,
+    path: Path,
+}
+
+/// A file found by [`Location::list`].
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Where it is.
+    pub location: Location,
+    /// Its path below the fixed part of the pattern or folder: the same wherever the tree lies.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What became of a put-if-absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The object is ours.
+    Done,
+    /// Another object had the name already.
+    Occupied,
+}
+
+/// `memory://` is one store per process, so that a test can put what a run then reads.
+static MEMORY: LazyLock<Arc<InMemory>> = LazyLock::new(|| Arc::new(InMemory::new()));
+
+impl Location {
+    /// Reads a path or URL: a local path (relative ones from the working directory), `file://`, `s3://`, `gs://`,
+    /// `az://`, `memory://`. Keys and endpoints come from the environment (`AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`, …).
+    ///
+    /// # Errors
+    /// `O003` when it cannot be used.
+    pub fn parse(text: &str) -> Outcome<Self> {
+        let broken = |cause: String| Fault::new(&codes::O003, format!("`{text}` cannot be used: {cause}"));
+        let (scheme, rest) = text.split_once("://").unwrap_or(("file", text));
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        let store: Arc<dyn ObjectStore> = match scheme {
+            "file" => return Self::local(rest).map_err(|cause| broken(cause).into()),
+            "memory" => Arc::clone(&MEMORY) as Arc<dyn ObjectStore>,
+            "s3" => Arc::new(s3(bucket).map_err(|cause| broken(cause.to_string()))?),
+            "gs" => {
+                let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+                Arc::new(builder.build().map_err(|cause| broken(cause.to_string()))?)
+            }
+            "az" => {
+                let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+                Arc::new(builder.build().map_err(|cause| broken(cause.to_string()))?)
+            }
+            _ => {
+                let fault = broken(format!("unknown scheme `{scheme}`"));
+                return Err(fault.hint("use a path, file://, s3://, gs://, az:// or memory://").into());
+            }
+        };
+        let key = if scheme == "memory" { rest } else { key };
+        let root = if scheme == "memory" { "memory://".to_owned() } else { format!("{scheme}://{bucket}/") };
+        let path = Path::parse(key.trim_matches('/')).map_err(|cause| broken(cause.to_string()))?;
+        Ok(Self { store, root, path })
+    }
+
+    fn local(text: &str) -> Result<Self, String> {
+        let absolute = std::path::absolute(text).map_err(|cause| cause.to_string())?;
+        let mut plain = PathBuf::new();
+        for part in absolute.components() {
+            match part {
+                std::path::Component::ParentDir => {
+                    plain.pop();
+                }
+                part => plain.push(part),
+            }
+        }
+        let text = plain.to_str().ok_or("the path is not UTF-8")?;
+        // `Path::parse` keeps glob characters and spaces as they are; `Path::from` would encode them.
+        let path = Path::parse(text.trim_matches('/')).map_err(|cause| cause.to_string())?;
+        Ok(Self { store: Arc::new(LocalFileSystem::new()), root: "/".to_owned(), path })
+    }
+
+    /// The location as the user would write it.
+    #[must_use]
+    pub fn display(&self) -> String {
+        format!("{}{}", self.root, self.path)
+    }
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.path.filename().unwrap_or_default()
+    }
+
+    /// The location `relative` (parts joined by `/`) below this one.
+    ///
+    /// # Errors
+    /// `O003` when it is not a plain path.
+    pub fn join(&self, relative: &str) -> Outcome<Self> {
+        let whole = format!("{}/{}", self.path, relative);
+        let path = Path::parse(whole.trim_matches('/'))
+            .map_err(|cause| Fault::new(&codes::O003, format!("`{relative}` is not a path: {cause}")))?;
+        Ok(Self { store: Arc::clone(&self.store), root: self.root.clone(), path })
+    }
+
+    /// All files this location means, sorted by name: the file itself, every file below the folder, or every file the
+    /// glob (`*`, `**`, `?`, `[…]`, `{a,b}`) matches.
+    ///
+    /// # Errors
+    /// `O001` when the store does not answer, `O003` when the glob is broken.
+    pub async fn list(&self) -> Outcome<Vec<Found>> {
+        let whole = self.path.to_string();
+        let fixed: Vec<&str> = whole.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
+        let fixed = fixed.join("/");
+        let glob = GlobBuilder::new(&whole).literal_separator(true).build();
+        let glob = glob.map_err(|cause| Fault::new(&codes::O003, format!("`{whole}`: {cause}")))?.compile_matcher();
+        let prefix = Path::parse(&fixed).map_err(|cause| Fault::new(&codes::O003, cause.to_string()))?;
+        if fixed == whole
+            && let Ok(meta) = self.store.head(&self.path).await
+        {
+            return Ok(vec![Found { location: self.clone(), name: self.file_name().to_owned(), size: meta.size }]);
+        }
+        let mut found = Vec::new();
+        let mut listing = self.store.list(Some(&prefix));
+        while let Some(meta) = listing.try_next().await.map_err(|cause| self.fault("list", &cause))? {
+            let path = meta.location.to_string();
+            if fixed == whole || glob.is_match(&path) {
+                let name = path.strip_prefix(&fixed).unwrap_or(&path).trim_start_matches('/').to_owned();
+                let location = Self { path: meta.location, ..self.clone() };
+                found.push(Found { location, name, size: meta.size });
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The whole object.
+    ///
+    /// # Errors
+    /// `O001` when it cannot be read.
+    pub async fn read(&self) -> Outcome<Bytes> {
+        self.read_if_there()
+            .await?
+            .ok_or_else(|| Fault::new(&codes::O001, format!("`{}` does not exist", self.display())).into())
+    }
+
+    /// The whole object, or `None` when there is none.
+    ///
+    /// # Errors
+    /// `O001` when the store does not answer.
+    pub async fn read_if_there(&self) -> Outcome<Option<Bytes>> {
+        match self.store.get(&self.path).await {
+            Ok(object) => Ok(Some(object.bytes().await.map_err(|cause| self.fault("read", &cause))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(cause) => Err(self.fault("read", &cause).into()),
+        }
+    }
+
+    /// Writes the whole object, replacing what is there.
+    ///
+    /// # Errors
+    /// `O001` when it cannot be written.
+    pub async fn put(&self, bytes: Bytes) -> Outcome<()> {
+        let put = self.store.put(&self.path, PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(|cause| self.fault("write", &cause).into())
+    }
+
+    /// Writes the whole object if there is none under its name.
+    ///
+    /// # Errors
+    /// `O001` when the store does not answer; the object may or may not be there then.
+    pub async fn put_if_absent(&self, bytes: Bytes) -> Outcome<Put> {
+        let options = PutOptions::from(PutMode::Create);
+        match self.store.put_opts(&self.path, PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => Ok(Put::Done),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Put::Occupied)
+            }
+            Err(cause) => Err(self.fault("write", &cause).into()),
+        }
+    }
+
+    /// The store and path, for readers that fetch ranges (Parquet).
+    #[must_use]
+    pub fn object(&self) -> (Arc<dyn ObjectStore>, Path) {
+        (Arc::clone(&self.store), self.path.clone())
+    }
+
+    fn fault(&self, verb: &str, cause: &object_store::Error) -> Fault {
+        Fault::new(&codes::O001, format!("cannot {verb} `{}`: {cause}", self.display()))
+            .hint("check the address, the keys in the environment and that the store is up; running again is safe")
+    }
+}
+
+/// An S3 bucket from `AWS_*` variables; plain-http endpoints are allowed when one is named, as local servers use them.
+fn s3(bucket: &str) -> object_store::Result<object_store::aws::AmazonS3> {
+    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    let named = ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"].iter().find_map(|name| std::env::var(name).ok());
+    let plain = named.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    builder.with_allow_http(plain).build()
+}
