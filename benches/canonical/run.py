@@ -26,8 +26,9 @@ from measure import ContenderFailed, Cost, cost_of, warm_page_cache
 PERIOD = "2026-06"
 
 # What the generator's seed is known to give; a data set that rates otherwise is not the canonical one.
-PUBLISHED = {
+KNOWN = {
     1_000_000: {"rated": 992_978, "duplicates": 4_992, "rejected": 2_030, "lines": 409_051, "USD": "1305934.31"},
+    10_000_000: {"rated": 9_929_967, "duplicates": 49_898, "rejected": 20_135, "lines": 1_636_996, "USD": "12778593.48"},
 }
 
 
@@ -109,8 +110,8 @@ def timed(contender: Contender, number: int, rounds: int) -> Cost:
 
 
 def results_agree(python: Path, contenders: list[Contender], reference: Path, results: Path, rows: int) -> bool:
-    """DuckDB's result against what is published for this data set, and every other result against DuckDB's."""
-    agreed = as_published(json.loads((results / "duckdb" / "summary.json").read_text()), rows)
+    """DuckDB's result against what is known of this data set, and every other result against DuckDB's."""
+    agreed = as_known(json.loads((results / "duckdb" / "summary.json").read_text()), rows)
     for contender in contenders:
         if contender.name == "duckdb":
             continue
@@ -128,8 +129,8 @@ def results_agree(python: Path, contenders: list[Contender], reference: Path, re
     return agreed
 
 
-def as_published(summary: dict, rows: int) -> bool:
-    known = PUBLISHED.get(rows)
+def as_known(summary: dict, rows: int) -> bool:
+    known = KNOWN.get(rows)
     if known is None:
         return True
     found = {name: summary[name] for name in known if name != "USD"}
