@@ -121,6 +121,20 @@ pub struct Buckets {
     pub values: Vec<(u32, Vec<Arc<str>>)>,
 }
 
+impl Buckets {
+    /// Number of buckets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.subscription.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subscription.is_empty()
+    }
+}
+
 /// A record set aside.
 #[derive(Clone, Debug)]
 pub struct Suspended {

@@ -57,6 +57,7 @@ codes! {
     U004 Input "A usage file decompresses to more than the limit.";
     U005 Input "A usage file changed while it was read.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
+    G002 Input "Usage adds up to more than a decimal can hold.";
     O001 Temporary "The store cannot be read or written.";
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";
