@@ -98,7 +98,7 @@ impl Table {
         Arc::clone(&SCHEMAS[self as usize])
     }
 
-    /// A batch of this table from its columns in order; a text column may be a dictionary in memory.
+    /// A batch of this table from its columns in order; a text column may be a dictionary (or large) in memory.
     ///
     /// # Errors
     /// `X001` when a column is missing, of another type, of another length, or has nulls where none may be.
@@ -141,11 +141,12 @@ fn data_type(kind: Kind) -> DataType {
     }
 }
 
-/// The type with its dictionaries unpacked: what it will be in the file.
+/// The type with its dictionaries unpacked and its texts plain: what it will be in the file.
 fn plain(held: &DataType) -> DataType {
     let unpacked = |field: &Field| Field::new(field.name(), plain(field.data_type()), field.is_nullable());
     match held {
-        DataType::Dictionary(_, value) => value.as_ref().clone(),
+        DataType::Dictionary(_, value) => plain(value),
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::List(element) => DataType::List(Arc::new(unpacked(element))),
         DataType::Map(entries, sorted) => DataType::Map(Arc::new(unpacked(entries)), *sorted),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| unpacked(field)).collect()),

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, Int64Array, MapArray,
-    StringArray, StructArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, Int64Array, LargeStringArray,
+    MapArray, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type};
@@ -48,16 +48,27 @@ pub fn constant(text: &str, rows: usize) -> ArrayRef {
     Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from_iter_values([text]))))
 }
 
-/// Texts that hardly repeat.
+/// Texts that hardly repeat; any number of bytes.
 #[must_use]
 pub fn text<T: AsRef<str>>(values: &[T]) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+    // A plain text column ends at 2 GiB and panics beyond.
+    if i32::try_from(values.iter().map(|value| value.as_ref().len()).sum::<usize>()).is_ok() {
+        Arc::new(StringArray::from_iter_values(values))
+    } else {
+        Arc::new(LargeStringArray::from_iter_values(values))
+    }
 }
 
 /// Texts that may be null.
 #[must_use]
-pub fn text_or_null<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<StringArray>())
+pub fn text_or_null<T: AsRef<str>>(values: &[Option<T>]) -> ArrayRef {
+    let bytes: usize = values.iter().flatten().map(|value| value.as_ref().len()).sum();
+    let values = values.iter().map(|value| value.as_ref().map(AsRef::as_ref));
+    if i32::try_from(bytes).is_ok() {
+        Arc::new(values.collect::<StringArray>())
+    } else {
+        Arc::new(values.collect::<LargeStringArray>())
+    }
 }
 
 /// Null text in every row.
@@ -176,8 +187,9 @@ pub fn dimensions<K: AsRef<str>, V: AsRef<str>>(pool: &[Vec<(K, V)>], codes: &[i
         }
         offsets.push(i32::try_from(picked.len()).map_err(|_| Fault::ours("too many dimension values for one column"))?);
     }
-    let keys = StringArray::from_iter_values(pool.iter().flatten().map(|(key, _)| key));
-    let values = StringArray::from_iter_values(pool.iter().flatten().map(|(_, value)| value));
+    let (keys, values): (Vec<&str>, Vec<&str>) =
+        pool.iter().flatten().map(|(key, value)| (key.as_ref(), value.as_ref())).unzip();
+    let (keys, values) = (StringArray::from_iter_values(keys), StringArray::from_iter_values(values));
     let columns = vec![dictionary_of(&Arc::new(keys), picked.clone())?, dictionary_of(&Arc::new(values), picked)?];
     let held = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let entries = StructArray::try_new(entry_fields(held.clone()), columns, None::<NullBuffer>);
