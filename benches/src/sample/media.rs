@@ -137,8 +137,10 @@ fn used(spots: &[Spot<'_>], kind: &'static str, count: usize, dice: &mut Dice, m
 
 /// Lost tenants, negative measurements, thumbnails nobody meters, tenants that lead nowhere.
 fn send_astray(provider: &Provider, rows: &mut Vec<Row<Measurement>>, dice: &mut Dice) {
+    // Each record goes astray in one way only, so that its reason does not hang on the order of checks.
+    let sound = rows.len();
     for number in 0..97_usize {
-        let mut row = rows[dice.index(rows.len())].clone();
+        let mut row = rows[dice.index(sound)].clone();
         row.record.id = format!("m8{number:05}");
         match number {
             0..12 => row.record.tenant = None,
