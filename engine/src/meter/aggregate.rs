@@ -65,9 +65,12 @@ fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values
             let mut places: Vec<i128> = quantities.collect();
             places.sort_unstable();
             places.dedup();
-            let texts = places.iter().filter_map(|place| values.get(usize::try_from(*place).ok()?)).cloned().collect();
-            part.values.push((u32::try_from(part.len()).unwrap_or(u32::MAX), texts));
-            whole(places.len())
+            // A record without a value counts as used, but adds no value.
+            let texts = places.iter().filter_map(|place| values.get(usize::try_from(*place).ok()?));
+            let texts: Vec<Arc<str>> = texts.filter(|text| !text.is_empty()).cloned().collect();
+            let count = texts.len();
+            part.values.push((u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?, texts));
+            whole(count)
         }
     };
     part.subscription.push(first.slot.subscription());
