@@ -68,7 +68,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     (
         "SELECT count(*) FROM (SELECT invoice_id, count(*) AS n, sum(amount_net) AS net FROM invoice_lines GROUP BY invoice_id) AS l \
          FULL JOIN invoices AS i ON l.invoice_id = i.invoice_id \
-         WHERE l.n IS DISTINCT FROM i.line_count OR l.net IS DISTINCT FROM i.amount_net",
+         WHERE (l.n IS DISTINCT FROM i.line_count) OR (l.net IS DISTINCT FROM i.amount_net)",
         "invoices that are not the sum of their lines",
     ),
     (
