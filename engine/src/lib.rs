@@ -3,10 +3,13 @@
 //! The rooms, in the order a run walks through them:
 
 pub mod book;
+pub mod control;
 pub mod fault;
+pub mod lineset;
 pub mod money;
 pub mod period;
 pub mod pipeline;
 pub mod reference;
 pub mod store;
 pub mod tables;
+pub mod verify;

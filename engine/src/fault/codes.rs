@@ -62,5 +62,6 @@ codes! {
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";
     O004 Temporary "More memory is needed than the limit allows.";
+    O005 Input "A committed manifest cannot be read.";
     X001 Ours "A fault of Ratemill itself.";
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, Int64Array, LargeStringArray,
-    MapArray, StringArray, StructArray, TimestampMicrosecondArray,
+    ListArray, ListBuilder, MapArray, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type};
@@ -75,6 +75,25 @@ pub fn text_or_null<T: AsRef<str>>(values: &[Option<T>]) -> ArrayRef {
 #[must_use]
 pub fn no_text(rows: usize) -> ArrayRef {
     Arc::new(StringArray::new_null(rows))
+}
+
+/// Lists of texts: row `i` holds `lists[i]`.
+#[must_use]
+pub fn text_lists<T: AsRef<str>>(lists: &[Option<Vec<T>>]) -> ArrayRef {
+    let element = Field::new("element", DataType::Utf8, false);
+    let mut builder = ListBuilder::new(StringBuilder::new()).with_field(element);
+    for list in lists {
+        list.iter().flatten().for_each(|text| builder.values().append_value(text));
+        builder.append(list.is_some());
+    }
+    Arc::new(builder.finish())
+}
+
+/// Null lists in every row.
+#[must_use]
+pub fn no_text_lists(rows: usize) -> ArrayRef {
+    let element = Field::new("element", DataType::Utf8, false);
+    Arc::new(ListArray::new_null(Arc::new(element), rows))
 }
 
 /// `DECIMAL(38,18)` from units of 10⁻¹⁸, as [`Decimal::units`] gives them.
