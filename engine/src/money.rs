@@ -9,6 +9,7 @@ use std::fmt;
 use arrow::datatypes::i256;
 
 pub mod currency;
+pub mod split;
 
 /// Digits after the decimal point of every [`Decimal`].
 pub const SCALE: u32 = 18;
