@@ -4,8 +4,6 @@
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
 //! price book: whether a plan or a charge exists is asked later, by the book.
 
-use std::future::Future;
-
 use bytes::Bytes;
 use chrono_tz::Tz;
 use rayon::prelude::*;
@@ -91,12 +89,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
     futures::join!(a, b, c, d, e, f).into()
 }
 
-fn fetch_one(path: Option<&Located>) -> impl Future<Output = Option<Fetched>> {
-    async move {
-        let path = path?.clone();
-        let bytes = read(&path).await;
-        Some(Fetched { path, bytes })
-    }
+async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
+    let path = path?.clone();
+    let bytes = read(&path).await;
+    Some(Fetched { path, bytes })
 }
 
 /// The bytes of one table; faults point to the line of the pipeline that names it.

@@ -47,7 +47,10 @@ fn push_row(texts: &[StringArray], at: usize, table: &mut Table) {
 }
 
 fn texts(column: &ArrayRef) -> Result<StringArray, String> {
-    let text = cast(column, &DataType::Utf8).map_err(|cause| cause.to_string())?;
+    // A date of 64 bits would be written with a time and pass for an instant.
+    let day = matches!(column.data_type(), DataType::Date64).then(|| cast(column, &DataType::Date32)).transpose();
+    let day = day.map_err(|cause| cause.to_string())?;
+    let text = cast(day.as_ref().unwrap_or(column), &DataType::Utf8).map_err(|cause| cause.to_string())?;
     text.as_any().downcast_ref::<StringArray>().cloned().ok_or_else(|| "a column has no plain text".to_owned())
 }
 

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, BooleanArray, Date32Array, Date64Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
 use bytes::Bytes;
 
@@ -421,4 +422,34 @@ fn parquet_columns_of_every_plain_type_are_read_as_their_text() {
     let float = parquet(columns(Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]))));
     let tables = Tables::good("parquet-3").with("subscriptions.parquet", float).with("identifiers.csv", identifiers);
     assert_eq!(tables.codes(), ["nightly.yaml:7: R001"]);
+}
+
+#[test]
+fn moments_of_every_spelling_bound_a_validity_and_finer_ones_are_refused() {
+    let csv = "identifier,account_id,valid_from,valid_to\na,A1,2026-10-01,2026-10-01T06:00:00.000001Z\n\
+               b,A1,2026-10-01 06:00:00,2026-10-01T06:00:00.5\nc,A1,2026-10-01T06:00:00.0000001Z,\n\
+               d,A1,2026-10-01,2026-10-01T06:00:00Z\n";
+    let faults = Tables::good("moments").with("identifiers.csv", csv).codes();
+    assert_eq!(faults, ["identifiers.csv:4: R003", "identifiers.csv:5: R008"]);
+}
+
+#[test]
+fn dates_that_another_tool_wrote_with_a_time_of_zero_are_dates() {
+    let day = Date64Array::from(vec![1_767_225_600_000]);
+    let stamp = TimestampMicrosecondArray::from(vec![1_767_225_600_000_000]);
+    let bytes = parquet(vec![
+        ("identifier", Arc::new(StringArray::from(vec!["room"])) as ArrayRef),
+        ("subscription_id", Arc::new(StringArray::from(vec!["S1"]))),
+        ("valid_from", Arc::new(day)),
+    ]);
+    let subscriptions = parquet(vec![
+        ("subscription_id", Arc::new(StringArray::from(vec!["S1"])) as ArrayRef),
+        ("account_id", Arc::new(StringArray::from(vec!["A1"]))),
+        ("plan", Arc::new(StringArray::from(vec!["p"]))),
+        ("start", Arc::new(stamp)),
+    ]);
+    let tables = Tables::good("zero").with("identifiers.parquet", bytes).with("subscriptions.parquet", subscriptions);
+    let reference = tables.load().unwrap();
+    assert_eq!(reference.subscriptions[0].start.to_string(), "2026-01-01");
+    assert_eq!(reference.identifiers["room"][0].from, reference.subscriptions[0].starts_at);
 }

@@ -84,7 +84,7 @@ fn csv_row(record: &ByteRecord, table: &mut Table) {
 /// Reads one JSON object per line; numbers keep their text. A key no line has is a column the table lacks.
 pub(super) fn ndjson(bytes: &[u8], table: &mut Table) -> Result<(), String> {
     let bytes = utf8(bytes)?;
-    let rows: Vec<(usize, Result<Vec<(String, String)>, String>)> = bytes
+    let rows: Vec<(usize, Result<Members, String>)> = bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty())
@@ -115,7 +115,10 @@ pub(super) fn ndjson(bytes: &[u8], table: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
-fn ndjson_row(line: &[u8]) -> Result<Vec<(String, String)>, String> {
+/// The keys and plain texts of one line.
+type Members = Vec<(String, String)>;
+
+fn ndjson_row(line: &[u8]) -> Result<Members, String> {
     let Pairs(pairs) = serde_json::from_slice(line).map_err(|cause| {
         let text = cause.to_string();
         let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
@@ -145,8 +148,8 @@ struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
             type Value = Pairs<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +164,7 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
                 Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(Object)
     }
 }
 
