@@ -8,4 +8,5 @@ pub mod money;
 pub mod period;
 pub mod pipeline;
 pub mod reference;
+pub mod rules;
 pub mod store;
