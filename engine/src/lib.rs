@@ -10,6 +10,7 @@ pub mod money;
 pub mod period;
 pub mod pipeline;
 pub mod reference;
+pub mod rules;
 pub mod store;
 pub mod tables;
 pub mod verify;

@@ -42,6 +42,7 @@ codes! {
     E004 Rules "A float in rule SQL.";
     E005 Rules "The expression is of another type than is needed here.";
     E006 Rules "A required column is missing from the mediation SELECT.";
+    E007 Rules "A rule cannot be computed on a record.";
     R001 Input "A reference table cannot be read.";
     R002 Rules "A reference table lacks a required column.";
     R003 Rules "A value of a reference table cannot be read.";

@@ -1,0 +1,223 @@
+//! From a checked syntax tree to an expression that runs on record batches.
+//!
+//! Separate from the syntax check, because here types are known: they are coerced, floats are refused, constants are
+//! computed once. There is no execution plan, stream or session; an expression is evaluated where the caller stands.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Cast, ColumnarValue, Expr, ExprSchemable};
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast::{self, Spanned};
+
+use super::operators::{after_coercion, before_coercion};
+use super::place;
+use super::types::{has_float, spoken};
+use super::vocabulary::Vocabulary;
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
+
+/// Functions the planner puts in for operators and casts.
+const OWN: &[&str] = &["plus", "minus", "times", "over", "parse_number"];
+
+/// A planned expression with the type it gives.
+pub(super) struct Planned {
+    /// Coerced, checked and folded.
+    pub expr: Expr,
+    /// Its type.
+    pub kind: DataType,
+    schema: DFSchema,
+}
+
+/// Plans `expr` over `columns`.
+pub(super) fn plan(expr: ast::Expr, sql: &Located, columns: &Schema, vocabulary: &Vocabulary) -> Outcome<Planned> {
+    let span = expr.span();
+    let schema = DFSchema::try_from(columns.clone()).map_err(|error| fault(sql, &error))?;
+    let options = ParserOptions::new()
+        .with_parse_float_as_decimal(true)
+        .with_collect_spans(true)
+        .with_map_string_types_to_utf8view(false);
+    let planner = SqlToRel::new_with_options(vocabulary, options);
+    let coerced = planner
+        .sql_to_expr(expr, &schema, &mut PlannerContext::new())
+        .and_then(|expr| before_coercion(expr, &schema))
+        .and_then(|expr| expr.rewrite(&mut TypeCoercionRewriter::new(&schema)))
+        .and_then(|expr| after_coercion(expr.data))
+        .map_err(|error| placed(sql, span, &error))?;
+    check(&coerced, &schema, vocabulary, sql, span)?;
+    let expr = fold(coerced).map_err(|error| placed(sql, span, &error))?;
+    let kind = expr.get_type(&schema).map_err(|error| placed(sql, span, &error))?;
+    Ok(Planned { expr, kind, schema })
+}
+
+impl Planned {
+    /// The same, cast to `kind`.
+    pub(super) fn cast(mut self, kind: DataType) -> Result<Self> {
+        if self.kind != kind {
+            self.expr = fold(Expr::Cast(Cast::new(Box::new(self.expr), kind.clone())))?;
+            self.kind = kind;
+        }
+        Ok(self)
+    }
+
+    /// The constant it is, if it is one.
+    pub(super) fn constant(&self) -> Option<&ScalarValue> {
+        if let Expr::Literal(constant, _) = &self.expr { Some(constant) } else { None }
+    }
+
+    /// The expression to evaluate on batches of these columns.
+    pub(super) fn physical(&self) -> Result<Arc<dyn PhysicalExpr>> {
+        create_physical_expr(&self.expr, &self.schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+    }
+}
+
+/// A fault of the planner's or of a computation, with the best place known.
+pub(super) fn placed(
+    sql: &Located,
+    span: datafusion::sql::sqlparser::tokenizer::Span,
+    error: &DataFusionError,
+) -> Fault {
+    let mut fault = fault(sql, error);
+    if fault.place.as_ref() == Some(&sql.place) {
+        fault.place = Some(place::of_token(sql, span));
+    }
+    fault
+}
+
+fn fault(sql: &Located, error: &DataFusionError) -> Fault {
+    let message = message(error);
+    let code = if message.contains("do not go together") { &codes::E005 } else { &codes::E001 };
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let place = span.map_or_else(|| sql.place.clone(), |span| place::of_span(sql, span));
+    Fault::new(code, message).at(&place)
+}
+
+/// The innermost message, one line, without the planner's own prefixes.
+pub(super) fn message(error: &DataFusionError) -> String {
+    let root = error.find_root();
+    let full = match root {
+        DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::NotImplemented(text) => {
+            text.clone()
+        }
+        DataFusionError::ArrowError(error, _) => error.to_string(),
+        root => root.strip_backtrace(),
+    };
+    let line = full.lines().next().unwrap_or_default();
+    let line = line.split("\n\nbacktrace").next().unwrap_or_default();
+    line.trim_start_matches("Error during planning: ").trim_end_matches('.').to_owned()
+}
+
+/// Every node's type and function once more, now that the plan is complete.
+fn check(
+    expr: &Expr,
+    schema: &DFSchema,
+    vocabulary: &Vocabulary,
+    sql: &Located,
+    span: datafusion::sql::sqlparser::tokenizer::Span,
+) -> Outcome<()> {
+    let mut faults = Faults::default();
+    let walked = expr.apply(|node| {
+        let own_place = node.spans().and_then(|spans| spans.first()).map(|span| place::of_span(sql, span));
+        let place = own_place.unwrap_or_else(|| place::of_token(sql, span));
+        if let Expr::ScalarFunction(call) = node
+            && !OWN.contains(&call.name())
+            && vocabulary.check(call.name()).is_err()
+        {
+            faults.push(Fault::new(&codes::E003, format!("`{}` cannot stand in a rule", call.name())).at(&place));
+        }
+        if !is_scalar(node) {
+            faults.push(Fault::new(&codes::E002, "a rule sees one record at a time").at(&place));
+        }
+        if faults.0.is_empty() && has_float(&node.get_type(schema)?) {
+            faults.push(float(node, schema).at(&place).hint("use decimals: CAST(… AS DECIMAL(38,18))"));
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    if let Err(error) = walked {
+        faults.push(placed(sql, span, &error));
+    }
+    faults.or(())
+}
+
+/// Names the innermost part that is a float.
+fn float(expr: &Expr, schema: &DFSchema) -> Fault {
+    let mut innermost = expr.clone();
+    let _ = expr.apply(|node| {
+        if node.get_type(schema).is_ok_and(|kind| has_float(&kind)) {
+            innermost = node.clone();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    match innermost {
+        Expr::Column(column) => Fault::new(&codes::E004, format!("the column `{}` is a float", column.name)),
+        Expr::ScalarFunction(call) => Fault::new(&codes::E004, format!("`{}` gives a float here", call.name())),
+        _ => Fault::new(&codes::E004, "this computes with floats"),
+    }
+}
+
+fn is_scalar(node: &Expr) -> bool {
+    matches!(
+        node,
+        Expr::Column(_)
+            | Expr::Literal(..)
+            | Expr::BinaryExpr(_)
+            | Expr::Like(_)
+            | Expr::SimilarTo(_)
+            | Expr::Not(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Negative(_)
+            | Expr::Between(_)
+            | Expr::Case(_)
+            | Expr::Cast(_)
+            | Expr::TryCast(_)
+            | Expr::ScalarFunction(_)
+            | Expr::InList(_)
+    )
+}
+
+/// Computes what does not depend on the record once, now; a constant that cannot be computed is a fault of the rule.
+fn fold(expr: Expr) -> Result<Expr> {
+    expr.transform_up(|node| {
+        let mut constant = !matches!(node, Expr::Literal(..) | Expr::Column(_));
+        node.apply_children(|child| {
+            constant &= matches!(child, Expr::Literal(..));
+            Ok(if constant { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        })?;
+        if !constant {
+            return Ok(Transformed::no(node));
+        }
+        compute(&node).map(|value| Transformed::yes(Expr::Literal(value, None)))
+    })
+    .map(|folded| folded.data)
+}
+
+fn compute(constant: &Expr) -> Result<ScalarValue> {
+    let nothing = DFSchema::empty();
+    let physical =
+        create_physical_expr(constant, &nothing, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
+    match physical.evaluate(&row)? {
+        ColumnarValue::Scalar(value) => Ok(value),
+        ColumnarValue::Array(values) => ScalarValue::try_from_array(&values, 0),
+    }
+}
+
+/// The fault of an expression that gives the wrong type.
+pub(super) fn wrong_type(planned: &Planned, wanted: &str, sql: &Located) -> Fault {
+    Fault::new(&codes::E005, format!("{wanted} is needed here, this gives {}", spoken(&planned.kind))).at(&sql.place)
+}

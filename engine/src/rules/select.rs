@@ -1,0 +1,227 @@
+//! Reads a mediation SELECT: one plain projection over `input` with an optional WHERE.
+//!
+//! Separate from the expressions in it, because here the question is the shape of the statement. Whatever clause SQL
+//! has or will have: the statement must equal a SELECT rebuilt from its columns and its WHERE alone.
+
+use arrow::datatypes::Schema;
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
+    Statement, TableFactor, TableWithJoins, WildcardAdditionalOptions,
+};
+use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+
+use super::place;
+use super::syntax::{parser, unparsed};
+use super::vocabulary::nearest;
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
+
+/// The only table.
+const TABLE: &str = "input";
+
+/// A mediation SELECT taken apart; its expressions are not checked yet.
+pub(super) struct Shape {
+    /// Output columns in order.
+    pub columns: Vec<(String, Expr)>,
+    /// The WHERE.
+    pub condition: Option<Expr>,
+    /// The name that may stand before a column: `input` or its alias.
+    pub table: String,
+}
+
+/// Parses `sql` and takes it apart.
+///
+/// # Errors
+/// `E001` what is no SQL or has no column name, `E002` whatever is more than a plain SELECT over `input`.
+pub(super) fn shape(sql: &Located, input: &Schema) -> Outcome<Shape> {
+    let select = plain_select(sql)?;
+    let mut faults = Faults::default();
+    let table = faults.keep(table(sql, &select));
+    let mut columns = Vec::new();
+    for column in select.projection {
+        columns.extend(faults.keep(named(sql, column, input)).unwrap_or_default());
+    }
+    for (index, (name, expr)) in columns.iter().enumerate() {
+        if columns[..index].iter().any(|(earlier, _)| earlier == name) {
+            let place = place::of_token(sql, expr.span());
+            faults.push(Fault::new(&codes::E001, format!("two columns are named `{name}`")).at(&place));
+        }
+    }
+    faults.or(())?;
+    Ok(Shape { columns, condition: select.selection, table: table.unwrap_or_default() })
+}
+
+fn plain_select(sql: &Located) -> Outcome<Select> {
+    let mut parser = parser(sql)?;
+    let statement = parser.parse_statement().map_err(|error| unparsed(sql, &error))?;
+    while parser.consume_token(&Token::SemiColon) {}
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        let message = "more than one statement, or a clause that is no part of rule SQL";
+        return Err(refused(sql, rest.span, message));
+    }
+    let span = statement.span();
+    let Statement::Query(query) = statement else {
+        return Err(refused(sql, span, format!("`{}` is not a SELECT", first_word(&sql.text))));
+    };
+    if let Some(clause) = clause_of_query(&query) {
+        return Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT")));
+    }
+    let SetExpr::Select(select) = *query.body else {
+        return Err(refused(sql, span, "only one SELECT can stand here, without UNION or VALUES"));
+    };
+    let clause = clause_of_select(&select);
+    let clause = clause.or_else(|| (*select != rebuilt(&select)).then_some("a clause other than FROM and WHERE"));
+    match clause {
+        Some(clause) => Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT"))),
+        None => Ok(*select),
+    }
+}
+
+fn refused(sql: &Located, span: Span, message: impl Into<String>) -> Faults {
+    let place = place::of_token(sql, span);
+    Fault::new(&codes::E002, message).at(&place).hint("write SELECT columns FROM input [WHERE condition]").into()
+}
+
+fn first_word(text: &str) -> String {
+    text.split_whitespace().next().unwrap_or_default().to_uppercase()
+}
+
+fn clause_of_query(query: &Query) -> Option<&'static str> {
+    let clauses = [
+        (query.with.is_some(), "WITH"),
+        (query.order_by.is_some(), "ORDER BY"),
+        (query.limit_clause.is_some() || query.fetch.is_some(), "LIMIT"),
+        (!query.locks.is_empty() || query.for_clause.is_some(), "FOR"),
+        (query.settings.is_some() || query.format_clause.is_some(), "SETTINGS or FORMAT"),
+        (!query.pipe_operators.is_empty(), "a pipe operator"),
+    ];
+    clauses.into_iter().find_map(|(stands, name)| stands.then_some(name))
+}
+
+fn clause_of_select(select: &Select) -> Option<&'static str> {
+    let grouped =
+        !matches!(&select.group_by, GroupByExpr::Expressions(keys, more) if keys.is_empty() && more.is_empty());
+    let clauses = [
+        (select.distinct.is_some(), "DISTINCT"),
+        (select.into.is_some(), "INTO"),
+        (grouped, "GROUP BY"),
+        (select.having.is_some(), "HAVING"),
+        (select.qualify.is_some() || !select.named_window.is_empty(), "a window"),
+        (select.top.is_some(), "TOP"),
+    ];
+    clauses.into_iter().find_map(|(stands, name)| stands.then_some(name))
+}
+
+/// The SELECT that has only the columns, FROM and WHERE of `select`.
+fn rebuilt(select: &Select) -> Select {
+    Select {
+        select_token: select.select_token.clone(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection: select.projection.clone(),
+        exclude: None,
+        into: None,
+        from: select.from.clone(),
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: select.selection.clone(),
+        connect_by: Vec::new(),
+        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: datafusion::sql::sqlparser::ast::SelectFlavor::Standard,
+    }
+}
+
+/// The name of the one table, checked to be `input`.
+fn table(sql: &Located, select: &Select) -> Outcome<String> {
+    let [from] = select.from.as_slice() else {
+        let message = if select.from.is_empty() { "FROM input is missing" } else { "FROM names more than one table" };
+        return Err(refused(sql, select.span(), message));
+    };
+    let TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins } = from else {
+        return Err(refused(sql, from.span(), "FROM names something other than a table"));
+    };
+    if !joins.is_empty() {
+        return Err(refused(sql, from.span(), "a join cannot stand in a mediation SELECT"));
+    }
+    let plain_alias = alias.as_ref().is_none_or(|alias| alias.columns.is_empty());
+    let bare = |alias: Option<_>| from_table(name.clone(), alias);
+    if *from != bare(alias.clone()) || !plain_alias {
+        return Err(refused(sql, from.span(), "FROM names a function or has options"));
+    }
+    let written = name.0.iter().filter_map(|part| part.as_ident()).collect::<Vec<_>>();
+    match written.as_slice() {
+        [Ident { value, quote_style, .. }] if value.eq_ignore_ascii_case(TABLE) && *quote_style != Some('\'') => {
+            Ok(alias.as_ref().map_or_else(|| TABLE.to_owned(), |alias| alias.name.value.clone()))
+        }
+        _ => Err(unknown_table(sql, name)),
+    }
+}
+
+fn unknown_table(sql: &Located, name: &ObjectName) -> Faults {
+    let place = place::of_token(sql, name.span());
+    let fault = Fault::new(&codes::E002, format!("there is no table {name}; rule SQL reads only `input`")).at(&place);
+    match nearest(&name.to_string(), std::iter::once(TABLE)) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")).into(),
+        None => fault.hint("tables and files are named under `usage:` and `reference:`").into(),
+    }
+}
+
+fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::TableAlias>) -> TableWithJoins {
+    let relation = TableFactor::Table {
+        name,
+        alias,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    };
+    TableWithJoins { relation, joins: Vec::new() }
+}
+
+/// The column or columns one part of the projection gives.
+fn named(sql: &Located, column: SelectItem, input: &Schema) -> Outcome<Vec<(String, Expr)>> {
+    let span = column.span();
+    match column {
+        SelectItem::ExprWithAlias { expr, alias } => Ok(vec![(alias.value, expr)]),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
+            let declared = input.fields().iter().find(|field| field.name().eq_ignore_ascii_case(&name.value));
+            let shown = if input.column_with_name(&name.value).is_some() { None } else { declared };
+            Ok(vec![(shown.map_or_else(|| name.value.clone(), |field| field.name().clone()), Expr::Identifier(name))])
+        }
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
+            let name = names.last().map(|name| name.value.clone()).unwrap_or_default();
+            Ok(vec![(name, Expr::CompoundIdentifier(names))])
+        }
+        SelectItem::UnnamedExpr(_) => {
+            let fault = Fault::new(&codes::E001, "this column has no name");
+            Err(fault.at(&place::of_token(sql, span)).hint("add AS and a name").into())
+        }
+        SelectItem::Wildcard(options) if options == WildcardAdditionalOptions::default() => Ok(all_of(input, span)),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
+            if options == WildcardAdditionalOptions::default() =>
+        {
+            Ok(all_of(input, span))
+        }
+        _ => Err(refused(sql, span, "write the columns out one by one")),
+    }
+}
+
+fn all_of(input: &Schema, span: Span) -> Vec<(String, Expr)> {
+    let named = |name: &String| Ident { value: name.clone(), quote_style: Some('"'), span };
+    input.fields().iter().map(|field| (field.name().clone(), Expr::Identifier(named(field.name())))).collect()
+}
