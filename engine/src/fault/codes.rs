@@ -35,6 +35,7 @@ codes! {
     B008 Rules "Cells that overlap.";
     B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
+    B011 Rules "A price that changes inside the period: not supported yet.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";
@@ -56,6 +57,7 @@ codes! {
     U004 Input "A usage file decompresses to more than the limit.";
     U005 Input "A usage file changed while it was read.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
+    G002 Input "Usage adds up to more than a decimal can hold.";
     O001 Temporary "The store cannot be read or written.";
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";
