@@ -43,6 +43,13 @@ pub async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTo
     }
     faults.keep(compare(ENGINE, &expected(totals), &found));
     faults.keep(compare(ENGINE, &totals.named(), &published(&session).await?));
+    let lines = tables.iter().filter(|(table, _)| *table == Table::InvoiceLines);
+    for (_, batch) in lines {
+        let repeated = repeated_ids(batch).ok_or_else(|| odd(Table::InvoiceLines))?;
+        if repeated > 0 {
+            faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
+        }
+    }
     for (sql, meaning) in VIOLATIONS {
         let rows = select(&session, sql).await?;
         let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
@@ -64,7 +71,6 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "SELECT count(*) FROM invoices WHERE amount_net + amount_tax <> amount_gross",
         "invoices whose gross is not net and tax",
     ),
-    ("SELECT count(*) - count(DISTINCT line_id) FROM invoice_lines", "invoice lines with the id of another line"),
     (
         "SELECT count(*) FROM (SELECT invoice_id, count(*) AS n, sum(amount_net) AS net FROM invoice_lines GROUP BY invoice_id) AS l \
          FULL JOIN invoices AS i ON l.invoice_id = i.invoice_id \
@@ -78,6 +84,15 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "invoices whose tax is not the sum of their tax rows",
     ),
 ];
+
+/// How many lines have the id of another. Ids are 128 bits: sorted numbers need a tenth of the memory of a set of texts.
+fn repeated_ids(lines: &RecordBatch) -> Option<usize> {
+    let ids = lines.column_by_name("line_id")?.as_string_opt::<i32>()?;
+    let ids: Option<Vec<u128>> = ids.iter().map(|id| u128::from_str_radix(id?, 16).ok()).collect();
+    let mut ids = ids?;
+    ids.sort_unstable();
+    Some(ids.windows(2).filter(|pair| pair[0] == pair[1]).count())
+}
 
 fn register(
     session: &SessionContext,

@@ -51,29 +51,30 @@ pub async fn commit(output: &Location, manifest: &Manifest, expected_number: u32
                 failpoint("after_manifest");
                 return Ok(Commit::Done { number: expected_number });
             }
-            Ok(Put::Occupied) => return settle(output, manifest, expected_number).await,
+            Ok(Put::Occupied) => {}
             Err(faults) => refusal = faults,
         }
-        // The put may have arrived all the same.
-        if let Ok(Some(_)) = read(output, &manifest.period, expected_number).await {
-            return settle(output, manifest, expected_number).await;
+        // A put without an answer may have arrived all the same, and a refused one may have lost to a put that then
+        // failed: only what stands there decides.
+        if let Some(settled) = settle(output, manifest, expected_number).await? {
+            return Ok(settled);
         }
     }
     Err(refusal)
 }
 
-/// Whose manifest has the number, or a later one: this run's or another's.
-async fn settle(output: &Location, manifest: &Manifest, expected: u32) -> Outcome<Commit> {
+/// Whose manifest has the number, or a later one: this run's, another's (`O002`), or nobody's.
+async fn settle(output: &Location, manifest: &Manifest, expected: u32) -> Outcome<Option<Commit>> {
     let mut winner = None;
     for number in numbers(output, &manifest.period).await?.into_iter().filter(|number| *number >= expected) {
         let Some(found) = read(output, &manifest.period, number).await? else { continue };
         if found.run_id == manifest.run_id {
-            return Ok(Commit::AlreadyDone { number });
+            return Ok(Some(Commit::AlreadyDone { number }));
         }
-        winner.get_or_insert(found.run_id);
+        winner.get_or_insert((number, found.run_id));
     }
-    let winner = winner.map_or_else(|| "another run".to_owned(), |run_id| format!("run {run_id}"));
-    let message = format!("{winner} of period {} was committed meanwhile as number {expected}", manifest.period);
+    let Some((number, run_id)) = winner else { return Ok(None) };
+    let message = format!("run {run_id} of period {} was committed meanwhile as number {number}", manifest.period);
     Err(Fault::new(&codes::O002, message)
         .hint("look at its line set, then run again if this run is to replace it")
         .into())

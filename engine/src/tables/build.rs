@@ -168,6 +168,14 @@ pub fn instants_or_null(micros: impl IntoIterator<Item = Option<i64>>) -> ArrayR
 /// # Errors
 /// `X001` when there are more than one text column can hold (67 million).
 pub fn hex_ids(ids: &[u128]) -> Outcome<ArrayRef> {
+    hex_pool(ids).map(|ids| ids as ArrayRef)
+}
+
+/// Ids as 32 hex digits each, as the pool of a [`dictionary_of`].
+///
+/// # Errors
+/// `X001` when there are more than one text column can hold (67 million).
+pub fn hex_pool(ids: &[u128]) -> Outcome<Arc<StringArray>> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     const WIDTH: usize = 32;
     let too_many = || Fault::ours(format!("{} ids do not fit one column", ids.len()));
@@ -181,7 +189,7 @@ pub fn hex_ids(ids: &[u128]) -> Outcome<ArrayRef> {
     let end = i32::try_from(text.len()).map_err(|_| too_many())?;
     let offsets: ScalarBuffer<i32> = (0..=end).step_by(WIDTH).collect::<Vec<i32>>().into();
     let array = StringArray::try_new(OffsetBuffer::new(offsets), Buffer::from_vec(text), None);
-    array.map(|array| Arc::new(array) as ArrayRef).map_err(|cause| Fault::ours(cause.to_string()).into())
+    array.map(Arc::new).map_err(|cause| Fault::ours(cause.to_string()).into())
 }
 
 /// A map column: row `i` holds the key/value list `pool[codes[i]]`, keys in the order given (sort them).
