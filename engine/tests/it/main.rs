@@ -32,6 +32,9 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// The smallest job there is, to be broken in one place.
+#[cfg(test)]
+mod tiny;
 // What the house looks like: import directions, sizes, words, floats and clocks.
 #[cfg(test)]
 mod tidy;
