@@ -209,6 +209,7 @@ fn rows_of(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<
             faults.push(Fault::new(&codes::B002, message).at(&row.place).hint(format!("the other stands at {earlier}")));
         }
     }
+    drop(seen);
     faults.or(rows)
 }
 
@@ -222,7 +223,7 @@ fn holds_all_period(row: &OverrideRow, period: &Period) -> Outcome<bool> {
         row.valid_from.is_some_and(|from| from >= last) || row.valid_to.is_some_and(|to| to <= period.first_day);
     if !outside && (begins_late || ends_early) {
         let message = format!("the override of `{}` for `{}` changes inside {}", row.charge, row.account, period.label);
-        let fault = Fault::new(&codes::B011, message).at(&row.place);
+        let fault = Fault::new(&codes::B012, message).at(&row.place);
         return Err(fault.hint("let it begin and end with a period; splitting a period is not supported yet").into());
     }
     Ok(!outside)

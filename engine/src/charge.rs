@@ -106,9 +106,10 @@ impl<'a> Cube<'a> {
         folds.sort_by(|(a, _), (b, _)| self.groups.list[*a as usize].cmp(&self.groups.list[*b as usize]));
         let mut portions = Vec::with_capacity(folds.len());
         for (group, fold) in folds {
+            let records = fold.records;
             let quantity = fold.quantity(self.meters[meter].aggregate).ok_or_else(|| too_much(&self.meters[meter]))?;
             if !quantity.is_zero() {
-                portions.push(Portion { subscription, group, quantity, records: fold.records });
+                portions.push(Portion { subscription, group, quantity, records });
             }
         }
         Ok(portions)

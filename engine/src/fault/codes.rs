@@ -35,7 +35,7 @@ codes! {
     B008 Rules "Cells that overlap.";
     B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
-    B011 Rules "A price that changes inside the period: not supported yet.";
+    B012 Rules "A price that changes inside the period: not supported yet.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";

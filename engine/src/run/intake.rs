@@ -154,7 +154,7 @@ impl Worker<'_> {
         let mediated = rules.mediator.mediate(&batch.records)?;
         let guided = self.job.guide.guide(&mediated.records, &mediated.times)?;
         let measures = rules.gauges.measure(&mediated.records)?;
-        let origin_of = |row| Origin::new(self.job.files[file].index, batch.row(row));
+        let origin_of = |row| origin(&self.job.files[file], batch, row);
         let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
         let cells = self.cells(source, &measures, &guided);
         let hand = InHand { file, source, batch, mediated: &mediated, measures: &measures, guided: &guided, prints: &prints, cells };
@@ -248,9 +248,9 @@ impl Worker<'_> {
     }
 
     fn push(&mut self, hand: &InHand<'_>, row: usize, quantity: i128, slot: Slot) {
-        let origin = Origin::new(self.job.files[hand.file].index, hand.batch.row(row));
+        let at = origin(&self.job.files[hand.file], hand.batch, row);
         let (key, content, time) = (hand.prints.keys[row], hand.prints.contents[row], hand.mediated.times[row]);
-        self.shard(hand, row).push(Metered { key, quantity, content, origin, slot, time });
+        self.shard(hand, row).push(Metered { key, quantity, content, origin: at, slot, time });
     }
 
     fn shard(&mut self, hand: &InHand<'_>, row: usize) -> &mut Vec<Metered> {
@@ -277,9 +277,14 @@ impl Worker<'_> {
     }
 
     fn describe(&self, hand: &InHand<'_>, row: usize, reason: Arc<str>, field: Option<String>, detail: Option<String>) -> Suspended {
-        let origin = Origin::new(self.job.files[hand.file].index, hand.batch.row(row));
-        describe(hand.batch, hand.mediated, row, origin, reason, field, detail)
+        let at = origin(&self.job.files[hand.file], hand.batch, row);
+        describe(hand.batch, hand.mediated, row, at, reason, field, detail)
     }
+}
+
+/// Where row `row` of a batch stands.
+fn origin(file: &InputFile, batch: &Batch, row: usize) -> Origin {
+    Origin::new(file.index, batch.rows.get(row).unwrap_or(u32::MAX))
 }
 
 /// The suspense row of a mediated record.
@@ -306,8 +311,8 @@ pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usi
             let batch = batch?;
             let mut mediated = None;
             for row in 0..batch.records.num_rows() {
-                let origin = Origin::new(file.index, batch.row(row));
-                if of_file.binary_search(&origin).is_err() {
+                let at = origin(file, &batch, row);
+                if of_file.binary_search(&at).is_err() {
                     continue;
                 }
                 let mediated = match &mediated {
@@ -315,7 +320,7 @@ pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usi
                     None => mediated.insert(job.sources[file.source].mediator.mediate(&batch.records)?),
                 };
                 let detail = Some("another record with this key came first".to_owned());
-                suspended.push(describe(&batch, mediated, row, origin, Arc::from("conflicting_key"), None, detail));
+                suspended.push(describe(&batch, mediated, row, at, Arc::from("conflicting_key"), None, detail));
             }
         }
     }
