@@ -27,8 +27,9 @@ fn cut(bytes: &[u8]) -> &[u8] {
 
 /// A file that does not fit into one block of any compression: its rows are told apart by their ids.
 fn many_rows() -> String {
-    let rows: Vec<String> =
-        (0..20_000_u32).map(|id| format!("c{id}-{:x},+1,2026-10-05T10:00:00Z,60\n", id.wrapping_mul(2_654_435_761))).collect();
+    let rows: Vec<String> = (0..20_000_u32)
+        .map(|id| format!("c{id}-{:x},+1,2026-10-05T10:00:00Z,60\n", id.wrapping_mul(2_654_435_761)))
+        .collect();
     format!("{HEADER}{}", rows.concat())
 }
 
@@ -181,11 +182,8 @@ fn a_gzip_bomb_is_stopped_at_the_limit() {
     }
     let bomb = encoder.finish().unwrap();
     assert!(bomb.len() < 1_000_000);
-    let limited = Tiny::new().with(
-        "pipeline.yaml",
-        "suspense_records: 1",
-        "suspense_records: 1, decompressed_file: 50000000",
-    );
+    let limited =
+        Tiny::new().with("pipeline.yaml", "suspense_records: 1", "suspense_records: 1, decompressed_file: 50000000");
     limited.usage("calls.csv.gz", bomb).refused("U004", 3).says("calls.csv.gz");
 }
 
@@ -257,7 +255,8 @@ fn nineteen_decimals_are_not_cut_silently() {
 #[test]
 fn eighteen_decimals_are_kept() {
     let row = "c1,+1,2026-10-05T10:00:00Z,0.123456789012345678\n";
-    let (_, run) = Tiny::new().with("book.yaml", "seconds / 60", "seconds").usage("calls.csv", format!("{HEADER}{row}")).run();
+    let (_, run) =
+        Tiny::new().with("book.yaml", "seconds / 60", "seconds").usage("calls.csv", format!("{HEADER}{row}")).run();
     assert_eq!(run.table("invoice_lines")[0]["quantity"], "0.123456789012345678");
 }
 
@@ -316,7 +315,8 @@ fn a_record_of_nobody_is_set_aside() {
 
 #[test]
 fn a_broken_ndjson_line_is_unreadable_and_the_next_is_not() {
-    let good = |id: &str| format!(r#"{{"id": "{id}", "caller": "+1", "started": "2026-10-05T10:00:00Z", "seconds": 120}}"#);
+    let good =
+        |id: &str| format!(r#"{{"id": "{id}", "caller": "+1", "started": "2026-10-05T10:00:00Z", "seconds": 120}}"#);
     for bad in ["{", "[]", "null", r#"{"id": "x", "caller": "+1", "started": "2026-10-05T10:00:00Z", "seconds": {}}"#] {
         let tiny = Tiny::new().format("ndjson");
         let (summary, run) = tiny.usage("calls.ndjson", format!("{}\n{bad}\n{}\n", good("c1"), good("c2"))).run();
@@ -341,7 +341,8 @@ fn records_outside_the_period_are_counted() {
 #[test]
 fn suspense_over_the_threshold_is_exit_1_and_the_run_is_committed() {
     let rows = format!("{HEADER}{GOOD}bad,+1,2026-10-05T10:00:00Z,abc\n");
-    let tiny = Tiny::new().usage("calls.csv", rows).with("pipeline.yaml", "suspense_records: 1", "suspense_records: 0.4");
+    let tiny =
+        Tiny::new().usage("calls.csv", rows).with("pipeline.yaml", "suspense_records: 1", "suspense_records: 0.4");
     let ran = tiny.call().run().exits(1);
     assert_eq!(ran.json()["outcome"], "committed");
     assert_eq!(crate::committed::read(&tiny.path("out"), "2026-10").table("invoice_lines").len(), 1);
@@ -398,8 +399,14 @@ fn a_reference_table_that_is_not_there_is_input_that_is_not_ready() {
 
 #[test]
 fn a_yaml_key_that_stands_twice_is_refused() {
-    Tiny::new().with("pipeline.yaml", "timezone: UTC\n", "timezone: UTC\ntimezone: UTC\n").refused("Y002", 2).says("timezone");
-    Tiny::new().with("book.yaml", "    name: Voice\n", "    name: Voice\n    name: Voice\n").refused("Y002", 2).says("book.yaml:8");
+    Tiny::new()
+        .with("pipeline.yaml", "timezone: UTC\n", "timezone: UTC\ntimezone: UTC\n")
+        .refused("Y002", 2)
+        .says("timezone");
+    Tiny::new()
+        .with("book.yaml", "    name: Voice\n", "    name: Voice\n    name: Voice\n")
+        .refused("Y002", 2)
+        .says("book.yaml:8");
 }
 
 #[test]
@@ -455,8 +462,10 @@ fn a_float_in_rule_sql_is_refused() {
 
 #[test]
 fn an_amount_that_overflows_is_a_fault_and_not_a_wrapped_number() {
-    let tiny = Tiny::new().with("book.yaml", "0.10", "99999999999999999999").with("book.yaml", "seconds / 60", "seconds");
-    let ran = tiny.usage("calls.csv", format!("{HEADER}{}", GOOD.replace(",120", ",99999999999999999999"))).call().run();
+    let tiny =
+        Tiny::new().with("book.yaml", "0.10", "99999999999999999999").with("book.yaml", "seconds / 60", "seconds");
+    let ran =
+        tiny.usage("calls.csv", format!("{HEADER}{}", GOOD.replace(",120", ",99999999999999999999"))).call().run();
     assert!(!ran.stderr.contains("panicked at") && ran.status.code() != Some(0), "{ran}");
 }
 

@@ -76,9 +76,11 @@ fn a_right_book_is_said_to_be_right() {
 
 #[test]
 fn faults_of_pipeline_book_and_references_come_together() {
-    let tiny = broken()
-        .with("pipeline.yaml", "timezone: UTC", "timezone: Mars/Olympus")
-        .with("accounts.csv", "A1,,", "A1,A2,");
+    let tiny = broken().with("pipeline.yaml", "timezone: UTC", "timezone: Mars/Olympus").with(
+        "accounts.csv",
+        "A1,,",
+        "A1,A2,",
+    );
     let ran = tiny.validate().exits(2);
     for code in ["P002", "B003", "R006"] {
         assert!(ran.stderr.contains(code), "{code} is missing: {ran}");

@@ -19,8 +19,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "stages",
         &[
-            "mediate", "dedup", "guide", "meter", "charge", "allowance", "discount", "tax", "invoice", "suspense",
-            "lineset", "verify",
+            "mediate",
+            "dedup",
+            "guide",
+            "meter",
+            "charge",
+            "allowance",
+            "discount",
+            "tax",
+            "invoice",
+            "suspense",
+            "lineset",
+            "verify",
         ],
     ),
     ("the conductor", &["run"]),
@@ -29,12 +39,12 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Imports that go against the floors, each with its reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("period", "fault", "both on the ground floors; a period that is none is a fault"),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("period", "fault", "both on the ground floors; a period that is none is a fault")];
 
 /// Words that mean nothing (DESIGN section 2).
-const BANNED: &[&str] = &["data", "info", "item", "items", "process", "handle", "manager", "helper", "helpers", "utils", "util", "context"];
+const BANNED: &[&str] =
+    &["data", "info", "item", "items", "process", "handle", "manager", "helper", "helpers", "utils", "util", "context"];
 
 /// Identifiers with a banned word that another crate has named.
 const FOREIGN: &[&str] = &["SessionContext"];
@@ -162,7 +172,9 @@ fn files_and_functions_are_short() {
             }
             for (start, length) in functions(&lines) {
                 if length > FUNCTION_LINES {
-                    long.push(format!("{folder}/{name}:{start} is a function of {length} lines, at most {FUNCTION_LINES}"));
+                    long.push(format!(
+                        "{folder}/{name}:{start} is a function of {length} lines, at most {FUNCTION_LINES}"
+                    ));
                 }
             }
         }
@@ -176,7 +188,8 @@ fn functions(lines: &[String]) -> Vec<(usize, usize)> {
     for (at, line) in lines.iter().enumerate() {
         let bare = line.trim_start();
         let opening = ["fn ", "pub fn ", "async fn ", "pub async fn ", "const fn ", "pub const fn "];
-        let opens = opening.iter().any(|start| bare.starts_with(start)) || bare.starts_with("pub(") && bare.contains(" fn ");
+        let opens =
+            opening.iter().any(|start| bare.starts_with(start)) || bare.starts_with("pub(") && bare.contains(" fn ");
         if !opens || bare.ends_with(';') || bare.ends_with('}') {
             continue;
         }
@@ -201,7 +214,11 @@ fn no_name_is_a_word_that_means_nothing() {
     for folder in ["engine/src", "engine/tests", "benches/src"] {
         for Source { name, lines } in sources(folder) {
             let path = words(&name).flat_map(parts).collect::<Vec<_>>();
-            found.extend(path.iter().filter(|part| BANNED.contains(&part.as_str())).map(|part| format!("{folder}/{name}: {part}")));
+            found.extend(
+                path.iter()
+                    .filter(|part| BANNED.contains(&part.as_str()))
+                    .map(|part| format!("{folder}/{name}: {part}")),
+            );
             for (number, line) in lines.iter().enumerate() {
                 for identifier in declared(&code(line)) {
                     let bad = parts(&identifier).into_iter().find(|part| BANNED.contains(&part.as_str()));
@@ -240,7 +257,9 @@ fn floats_stay_where_input_is_read() {
         }
         for (number, line) in source.lines.iter().enumerate() {
             let code = code(line);
-            if words(&code).any(|word| ["f32", "f64", "Float32", "Float64", "Float32Type", "Float64Type"].contains(&word)) {
+            if words(&code)
+                .any(|word| ["f32", "f64", "Float32", "Float64", "Float32Type", "Float64Type"].contains(&word))
+            {
                 found.push(format!("engine/src/{}:{}: {}", source.name, number + 1, line.trim()));
             }
         }
@@ -250,7 +269,16 @@ fn floats_stay_where_input_is_read() {
 
 #[test]
 fn no_clock_and_no_chance_outside_the_command_line() {
-    let banned = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now", "thread_rng", "rand::", "Uuid::new_v4", "RandomState"];
+    let banned = [
+        "SystemTime::now",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+        "thread_rng",
+        "rand::",
+        "Uuid::new_v4",
+        "RandomState",
+    ];
     let mut found = Vec::new();
     for source in sources("engine/src") {
         if ["cli", "main"].contains(&room(&source.name)) {
@@ -273,11 +301,15 @@ fn hash_maps_are_asked_and_never_walked_unless_sorted_after() {
         for (number, line) in source.lines.iter().enumerate() {
             let code = code(line);
             let walked = maps.iter().any(|map| {
-                let calls = [".iter()", ".keys()", ".values()", ".into_iter()", ".drain()", ".into_keys()", ".into_values()"];
-                calls.iter().any(|call| code.contains(&format!("{map}{call}"))) || code.contains(&format!(" in &{map} "))
+                let calls =
+                    [".iter()", ".keys()", ".values()", ".into_iter()", ".drain()", ".into_keys()", ".into_values()"];
+                calls.iter().any(|call| code.contains(&format!("{map}{call}")))
+                    || code.contains(&format!(" in &{map} "))
             });
             let after = &source.lines[number..source.lines.len().min(number + 6)];
-            let settled = after.iter().any(|line| ["sort", "BTree", ".sum()", ".len()", "order"].iter().any(|word| line.contains(word)));
+            let settled = after
+                .iter()
+                .any(|line| ["sort", "BTree", ".sum()", ".len()", "order"].iter().any(|word| line.contains(word)));
             if walked && !settled {
                 found.push(format!("engine/src/{}:{}: {}", source.name, number + 1, line.trim()));
             }

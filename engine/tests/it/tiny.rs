@@ -58,7 +58,10 @@ impl Tiny {
         let tiny = Self { here: folder() };
         tiny.write("pipeline.yaml", PIPELINE);
         tiny.write("book.yaml", BOOK);
-        tiny.write("accounts.csv", "account_id,parent_id,level,name,currency\nA1,,customer,Ann,USD\nA2,A1,site,Annex,USD\n");
+        tiny.write(
+            "accounts.csv",
+            "account_id,parent_id,level,name,currency\nA1,,customer,Ann,USD\nA2,A1,site,Annex,USD\n",
+        );
         tiny.write("subscriptions.csv", "subscription_id,account_id,product,start,end\nS1,A1,voice,2026-01-01,\n");
         tiny.write("identifiers.csv", "identifier,subscription_id,valid_from,valid_to\n+1,S1,2026-01-01,\n");
         tiny.write("usage/calls.csv", format!("{HEADER}{GOOD}"));
