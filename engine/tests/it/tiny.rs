@@ -98,8 +98,14 @@ impl Tiny {
         self.with("pipeline.yaml", "format: csv", &format!("format: {format}"))
     }
 
+    /// A run that talks to people: faults are drawn on stderr.
     pub(crate) fn call(&self) -> Call {
-        ratemill(&["run", "pipeline.yaml", "--period", "2026-10", "--format", "json"]).cwd(self.here.path())
+        ratemill(&["run", "pipeline.yaml", "--period", "2026-10"]).cwd(self.here.path())
+    }
+
+    /// A run that talks to programs: summary or faults are one JSON object on stdout.
+    pub(crate) fn json_call(&self) -> Call {
+        self.call().words(&["--format", "json"])
     }
 
     pub(crate) fn validate(&self) -> Ran {
@@ -109,7 +115,7 @@ impl Tiny {
     /// Runs it well; its summary and what it has committed.
     #[track_caller]
     pub(crate) fn run(&self) -> (Value, Committed) {
-        let ran = self.call().run().ok();
+        let ran = self.json_call().run().ok();
         (ran.json(), committed::read(&self.path("out"), "2026-10"))
     }
 
