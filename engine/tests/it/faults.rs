@@ -103,8 +103,8 @@ fn programs_get_the_faults_as_one_json_object() {
     assert_eq!(told["outcome"], "failed");
     let faults = told["faults"].as_array().unwrap();
     for (code, place) in EXPECTED {
-        let line = place.rsplit_once(':').unwrap().1;
-        let hit = |fault: &&serde_json::Value| fault["code"] == code && fault["line"].to_string() == line;
+        let line: u64 = place.rsplit_once(':').unwrap().1.parse().unwrap();
+        let hit = |fault: &&serde_json::Value| fault["code"] == code && fault["line"] == line;
         let fault = faults.iter().find(hit).unwrap_or_else(|| panic!("{code} of line {line} is missing: {told:#}"));
         assert!(fault["file"].as_str().unwrap().ends_with("book.yaml"), "{fault:#}");
         assert!(!fault["message"].as_str().unwrap().is_empty() && fault["column"].is_u64(), "{fault:#}");

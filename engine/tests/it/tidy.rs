@@ -248,6 +248,7 @@ fn meaningless(name: &str) -> bool {
 /// The identifiers a line declares: after a keyword, and as a field or parameter.
 fn declared(code: &str) -> Vec<String> {
     let keywords = ["fn", "struct", "enum", "trait", "mod", "let", "const", "static", "type"];
+    let code = &code.replace("'static ", "");
     let words: Vec<&str> = words(code).collect();
     let named = words.windows(2).filter(|pair| keywords.contains(&pair[0])).map(|pair| pair[1].to_owned());
     let mut found: Vec<String> = named.collect();
@@ -381,6 +382,7 @@ fn the_rules_of_this_file_can_fail() {
     assert_eq!(imported("use crate::{fault::Outcome, money};"), ["fault", "money"]);
     assert_eq!(code(r#"let a = "data // x"; // info"#).trim(), "let a = ;");
     assert_eq!(declared("    let mut item_count: u64 = 1;"), ["mut", "item_count"]);
+    assert_eq!(declared("fn kind(of: &'static DataType)"), ["kind"]);
     assert_eq!(parts("HttpHandle_x"), ["http", "handle", "x"]);
     let lines: Vec<String> = "fn a() {\n    b();\n}".lines().map(ToOwned::to_owned).collect();
     assert_eq!(functions(&lines), [(1, 3)]);
