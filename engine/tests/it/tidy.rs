@@ -248,10 +248,14 @@ fn meaningless(name: &str) -> bool {
 /// The identifiers a line declares: after a keyword, and as a field or parameter.
 fn declared(code: &str) -> Vec<String> {
     let keywords = ["fn", "struct", "enum", "trait", "mod", "let", "const", "static", "type"];
-    let code = &code.replace("'static ", "");
+    let code = &code.replace("&'static ", "");
     let words: Vec<&str> = words(code).collect();
     let named = words.windows(2).filter(|pair| keywords.contains(&pair[0])).map(|pair| pair[1].to_owned());
-    let mut found: Vec<String> = named.collect();
+    // `let Some(x) = …` declares nothing by its first word.
+    let pattern = |name: &String| {
+        words.windows(2).any(|pair| pair == ["let", name.as_str()]) && name.starts_with(char::is_uppercase)
+    };
+    let mut found: Vec<String> = named.filter(|name| !pattern(name)).collect();
     found.extend(
         words.windows(3).filter(|three| three[0] == "for" && three[2] == "in").map(|three| three[1].to_owned()),
     );
@@ -382,6 +386,7 @@ fn the_rules_of_this_file_can_fail() {
     assert_eq!(imported("use crate::{fault::Outcome, money};"), ["fault", "money"]);
     assert_eq!(code(r#"let a = "data // x"; // info"#).trim(), "let a = ;");
     assert_eq!(declared("    let mut item_count: u64 = 1;"), ["mut", "item_count"]);
+    assert_eq!(declared("if let DataType::Null = kind {"), [] as [&str; 0]);
     assert_eq!(declared("fn kind(of: &'static DataType)"), ["kind"]);
     assert_eq!(parts("HttpHandle_x"), ["http", "handle", "x"]);
     let lines: Vec<String> = "fn a() {\n    b();\n}".lines().map(ToOwned::to_owned).collect();
