@@ -33,7 +33,8 @@ fn check(case: &Path) -> String {
     let (out, other) = (folder(), folder());
     for (output, words) in [(&out, ["--partitions", "1"]), (&other, ["--partitions", "4"])] {
         let output = output.path().to_str().unwrap();
-        let ran = ratemill(&["run", "pipeline.yaml", "--period", PERIOD, "--output", output]).cwd(case).words(&words).run();
+        let ran =
+            ratemill(&["run", "pipeline.yaml", "--period", PERIOD, "--output", output]).cwd(case).words(&words).run();
         if ran.status.code() != Some(0) {
             return format!("{ran}");
         }
@@ -71,7 +72,8 @@ fn chosen(header: &[String], found: &[Row]) -> Vec<Vec<String>> {
 fn compare(file: &Path, found: &[Row]) -> String {
     let (header, mut right) = expected(file);
     if let Some(row) = found.first() {
-        let unknown: Vec<_> = header.iter().filter(|column| !column.contains('.') && !row.contains_key(*column)).collect();
+        let unknown: Vec<_> =
+            header.iter().filter(|column| !column.contains('.') && !row.contains_key(*column)).collect();
         assert!(unknown.is_empty(), "{}: the table has no column {unknown:?}", file.display());
     }
     right.sort();
@@ -84,7 +86,11 @@ fn compare(file: &Path, found: &[Row]) -> String {
         format!("    {sign} {}\n", row.join(","))
     });
     let differing: String = differing.collect();
-    if differing.is_empty() { differing } else { format!("  {}\n    columns {}\n{differing}", file.display(), header.join(",")) }
+    if differing.is_empty() {
+        differing
+    } else {
+        format!("  {}\n    columns {}\n{differing}", file.display(), header.join(","))
+    }
 }
 
 fn rewrite(file: &Path, found: &[Row]) {

@@ -76,9 +76,11 @@ fn a_right_book_is_said_to_be_right() {
 
 #[test]
 fn faults_of_pipeline_book_and_references_come_together() {
-    let tiny = broken()
-        .with("pipeline.yaml", "timezone: UTC", "timezone: Mars/Olympus")
-        .with("accounts.csv", "A1,,", "A1,A2,");
+    let tiny = broken().with("pipeline.yaml", "timezone: UTC", "timezone: Mars/Olympus").with(
+        "accounts.csv",
+        "A1,,",
+        "A1,A2,",
+    );
     let ran = tiny.validate().exits(2);
     for code in ["P002", "B003", "R006"] {
         assert!(ran.stderr.contains(code), "{code} is missing: {ran}");
@@ -92,4 +94,19 @@ fn a_run_with_a_broken_book_never_reads_usage() {
     let ran = tiny.call().run().exits(2);
     assert!(!ran.stderr.contains("U001"), "{ran}");
     assert!(!tiny.path("out").exists(), "{ran}");
+}
+
+#[test]
+fn programs_get_the_faults_as_one_json_object() {
+    let ran = broken().json_call().run().exits(2);
+    let told = ran.json();
+    assert_eq!(told["outcome"], "failed");
+    let faults = told["faults"].as_array().unwrap();
+    for (code, place) in EXPECTED {
+        let line: u64 = place.rsplit_once(':').unwrap().1.parse().unwrap();
+        let hit = |fault: &&serde_json::Value| fault["code"] == code && fault["line"] == line;
+        let fault = faults.iter().find(hit).unwrap_or_else(|| panic!("{code} of line {line} is missing: {told:#}"));
+        assert!(fault["file"].as_str().unwrap().ends_with("book.yaml"), "{fault:#}");
+        assert!(!fault["message"].as_str().unwrap().is_empty() && fault["column"].is_u64(), "{fault:#}");
+    }
 }

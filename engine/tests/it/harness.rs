@@ -151,7 +151,8 @@ impl Ran {
     /// The one JSON object on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|cause| panic!("stdout is not one JSON value ({cause}): {self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|cause| panic!("stdout is not one JSON value ({cause}): {self}"))
     }
 }
 

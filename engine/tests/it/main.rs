@@ -22,7 +22,7 @@ mod faults;
 mod harness;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
-mod real_data;
+mod real_bills;
 // A race for one period, and runs killed in the middle, on a folder and on S3.
 #[cfg(test)]
 mod races;

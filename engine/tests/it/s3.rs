@@ -26,7 +26,7 @@ impl Remote {
         weed.upload(&workspace().join("sample-data"), &format!("{prefix}/sample-data"));
         let path = here.path().join(PIPELINE);
         let pipeline = fs::read_to_string(&path).unwrap();
-        let there = weed.url(&format!("{prefix}/sample-data"));
+        let there = weed::url(&format!("{prefix}/sample-data"));
         let moved = pipeline.replace("../sample-data", &there);
         assert_ne!(pipeline, moved, "the sample pipeline reads ../sample-data");
         fs::write(&path, moved).unwrap();
@@ -34,7 +34,7 @@ impl Remote {
     }
 
     pub(crate) fn call(&self) -> Call {
-        let output = self.weed.url(&format!("{}/out", self.prefix));
+        let output = weed::url(&format!("{}/out", self.prefix));
         ratemill(&["run", PIPELINE, "--period", PERIOD, "--output", &output, "--format", "json"])
             .cwd(self.here.path())
             .envs(&self.weed.env())

@@ -12,15 +12,25 @@ use crate::harness::{files, workspace};
 /// never imports another stage, and only the conductor knows their order.
 const FLOORS: &[(&str, &[&str])] = &[
     ("the ground", &["fault", "money"]),
-    ("words", &["period", "tables"]),
-    ("stores and the two languages", &["store", "yaml", "rules"]),
-    ("what the user has written", &["book", "pipeline", "reference"]),
-    ("reading, charge models and counts", &["read", "rate", "control"]),
+    ("words everybody uses", &["period", "tables", "store", "columns", "usage", "lines", "yaml", "rules"]),
+    ("what the user has written", &["book", "pipeline"]),
+    ("what comes in, and what must add up", &["reference", "read", "control"]),
+    ("prices", &["catalog", "rate"]),
     (
         "stages",
         &[
-            "mediate", "dedup", "guide", "meter", "charge", "allowance", "discount", "tax", "invoice", "suspense",
-            "lineset", "verify",
+            "mediate",
+            "dedup",
+            "guide",
+            "meter",
+            "charge",
+            "allowance",
+            "discount",
+            "tax",
+            "invoice",
+            "suspense",
+            "lineset",
+            "verify",
         ],
     ),
     ("the conductor", &["run"]),
@@ -29,15 +39,18 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Imports that go against the floors, each with its reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("period", "fault", "both on the ground floors; a period that is none is a fault"),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "verify",
+    "lineset",
+    "what is verified is what the line set says it has written: nothing else can be handed in",
+)];
 
 /// Words that mean nothing (DESIGN section 2).
-const BANNED: &[&str] = &["data", "info", "item", "items", "process", "handle", "manager", "helper", "helpers", "utils", "util", "context"];
+const BANNED: &[&str] =
+    &["data", "info", "item", "items", "process", "handle", "manager", "helper", "helpers", "utils", "util", "context"];
 
-/// Identifiers with a banned word that another crate has named.
-const FOREIGN: &[&str] = &["SessionContext"];
+/// Names with a banned word that are not ours to choose: those of Arrow, of traits, and of the folder `sample-data`.
+const FOREIGN: &[&str] = &["data_type", "Item", "sample_data"];
 
 /// Files that may name a float type: where input comes as floats, and is turned into decimals.
 const FLOATS: &[&str] = &["read.rs", "read/", "rules/", "cli/", "reference/"];
@@ -107,6 +120,10 @@ fn room(name: &str) -> &str {
     name.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
+fn unit_tests(name: &str) -> bool {
+    name.ends_with("/tests.rs") || name.contains("/tests/")
+}
+
 fn floor(room: &str) -> Option<usize> {
     FLOORS.iter().position(|(_, rooms)| rooms.contains(&room))
 }
@@ -141,6 +158,10 @@ fn imports_go_down() {
     let mut wrong = BTreeSet::new();
     for source in sources("engine/src") {
         let from = room(&source.name);
+        // A room's own tests may bring in whatever shows that it works.
+        if unit_tests(&source.name) {
+            continue;
+        }
         for (number, line) in source.lines.iter().enumerate() {
             for to in imported(&code(line)) {
                 if !may_import(from, &to) {
@@ -161,8 +182,11 @@ fn files_and_functions_are_short() {
                 long.push(format!("{folder}/{name} has {} lines, at most {FILE_LINES}", lines.len()));
             }
             for (start, length) in functions(&lines) {
-                if length > FUNCTION_LINES {
-                    long.push(format!("{folder}/{name}:{start} is a function of {length} lines, at most {FUNCTION_LINES}"));
+                // A unit test may be one long table.
+                if length > FUNCTION_LINES && !unit_tests(&name) {
+                    long.push(format!(
+                        "{folder}/{name}:{start} is a function of {length} lines, at most {FUNCTION_LINES}"
+                    ));
                 }
             }
         }
@@ -176,7 +200,8 @@ fn functions(lines: &[String]) -> Vec<(usize, usize)> {
     for (at, line) in lines.iter().enumerate() {
         let bare = line.trim_start();
         let opening = ["fn ", "pub fn ", "async fn ", "pub async fn ", "const fn ", "pub const fn "];
-        let opens = opening.iter().any(|start| bare.starts_with(start)) || bare.starts_with("pub(") && bare.contains(" fn ");
+        let opens =
+            opening.iter().any(|start| bare.starts_with(start)) || bare.starts_with("pub(") && bare.contains(" fn ");
         if !opens || bare.ends_with(';') || bare.ends_with('}') {
             continue;
         }
@@ -191,7 +216,9 @@ fn functions(lines: &[String]) -> Vec<(usize, usize)> {
 #[test]
 fn every_file_opens_by_saying_what_it_is() {
     let silent = sources("engine/src").into_iter().chain(sources("engine/tests")).chain(sources("benches/src"));
-    let silent = silent.filter(|source| !source.lines.first().is_some_and(|line| line.starts_with("//!")));
+    let silent = silent.filter(|source| {
+        !unit_tests(&source.name) && !source.lines.first().is_some_and(|line| line.starts_with("//!"))
+    });
     none("a file opens with its module doc", silent.map(|source| source.name).collect());
 }
 
@@ -200,12 +227,11 @@ fn no_name_is_a_word_that_means_nothing() {
     let mut found = Vec::new();
     for folder in ["engine/src", "engine/tests", "benches/src"] {
         for Source { name, lines } in sources(folder) {
-            let path = words(&name).flat_map(parts).collect::<Vec<_>>();
-            found.extend(path.iter().filter(|part| BANNED.contains(&part.as_str())).map(|part| format!("{folder}/{name}: {part}")));
+            let path = words(name.trim_end_matches(".rs"));
+            found.extend(path.filter(|word| meaningless(word)).map(|word| format!("{folder}/{name}: `{word}`")));
             for (number, line) in lines.iter().enumerate() {
                 for identifier in declared(&code(line)) {
-                    let bad = parts(&identifier).into_iter().find(|part| BANNED.contains(&part.as_str()));
-                    if bad.is_some() && !FOREIGN.contains(&identifier.as_str()) {
+                    if meaningless(&identifier) {
                         found.push(format!("{folder}/{name}:{}: `{identifier}`", number + 1));
                     }
                 }
@@ -215,12 +241,25 @@ fn no_name_is_a_word_that_means_nothing() {
     none("names say what they mean (DESIGN section 2 lists the words to avoid)", found);
 }
 
+fn meaningless(name: &str) -> bool {
+    !FOREIGN.contains(&name) && parts(name).iter().any(|part| BANNED.contains(&part.as_str()))
+}
+
 /// The identifiers a line declares: after a keyword, and as a field or parameter.
 fn declared(code: &str) -> Vec<String> {
-    let keywords = ["fn", "struct", "enum", "trait", "mod", "let", "mut", "const", "static", "type", "for"];
+    let keywords = ["fn", "struct", "enum", "trait", "mod", "let", "const", "static", "type"];
+    let code = &code.replace("&'static ", "");
     let words: Vec<&str> = words(code).collect();
     let named = words.windows(2).filter(|pair| keywords.contains(&pair[0])).map(|pair| pair[1].to_owned());
-    let mut found: Vec<String> = named.collect();
+    // `let Some(x) = …` declares nothing by its first word.
+    let pattern = |name: &String| {
+        words.windows(2).any(|pair| pair == ["let", name.as_str()]) && name.starts_with(char::is_uppercase)
+    };
+    let mut found: Vec<String> = named.filter(|name| !pattern(name)).collect();
+    found.extend(
+        words.windows(3).filter(|three| three[0] == "for" && three[2] == "in").map(|three| three[1].to_owned()),
+    );
+    found.extend(words.windows(3).filter(|three| three[..2] == ["let", "mut"]).map(|three| three[2].to_owned()));
     let field = code.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
     if let Some((name, kind)) = field.split_once(": ")
         && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
@@ -240,7 +279,9 @@ fn floats_stay_where_input_is_read() {
         }
         for (number, line) in source.lines.iter().enumerate() {
             let code = code(line);
-            if words(&code).any(|word| ["f32", "f64", "Float32", "Float64", "Float32Type", "Float64Type"].contains(&word)) {
+            if words(&code)
+                .any(|word| ["f32", "f64", "Float32", "Float64", "Float32Type", "Float64Type"].contains(&word))
+            {
                 found.push(format!("engine/src/{}:{}: {}", source.name, number + 1, line.trim()));
             }
         }
@@ -250,7 +291,16 @@ fn floats_stay_where_input_is_read() {
 
 #[test]
 fn no_clock_and_no_chance_outside_the_command_line() {
-    let banned = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now", "thread_rng", "rand::", "Uuid::new_v4", "RandomState"];
+    let banned = [
+        "SystemTime::now",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+        "thread_rng",
+        "rand::",
+        "Uuid::new_v4",
+        "RandomState",
+    ];
     let mut found = Vec::new();
     for source in sources("engine/src") {
         if ["cli", "main"].contains(&room(&source.name)) {
@@ -272,18 +322,30 @@ fn hash_maps_are_asked_and_never_walked_unless_sorted_after() {
         let maps: BTreeSet<String> = source.lines.iter().flat_map(|line| hash_maps(&code(line))).collect();
         for (number, line) in source.lines.iter().enumerate() {
             let code = code(line);
-            let walked = maps.iter().any(|map| {
-                let calls = [".iter()", ".keys()", ".values()", ".into_iter()", ".drain()", ".into_keys()", ".into_values()"];
-                calls.iter().any(|call| code.contains(&format!("{map}{call}"))) || code.contains(&format!(" in &{map} "))
-            });
+            let walked = maps.iter().any(|map| walks(&code, map));
             let after = &source.lines[number..source.lines.len().min(number + 6)];
-            let settled = after.iter().any(|line| ["sort", "BTree", ".sum()", ".len()", "order"].iter().any(|word| line.contains(word)));
+            let settled = after
+                .iter()
+                .any(|line| ["sort", "BTree", ".sum()", ".len()", "order"].iter().any(|word| line.contains(word)));
             if walked && !settled {
                 found.push(format!("engine/src/{}:{}: {}", source.name, number + 1, line.trim()));
             }
         }
     }
     none("the order of a hash map must not reach any output: sort, or say why the order does not matter", found);
+}
+
+/// Whether a line goes through all of `map`; a field of the same name of something else is another thing.
+fn walks(code: &str, map: &str) -> bool {
+    let calls = [".iter()", ".keys()", ".values()", ".into_iter()", ".drain()", ".into_keys()", ".into_values()"];
+    let whole = |at: usize| {
+        let before = &code[..at];
+        before.ends_with("self.")
+            || !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.')
+    };
+    let called =
+        |(at, _): (usize, &str)| whole(at) && calls.iter().any(|call| code[at + map.len()..].starts_with(call));
+    code.match_indices(map).any(called) || code.contains(&format!(" in &{map} "))
 }
 
 /// Names declared as hash maps or sets in a line.
@@ -324,8 +386,11 @@ fn the_rules_of_this_file_can_fail() {
     assert_eq!(imported("use crate::{fault::Outcome, money};"), ["fault", "money"]);
     assert_eq!(code(r#"let a = "data // x"; // info"#).trim(), "let a = ;");
     assert_eq!(declared("    let mut item_count: u64 = 1;"), ["mut", "item_count"]);
+    assert_eq!(declared("if let DataType::Null = kind {"), [] as [&str; 0]);
+    assert_eq!(declared("fn kind(of: &'static DataType)"), ["kind"]);
     assert_eq!(parts("HttpHandle_x"), ["http", "handle", "x"]);
     let lines: Vec<String> = "fn a() {\n    b();\n}".lines().map(ToOwned::to_owned).collect();
     assert_eq!(functions(&lines), [(1, 3)]);
+    assert!(walks("for id in seen.keys() {", "seen") && !walks("for id in book.seen.keys() {", "seen"));
     assert_eq!(hash_maps("let seen: HashMap<u8, u8> = x;"), ["seen"]);
 }

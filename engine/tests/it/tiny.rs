@@ -58,7 +58,10 @@ impl Tiny {
         let tiny = Self { here: folder() };
         tiny.write("pipeline.yaml", PIPELINE);
         tiny.write("book.yaml", BOOK);
-        tiny.write("accounts.csv", "account_id,parent_id,level,name,currency\nA1,,customer,Ann,USD\nA2,A1,site,Annex,USD\n");
+        tiny.write(
+            "accounts.csv",
+            "account_id,parent_id,level,name,currency\nA1,,customer,Ann,USD\nA2,A1,site,Annex,USD\n",
+        );
         tiny.write("subscriptions.csv", "subscription_id,account_id,product,start,end\nS1,A1,voice,2026-01-01,\n");
         tiny.write("identifiers.csv", "identifier,subscription_id,valid_from,valid_to\n+1,S1,2026-01-01,\n");
         tiny.write("usage/calls.csv", format!("{HEADER}{GOOD}"));
@@ -95,8 +98,14 @@ impl Tiny {
         self.with("pipeline.yaml", "format: csv", &format!("format: {format}"))
     }
 
+    /// A run that talks to people: faults are drawn on stderr.
     pub(crate) fn call(&self) -> Call {
-        ratemill(&["run", "pipeline.yaml", "--period", "2026-10", "--format", "json"]).cwd(self.here.path())
+        ratemill(&["run", "pipeline.yaml", "--period", "2026-10"]).cwd(self.here.path())
+    }
+
+    /// A run that talks to programs: summary or faults are one JSON object on stdout.
+    pub(crate) fn json_call(&self) -> Call {
+        self.call().words(&["--format", "json"])
     }
 
     pub(crate) fn validate(&self) -> Ran {
@@ -106,7 +115,7 @@ impl Tiny {
     /// Runs it well; its summary and what it has committed.
     #[track_caller]
     pub(crate) fn run(&self) -> (Value, Committed) {
-        let ran = self.call().run().ok();
+        let ran = self.json_call().run().ok();
         (ran.json(), committed::read(&self.path("out"), "2026-10"))
     }
 

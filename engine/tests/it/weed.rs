@@ -54,6 +54,11 @@ pub(crate) fn shared() -> &'static Weed {
     &SHARED
 }
 
+/// The URL of `prefix` in the bucket of the tests.
+pub(crate) fn url(prefix: &str) -> String {
+    format!("s3://{BUCKET}/{prefix}")
+}
+
 impl Weed {
     /// What the engine needs in its environment.
     pub(crate) fn env(&self) -> Vec<(String, String)> {
@@ -66,12 +71,6 @@ impl Weed {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec()
-    }
-
-    /// The URL of `prefix` in the bucket of the tests.
-    #[expect(clippy::unused_self, reason = "a URL means nothing without the server")]
-    pub(crate) fn url(&self, prefix: &str) -> String {
-        format!("s3://{BUCKET}/{prefix}")
     }
 
     /// Puts every file of a folder below `prefix`.
@@ -185,4 +184,21 @@ fn wait_until_ready(weed: &Weed, folder: &Path) {
     }
     let refused = create();
     assert!(matches!(refused, Err(object_store::Error::AlreadyExists { .. })), "put-if-absent twice: {refused:?}");
+}
+
+#[test]
+fn of_many_writers_of_one_name_the_server_grants_one() {
+    let weed = shared();
+    for round in 0..5 {
+        let key = Key::from(format!("writers/{round}"));
+        let put = |writer: u8| {
+            let options = PutOptions::from(PutMode::Create);
+            let (store, key) = (Arc::clone(&weed.store), key.clone());
+            async move { store.put_opts(&key, PutPayload::from(vec![writer]), options).await.ok().map(|_| writer) }
+        };
+        let puts = weed.runtime.block_on(futures::future::join_all((0..16).map(put)));
+        let granted: Vec<u8> = puts.into_iter().flatten().collect();
+        assert_eq!(granted.len(), 1, "{granted:?}");
+        assert_eq!(weed.objects("writers")[&round.to_string()], granted);
+    }
 }

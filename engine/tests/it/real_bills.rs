@@ -71,7 +71,10 @@ fn every_usage_row_of_an_aws_report_costs_what_the_provider_charged() {
         &[
             ("rates.csv", format!("rate_code,unit_price\n{}\n", rates.join("\n"))),
             ("accounts.csv", format!("account_id,parent_id,level,name,currency\n{payer},,customer,Payer,USD\n")),
-            ("subscriptions.csv", format!("subscription_id,account_id,product,start,end\nS1,{payer},cloud,2023-01-01,\n")),
+            (
+                "subscriptions.csv",
+                format!("subscription_id,account_id,product,start,end\nS1,{payer},cloud,2023-01-01,\n"),
+            ),
             ("identifiers.csv", format!("identifier,subscription_id,valid_from,valid_to\n{payer},S1,,\n")),
         ],
     );
