@@ -31,6 +31,9 @@ pub struct Cube<'a> {
     pub groups: Groups,
 }
 
+/// The number of each group by its names and values.
+type Numbers = HashMap<Vec<(Arc<str>, Arc<str>)>, u32>;
+
 impl<'a> Cube<'a> {
     /// Prepares `buckets` for the prices of `catalog`.
     ///
@@ -47,7 +50,7 @@ impl<'a> Cube<'a> {
         let groups = Groups { list: vec![Vec::new()] };
         let (groupings, grouping_of) = (vec![vec![0; buckets.cells.len()]], Vec::new());
         let mut cube = Self { buckets, meters: &book.meters, starts, groupings, grouping_of, groups };
-        let mut numbers: HashMap<Vec<(Arc<str>, Arc<str>)>, u32> = HashMap::from([(Vec::new(), 0)]);
+        let mut numbers: Numbers = HashMap::from([(Vec::new(), 0)]);
         let mut known: HashMap<Vec<String>, usize> = HashMap::from([(Vec::new(), 0)]);
         for price in &catalog.prices {
             let kept = kept_apart(price);
@@ -65,7 +68,7 @@ impl<'a> Cube<'a> {
         Ok(cube)
     }
 
-    fn group_of(&mut self, cell: &Cell, kept: &[String], numbers: &mut HashMap<Vec<(Arc<str>, Arc<str>)>, u32>) -> Outcome<u32> {
+    fn group_of(&mut self, cell: &Cell, kept: &[String], numbers: &mut Numbers) -> Outcome<u32> {
         let names = &self.meters[cell.meter as usize].dimensions;
         let mut group = Vec::new();
         for name in kept {

@@ -8,8 +8,16 @@ use crate::reference::model::Reference;
 /// The discounts of a book with every account's percentage.
 #[derive(Debug)]
 pub struct Discounts {
-    /// Charge indices and percentages by account, in declared order.
-    rules: Vec<(Option<Vec<usize>>, Vec<Option<Decimal>>)>,
+    /// In declared order.
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    /// Charge indices it applies to, sorted; `None` for all.
+    on: Option<Vec<usize>>,
+    /// By account.
+    percents: Vec<Option<Decimal>>,
 }
 
 /// The rounded amounts of a line.
@@ -36,7 +44,7 @@ impl Discounts {
                 Percent::Fixed(percent) => vec![Some(*percent); reference.accounts.len()],
                 Percent::AccountColumn(column) => column_percents(column, reference, &mut faults),
             };
-            rules.push((discount.on.clone(), percents));
+            rules.push(Rule { on: discount.on.clone(), percents });
         }
         faults.or(Self { rules })
     }
@@ -44,8 +52,8 @@ impl Discounts {
     /// The percentage of a line of `charge` for `account`: the first declared discount that applies.
     #[must_use]
     pub fn percent(&self, charge: usize, account: u32) -> Option<Decimal> {
-        let applies = |on: &Option<Vec<usize>>| on.as_ref().is_none_or(|on| on.binary_search(&charge).is_ok());
-        self.rules.iter().filter(|(on, _)| applies(on)).find_map(|(_, percents)| percents[account as usize])
+        let applies = |rule: &&Rule| rule.on.as_ref().is_none_or(|on| on.binary_search(&charge).is_ok());
+        self.rules.iter().filter(applies).find_map(|rule| rule.percents[account as usize])
     }
 }
 

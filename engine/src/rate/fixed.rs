@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::Unrated;
 use crate::book::model::Model;
 use crate::money::Decimal;
 use crate::period::Period;
@@ -22,18 +23,18 @@ pub struct Fixed {
 /// fraction unless the price says otherwise.
 ///
 /// # Errors
-/// `()` when the amount does not fit.
-pub fn due(model: &Model, quantity: Decimal, start: NaiveDate, end: Option<NaiveDate>, period: &Period) -> Result<Option<Fixed>, ()> {
+/// [`Unrated::OutOfRange`] when the amount does not fit.
+pub fn due(model: &Model, quantity: Decimal, start: NaiveDate, end: Option<NaiveDate>, period: &Period) -> Result<Option<Fixed>, Unrated> {
     let (from, to) = (start.max(period.first_day), end.unwrap_or_else(|| period.end_day()).min(period.end_day()));
     match model {
         Model::Recurring { amount, prorate, .. } if to > from => {
-            let full = amount.times(quantity).ok_or(())?;
+            let full = amount.times(quantity).ok_or(Unrated::OutOfRange)?;
             let (days, of) = period.days_within(start, end);
-            let part = if *prorate { full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(())? } else { full };
+            let part = if *prorate { full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(Unrated::OutOfRange)? } else { full };
             Ok(Some(Fixed { amount: part, from, to }))
         }
         Model::OneTime { amount } if period.holds(start) => {
-            let amount = amount.times(quantity).ok_or(())?;
+            let amount = amount.times(quantity).ok_or(Unrated::OutOfRange)?;
             Ok(Some(Fixed { amount, from: start, to: start.succ_opt().unwrap_or(start) }))
         }
         _ => Ok(None),

@@ -1,5 +1,8 @@
 //! Everything that can be checked before usage is read: pipeline, book, reference data and rules, all faults at once.
 
+use arrow::datatypes::SchemaRef;
+
+use super::{Job, SourceRules};
 use crate::book::model::PriceBook;
 use crate::catalog::Catalog;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
@@ -7,13 +10,12 @@ use crate::guide::Guide;
 use crate::mediate::Mediator;
 use crate::meter::{Cells, Gauges};
 use crate::period::Period;
-use crate::pipeline::model::Pipeline;
+use crate::pipeline::model::{Pipeline, Source};
 use crate::read::{self, InputFile};
 use crate::reference::model::Reference;
 use crate::rules::Rules;
 use crate::{book, pipeline, reference};
 
-use super::{Job, SourceRules};
 
 /// A pipeline with everything it names, checked.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ fn check_rules(pipeline: &Pipeline, book: &PriceBook) -> Outcome<()> {
 
 type Compiled = (SourceRules, Vec<Option<Faults>>);
 
-fn compile(rules: &Rules, source: &crate::pipeline::model::Source, book: &PriceBook, input: arrow::datatypes::SchemaRef) -> Outcome<Compiled> {
+fn compile(rules: &Rules, source: &Source, book: &PriceBook, input: SchemaRef) -> Outcome<Compiled> {
     let mut faults = Faults::default();
     let Some(mediator) = faults.keep(Mediator::new(rules, source, &input)) else { return Err(faults) };
     for key in &source.dedup_key {
@@ -107,7 +109,9 @@ impl Prepared {
             hasher.update(text.as_bytes());
         };
         add(env!("CARGO_PKG_VERSION"));
-        [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest].map(|text| add(text));
+        for text in [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest] {
+            add(text);
+        }
         for file in files {
             add(&self.pipeline.sources[file.source].name);
             add(&file.name);

@@ -11,7 +11,6 @@ use crate::book::model::Aggregate;
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MeterTotals, check_in_memory};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::failpoint::failpoint;
 use crate::lineset::manifest::{FORMAT, Input, tables};
 use crate::lineset::{Manifest, Written, commit};
 use crate::money::Decimal;
@@ -105,7 +104,6 @@ pub(super) async fn write(job: &Job<'_>, usage: Usage, billing: Billing, totals:
     drop(usage);
     check_in_memory(&tables, totals).await?;
     let written = crate::lineset::write(output, &job.period.label, run_id, tables, options.partitions).await?;
-    failpoint("before_verify");
     read_back(output, &written, totals).await?;
     Ok(written)
 }

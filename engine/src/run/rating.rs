@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Job;
 use crate::allowance::Pools;
-use crate::book::model::{Model, Scope};
+use crate::book::model::{Charge, Model, Scope};
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::discount::{Discounts, amounts};
@@ -193,7 +193,7 @@ impl Rater<'_> {
         for index in &sharing.subscriptions {
             let subscription = &self.job.reference.subscriptions[*index as usize];
             let due = fixed::due(model, subscription.quantity, subscription.start, subscription.end, period);
-            let Some(fixed) = due.map_err(|()| too_big())? else { continue };
+            let Some(fixed) = due.map_err(|_| too_big())? else { continue };
             let unit_price = match model {
                 Model::Recurring { amount, .. } | Model::OneTime { amount } => Some(*amount),
                 _ => None,
@@ -269,7 +269,7 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         *sum = sum.plus(line.quantity).ok_or_else(too_big)?;
     }
     let charges = job.book.charges.iter().zip(given).zip(billed).filter(|((charge, _), _)| charge.meter.is_some());
-    let total = |((charge, given), billed): ((&crate::book::model::Charge, &Decimal), Decimal)| ChargeTotals {
+    let total = |((charge, given), billed): ((&Charge, &Decimal), Decimal)| ChargeTotals {
         charge: charge.id.clone(),
         quantity_in_buckets: *given,
         quantity_on_lines: billed,

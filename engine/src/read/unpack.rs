@@ -1,0 +1,71 @@
+//! Compressed bytes -> a bounded stream of plain bytes. The ending of the file's name says how it is packed (`.gz`,
+//! `.zst`, else not at all); several gzip members or zstd frames in a row are one stream. A stream that breaks off is
+//! `U002`, one that grows past the limit is `U004`: a bomb never fills the memory.
+
+use std::io::Read;
+
+use bytes::{Buf, Bytes};
+use flate2::bufread::MultiGzDecoder;
+
+use crate::fault::{Fault, Outcome, Place, codes};
+use crate::pipeline::model::Limits;
+
+/// A usage file's plain bytes, read piece by piece.
+pub(super) struct Unpacked {
+    name: String,
+    stream: Box<dyn Read + Send>,
+    /// Bytes the file may still unpack to; `None` when it is not packed.
+    left: Option<u64>,
+    limit: u64,
+}
+
+impl Unpacked {
+    /// The stream of `bytes`, packed as `name` says.
+    pub(super) fn new(name: &str, bytes: Bytes, limits: &Limits) -> Outcome<Self> {
+        let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        let packed = matches!(ending.as_str(), "gz" | "zst") && !bytes.is_empty();
+        let stream: Box<dyn Read + Send> = match ending.as_str() {
+            "gz" if packed => Box::new(MultiGzDecoder::new(bytes.reader())),
+            "zst" if packed => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(bytes.reader());
+                Box::new(decoder.map_err(|cause| unreadable(name, &cause.to_string()))?)
+            }
+            _ => Box::new(bytes.reader()),
+        };
+        let limit = limits.decompressed_file;
+        Ok(Self { name: name.to_owned(), stream, left: packed.then_some(limit), limit })
+    }
+
+    /// Appends up to `length` bytes to `text`; fewer only at the end of the file.
+    pub(super) fn append(&mut self, text: &mut Vec<u8>, length: u64) -> Outcome<u64> {
+        let read = self.stream.by_ref().take(length).read_to_end(text);
+        let read = read.map_err(|cause| unreadable(&self.name, &cause.to_string()))?;
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        if let Some(left) = self.left {
+            self.left = Some(left.checked_sub(read).ok_or_else(|| too_large(&self.name, self.limit))?);
+        }
+        Ok(read)
+    }
+
+    /// The whole file at once, for formats that cannot be read in order.
+    pub(super) fn whole(mut self) -> Outcome<Bytes> {
+        const PIECE: u64 = 1 << 20;
+        let mut text = Vec::new();
+        while self.append(&mut text, PIECE)? == PIECE {}
+        Ok(text.into())
+    }
+}
+
+/// `U002`: the file breaks off or is damaged.
+pub(super) fn unreadable(name: &str, cause: &str) -> Fault {
+    Fault::new(&codes::U002, format!("the file cannot be read to its end: {cause}"))
+        .at(&Place::file(name))
+        .hint("the upload may have broken off: deliver the file again; nothing of this run was rated")
+}
+
+/// `U004`: the file unpacks to more than the limit.
+pub(super) fn too_large(name: &str, limit: u64) -> Fault {
+    Fault::new(&codes::U004, format!("the file unpacks to more than {limit} bytes"))
+        .at(&Place::file(name))
+        .hint("split the file, or raise `limits: { decompressed_file: … }` in the pipeline")
+}
