@@ -9,3 +9,4 @@ pub mod period;
 pub mod pipeline;
 pub mod reference;
 pub mod store;
+pub mod yaml;
