@@ -29,12 +29,13 @@ codes! {
     B002 Rules "An id is declared twice.";
     B003 Rules "A reference to something that does not exist.";
     B004 Rules "Tiers out of order, overlapping, or without an open last tier.";
-    B005 Rules "A key that this charge model does not take, or a missing one.";
+    B005 Rules "A key that this charge model or aggregate does not take, or a missing one.";
     B006 Rules "A price table that cannot be read.";
     B007 Rules "A dimension the meter does not have.";
     B008 Rules "Cells that overlap.";
     B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
+    B011 Rules "An allowance on a meter that no charge of the plan adds up.";
     B012 Rules "A price that changes inside the period: not supported yet.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
