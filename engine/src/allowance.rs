@@ -20,7 +20,13 @@ impl Pools {
     ///
     /// # Errors
     /// Our bug when a quantity does not fit.
-    pub fn draw(&mut self, plan: usize, allowances: &[Allowance], meter: usize, portions: &mut [Portion]) -> Outcome<Vec<Part>> {
+    pub fn draw(
+        &mut self,
+        plan: usize,
+        allowances: &[Allowance],
+        meter: usize,
+        portions: &mut [Portion],
+    ) -> Outcome<Vec<Part>> {
         let mut covered = Vec::new();
         for (index, portion) in portions.iter_mut().enumerate() {
             let mut taken = Decimal::ZERO;

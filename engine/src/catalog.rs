@@ -205,8 +205,10 @@ fn rows_of(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<
     let mut seen = HashMap::new();
     for row in &rows {
         if let Some(earlier) = seen.insert((row.account.as_str(), row.charge), &row.place) {
-            let message = format!("account `{}` has this override of `{}` twice", row.account, book.charges[row.charge].id);
-            faults.push(Fault::new(&codes::B002, message).at(&row.place).hint(format!("the other stands at {earlier}")));
+            let message =
+                format!("account `{}` has this override of `{}` twice", row.account, book.charges[row.charge].id);
+            faults
+                .push(Fault::new(&codes::B002, message).at(&row.place).hint(format!("the other stands at {earlier}")));
         }
     }
     drop(seen);

@@ -57,7 +57,11 @@ impl<'a> Cube<'a> {
             let number = match known.get(&kept) {
                 Some(number) => *number,
                 None => {
-                    let grouping = buckets.cells.iter().map(|cell| cube.group_of(cell, &kept, &mut numbers)).collect::<Outcome<_>>()?;
+                    let grouping = buckets
+                        .cells
+                        .iter()
+                        .map(|cell| cube.group_of(cell, &kept, &mut numbers))
+                        .collect::<Outcome<_>>()?;
                     cube.groupings.push(grouping);
                     known.insert(kept, cube.groupings.len() - 1);
                     cube.groupings.len() - 1

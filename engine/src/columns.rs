@@ -88,5 +88,6 @@ pub fn to_text(array: &ArrayRef) -> Outcome<ArrayRef> {
     if Texts::of(array).is_some() {
         return Ok(ArrayRef::clone(array));
     }
-    cast(array, &DataType::Utf8).map_err(|cause| Fault::ours(format!("no text for {}: {cause}", array.data_type())).into())
+    cast(array, &DataType::Utf8)
+        .map_err(|cause| Fault::ours(format!("no text for {}: {cause}", array.data_type())).into())
 }

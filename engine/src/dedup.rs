@@ -25,7 +25,12 @@ pub struct Fingerprints {
 ///
 /// # Errors
 /// Our bug when a key column is missing.
-pub fn fingerprints(records: &RecordBatch, key: &[String], source: u64, origin_of: impl Fn(usize) -> Origin) -> Outcome<Fingerprints> {
+pub fn fingerprints(
+    records: &RecordBatch,
+    key: &[String],
+    source: u64,
+    origin_of: impl Fn(usize) -> Origin,
+) -> Outcome<Fingerprints> {
     let rows = records.num_rows();
     let mut contents = vec![0_u64; rows];
     for column in records.columns() {
@@ -36,7 +41,9 @@ pub fn fingerprints(records: &RecordBatch, key: &[String], source: u64, origin_o
     } else {
         let columns: Vec<ArrayRef> = key
             .iter()
-            .map(|name| records.column_by_name(name).ok_or_else(|| Fault::ours(format!("no key column `{name}`")).into()))
+            .map(|name| {
+                records.column_by_name(name).ok_or_else(|| Fault::ours(format!("no key column `{name}`")).into())
+            })
             .map(|column: Outcome<&ArrayRef>| to_text(column?))
             .collect::<Outcome<_>>()?;
         let texts: Vec<Texts<'_>> = columns.iter().filter_map(Texts::of).collect();
@@ -117,13 +124,19 @@ pub fn settle(shard: &mut [Metered]) -> Settlement {
     let mut at = 0;
     while at < shard.len() {
         let (winner, start) = (shard[at], at);
-        at += shard[at..].iter().take_while(|metered| metered.key == winner.key && metered.origin == winner.origin).count();
+        at += shard[at..]
+            .iter()
+            .take_while(|metered| metered.key == winner.key && metered.origin == winner.origin)
+            .count();
         settlement.kept.push(start..at);
         while at < shard.len() && shard[at].key == winner.key {
             let copy = shard[at];
             let same = copy.content == winner.content;
             if same { &mut settlement.duplicates } else { &mut settlement.conflicts }.push(copy.origin);
-            at += shard[at..].iter().take_while(|metered| metered.key == winner.key && metered.origin == copy.origin).count();
+            at += shard[at..]
+                .iter()
+                .take_while(|metered| metered.key == winner.key && metered.origin == copy.origin)
+                .count();
         }
     }
     settlement

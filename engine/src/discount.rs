@@ -77,7 +77,8 @@ pub fn amounts(rated: Decimal, percent: Option<Decimal>, rounding: LineRounding,
 fn column_percents(column: &str, reference: &Reference, faults: &mut Faults) -> Vec<Option<Decimal>> {
     let own = reference.accounts.iter().map(|account| {
         let text = account.custom.get(column)?;
-        let percent = Decimal::parse(text).ok().filter(|percent| !percent.is_negative() && *percent <= Decimal::whole(100));
+        let percent =
+            Decimal::parse(text).ok().filter(|percent| !percent.is_negative() && *percent <= Decimal::whole(100));
         if percent.is_none() {
             let message = format!("account `{}`: {column} is `{text}`", account.id);
             let fault = Fault::new(&codes::R003, message).at(&account.place);
@@ -107,7 +108,8 @@ mod tests {
     #[test]
     fn the_base_of_a_discount_decides_the_last_cent() {
         let base = |discount_base| LineRounding { mode: Rounding::HalfUp, discount_base };
-        let shown = |amounts: Amounts| (amounts.list.to_string(), amounts.discount.to_string(), amounts.net.to_string());
+        let shown =
+            |amounts: Amounts| (amounts.list.to_string(), amounts.discount.to_string(), amounts.net.to_string());
         // 10.005 less 10 % is 9.0045 -> 9.00; of the rounded 10.01 the discount is 1.001 -> 1.00, the net 9.01.
         let unrounded = amounts(dec("10.005"), Some(dec("10")), base(DiscountBase::Unrounded), 2).unwrap();
         assert_eq!(shown(unrounded), ("10.01".into(), "1.01".into(), "9".into()));

@@ -176,7 +176,9 @@ impl<'a> Guide<'a> {
             match (self.at_subscription(*subscription, kind, time), best) {
                 (Guided::To { .. }, Guided::To { .. }) => return Guided::Nowhere(Unguided::AmbiguousSubscription),
                 (guided @ Guided::To { .. }, _) => best = guided,
-                (Guided::Nowhere(Unguided::NotInPlan), Guided::Nowhere(_)) => best = Guided::Nowhere(Unguided::NotInPlan),
+                (Guided::Nowhere(Unguided::NotInPlan), Guided::Nowhere(_)) => {
+                    best = Guided::Nowhere(Unguided::NotInPlan)
+                }
                 _ => {}
             }
         }

@@ -28,7 +28,11 @@ pub fn invoices(lines: &[Line], taxes: &[TaxRow], reference: &Reference) -> Outc
     Ok(headers.into_values().collect())
 }
 
-fn header<'a, 'r>(headers: &'a mut BTreeMap<(u32, &'r str), Invoice>, line: &Line, reference: &'r Reference) -> &'a mut Invoice {
+fn header<'a, 'r>(
+    headers: &'a mut BTreeMap<(u32, &'r str), Invoice>,
+    line: &Line,
+    reference: &'r Reference,
+) -> &'a mut Invoice {
     let account = &reference.accounts[reference.subscriptions[line.subscription as usize].account as usize];
     let (bill_to, currency) = (account.bill_to, account.currency.as_str());
     headers.entry((bill_to, currency)).or_insert_with(|| {

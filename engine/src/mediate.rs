@@ -68,7 +68,9 @@ impl Mediator {
                 faults.push(Fault::new(&codes::E006, message).at(place).hint(format!("add `… AS {name}` ({wanted})")));
                 continue;
             };
-            if is_time(field.data_type()) != (name == "record_time") || !(is_time(field.data_type()) || is_text(field.data_type())) {
+            if is_time(field.data_type()) != (name == "record_time")
+                || !(is_time(field.data_type()) || is_text(field.data_type()))
+            {
                 let message = format!("source `{}`: `{name}` is {}, not {wanted}", source.name, field.data_type());
                 faults.push(Fault::new(&codes::E005, message).at(place));
             }

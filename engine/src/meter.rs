@@ -72,7 +72,13 @@ impl Gauges {
         (gauges, faults)
     }
 
-    fn gauge<'b>(&mut self, rules: &Rules, meter: &'b Meter, schema: &SchemaRef, compiled: &mut Vec<(&'b str, bool, usize)>) -> Outcome<Gauge> {
+    fn gauge<'b>(
+        &mut self,
+        rules: &Rules,
+        meter: &'b Meter,
+        schema: &SchemaRef,
+        compiled: &mut Vec<(&'b str, bool, usize)>,
+    ) -> Outcome<Gauge> {
         let mut dimensions = Vec::new();
         for name in &meter.dimensions {
             dimensions.push(schema.index_of(name).map_err(|_| missing_dimension(meter, name))?);
@@ -93,7 +99,8 @@ impl Gauges {
     /// # Errors
     /// `E…` when an expression fails as a whole on this batch.
     pub fn measure(&self, records: &RecordBatch) -> Outcome<Measures> {
-        let evaluated = self.expressions.iter().map(|expression| expression.evaluate(records)).collect::<Outcome<_>>()?;
+        let evaluated =
+            self.expressions.iter().map(|expression| expression.evaluate(records)).collect::<Outcome<_>>()?;
         let mut texts = vec![None; records.num_columns()];
         for column in self.gauges.iter().flatten().flat_map(|gauge| &gauge.dimensions) {
             if texts[*column].is_none() {

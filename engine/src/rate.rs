@@ -33,7 +33,11 @@ pub enum Unrated {
 ///
 /// # Errors
 /// See [`Unrated`].
-pub fn rate(model: &Model, portions: &[Portion], values: &dyn Fn(u32) -> Vec<(Arc<str>, Arc<str>)>) -> Result<Vec<Part>, Unrated> {
+pub fn rate(
+    model: &Model,
+    portions: &[Portion],
+    values: &dyn Fn(u32) -> Vec<(Arc<str>, Arc<str>)>,
+) -> Result<Vec<Part>, Unrated> {
     let parts = match model {
         Model::PerUnit { unit_price } => per_unit::rate(*unit_price, portions),
         Model::Graduated { tiers } => graduated::rate(tiers, portions),

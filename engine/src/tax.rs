@@ -55,7 +55,15 @@ impl<'a> TaxTable<'a> {
 
     /// The tax rows of one line; `None` when an amount does not fit.
     #[must_use]
-    pub fn rows(&self, line: u32, net: Decimal, rates: &[usize], exemptions: &Exemptions, rounding: LineRounding, digits: u32) -> Option<Vec<TaxRow>> {
+    pub fn rows(
+        &self,
+        line: u32,
+        net: Decimal,
+        rates: &[usize],
+        exemptions: &Exemptions,
+        rounding: LineRounding,
+        digits: u32,
+    ) -> Option<Vec<TaxRow>> {
         let mut rows = Vec::with_capacity(rates.len());
         let mut earlier = Decimal::ZERO;
         for index in rates {

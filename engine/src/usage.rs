@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-
 /// Position of a record in the run's input: file index, then row; its order is the order of paths and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(u64);
@@ -186,4 +185,3 @@ impl Tally {
         self.filtered += other.filtered;
     }
 }
-

@@ -42,7 +42,12 @@ impl Rows {
     ///
     /// # Errors
     /// `B006` when the table lacks a column that is not in `optional`, or has another one.
-    pub(super) fn select(&self, columns: &[&str], optional: &[&str], place: &Place) -> Outcome<Vec<(Vec<&str>, Place)>> {
+    pub(super) fn select(
+        &self,
+        columns: &[&str],
+        optional: &[&str],
+        place: &Place,
+    ) -> Outcome<Vec<(Vec<&str>, Place)>> {
         let mut faults = Faults::default();
         for other in self.columns.iter().filter(|column| !columns.contains(&column.as_str())) {
             let fault = Fault::new(&codes::B006, format!("`{}` has a column `{other}`", self.source.name)).at(place);
@@ -54,7 +59,8 @@ impl Rows {
         for (column, _) in columns.iter().zip(&positions).filter(|(_, position)| position.is_none()) {
             if !optional.contains(column) {
                 let message = format!("`{}` has no column `{column}`", self.source.name);
-                faults.push(Fault::new(&codes::B006, message).at(place).hint(format!("needed: {}", columns.join(", "))));
+                faults
+                    .push(Fault::new(&codes::B006, message).at(place).hint(format!("needed: {}", columns.join(", "))));
             }
         }
         let rows = self.rows.iter().map(|row| {

@@ -27,7 +27,12 @@ fn described(outlook: &Outlook) -> String {
         String::new(),
         "Would read".to_owned(),
     ];
-    lines.extend(outlook.sources.iter().map(|own| format!("  {:<16} {:>6} files {:>14} bytes  {}", own.source, own.files, own.bytes, own.path)));
+    lines.extend(
+        outlook
+            .sources
+            .iter()
+            .map(|own| format!("  {:<16} {:>6} files {:>14} bytes  {}", own.source, own.files, own.bytes, own.path)),
+    );
     let counted = |counts: &std::collections::BTreeMap<&str, usize>| {
         counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
     };

@@ -33,7 +33,10 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
     let report = outcome?;
     tracing::info!(run_id = report.run_id, number = report.number, outcome = ?report.outcome, "run ended");
     if report.outcome == RunState::AlreadyDone {
-        talk::say(&format!("already done: run {} is number {} of {}; nothing was changed", report.run_id, report.number, report.period));
+        talk::say(&format!(
+            "already done: run {} is number {} of {}; nothing was changed",
+            report.run_id, report.number, report.period
+        ));
     }
     match format {
         Format::Json => talk::json(&report)?,
@@ -42,7 +45,10 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
     let over = over_threshold(&report, prepared.pipeline.limits.suspense_records);
     if over {
         let share = prepared.pipeline.limits.suspense_records;
-        talk::say(&format!("suspense is over the threshold: {} of {} records, more than the share {share}", report.records.suspended, report.records.read));
+        talk::say(&format!(
+            "suspense is over the threshold: {} of {} records, more than the share {share}",
+            report.records.suspended, report.records.read
+        ));
     }
     Ok(if over { Ending::OverThreshold } else { Ending::Done })
 }
@@ -58,7 +64,8 @@ fn over_threshold(report: &RunReport, share: Decimal) -> bool {
 
 /// The summary a person reads.
 fn summary(report: &RunReport) -> String {
-    let mut lines = vec![format!("Period {}, run {} ({})", report.period, report.run_id, state(report.outcome)), String::new()];
+    let mut lines =
+        vec![format!("Period {}, run {} ({})", report.period, report.run_id, state(report.outcome)), String::new()];
     let records = &report.records;
     for (name, count, note) in [
         ("records read", records.read, ""),
@@ -72,14 +79,24 @@ fn summary(report: &RunReport) -> String {
     }
     if !report.suspense.is_empty() {
         lines.extend([String::new(), "Suspense by reason".to_owned()]);
-        lines.extend(report.suspense.iter().map(|row| format!("  {:<28} {:<12} {:>10}", row.reason, row.source, grouped(&row.records.to_string()))));
+        lines.extend(
+            report.suspense.iter().map(|row| {
+                format!("  {:<28} {:<12} {:>10}", row.reason, row.source, grouped(&row.records.to_string()))
+            }),
+        );
     }
     let (count, invoices) = (grouped(&report.lines.to_string()), grouped(&report.invoices.to_string()));
     lines.extend([String::new(), format!("{count} invoice lines on {invoices} invoices")]);
     lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", "currency", "net", "tax", "gross"));
     for total in &report.totals {
         let amounts = &total.amounts;
-        lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", total.currency, grouped(&amounts.net), grouped(&amounts.tax), grouped(&amounts.gross)));
+        lines.push(format!(
+            "  {:<8} {:>18} {:>18} {:>18}",
+            total.currency,
+            grouped(&amounts.net),
+            grouped(&amounts.tax),
+            grouped(&amounts.gross)
+        ));
     }
     lines.extend([String::new(), "Tables".to_owned()]);
     lines.extend(report.tables.values().map(|glob| format!("  {glob}")));

@@ -35,7 +35,8 @@ pub(super) fn say(text: &str) {
 pub(super) fn start_log(format: LogFormat) {
     let level = std::env::var("RATEMILL_LOG").unwrap_or_default();
     let default = if format == LogFormat::Json { "ratemill=info" } else { "ratemill=warn" };
-    let filter = EnvFilter::try_new(if level.is_empty() { default } else { &level }).unwrap_or_else(|_| EnvFilter::new(default));
+    let filter =
+        EnvFilter::try_new(if level.is_empty() { default } else { &level }).unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first log.
     let _ = match format {

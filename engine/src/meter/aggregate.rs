@@ -21,7 +21,13 @@ pub fn shard_of(subscription: u32, subscriptions: usize, shards: usize) -> usize
 ///
 /// # Errors
 /// Our bug when a record lies outside the period; a fault when a bucket's sum has more than 20 digits before the point.
-pub fn bucketed(shards: Vec<Vec<Settled>>, cells: Vec<Cell>, values: &[Arc<str>], meters: &[Meter], period: &Period) -> Outcome<Buckets> {
+pub fn bucketed(
+    shards: Vec<Vec<Settled>>,
+    cells: Vec<Cell>,
+    values: &[Arc<str>],
+    meters: &[Meter],
+    period: &Period,
+) -> Outcome<Buckets> {
     let parts: Vec<Outcome<Buckets>> = shards
         .into_par_iter()
         .map(|mut shard| {
@@ -69,7 +75,8 @@ fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values
             let texts = places.iter().filter_map(|place| values.get(usize::try_from(*place).ok()?));
             let texts: Vec<Arc<str>> = texts.filter(|text| !text.is_empty()).cloned().collect();
             let count = texts.len();
-            part.values.push((u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?, texts));
+            part.values
+                .push((u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?, texts));
             whole(count)
         }
     };

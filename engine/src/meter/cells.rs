@@ -44,7 +44,13 @@ impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
 impl Cells {
     /// The cell number of each row of a batch for `meter`, given its dimension columns; `wanted(row)` tells which rows
     /// are needed (others get 0).
-    pub fn number_rows(&self, meter: u32, dimensions: &[Texts<'_>], rows: usize, wanted: impl Fn(usize) -> bool) -> Vec<u32> {
+    pub fn number_rows(
+        &self,
+        meter: u32,
+        dimensions: &[Texts<'_>],
+        rows: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<u32> {
         let number = |values: Vec<Arc<str>>| {
             self.cells.lock().unwrap_or_else(PoisonError::into_inner).number(&Cell { meter, values })
         };

@@ -24,13 +24,23 @@ pub struct Fixed {
 ///
 /// # Errors
 /// [`Unrated::OutOfRange`] when the amount does not fit.
-pub fn due(model: &Model, quantity: Decimal, start: NaiveDate, end: Option<NaiveDate>, period: &Period) -> Result<Option<Fixed>, Unrated> {
+pub fn due(
+    model: &Model,
+    quantity: Decimal,
+    start: NaiveDate,
+    end: Option<NaiveDate>,
+    period: &Period,
+) -> Result<Option<Fixed>, Unrated> {
     let (from, to) = (start.max(period.first_day), end.unwrap_or_else(|| period.end_day()).min(period.end_day()));
     match model {
         Model::Recurring { amount, prorate, .. } if to > from => {
             let full = amount.times(quantity).ok_or(Unrated::OutOfRange)?;
             let (days, of) = period.days_within(start, end);
-            let part = if *prorate { full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(Unrated::OutOfRange)? } else { full };
+            let part = if *prorate {
+                full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(Unrated::OutOfRange)?
+            } else {
+                full
+            };
             Ok(Some(Fixed { amount: part, from, to }))
         }
         Model::OneTime { amount } if period.holds(start) => {

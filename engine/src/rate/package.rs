@@ -4,7 +4,12 @@
 use crate::lines::{Band, Part, Portion};
 use crate::money::{Decimal, Rounding};
 
-pub(super) fn rate(size: Decimal, price: Decimal, rounding: Option<Rounding>, portions: &[Portion]) -> Option<Vec<Part>> {
+pub(super) fn rate(
+    size: Decimal,
+    price: Decimal,
+    rounding: Option<Rounding>,
+    portions: &[Portion],
+) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let (mut filled, mut paid) = (Decimal::ZERO, Decimal::ZERO);
     for (index, portion) in portions.iter().enumerate() {

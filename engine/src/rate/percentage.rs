@@ -3,7 +3,12 @@
 use crate::lines::{Band, Part, Portion};
 use crate::money::Decimal;
 
-pub(super) fn rate(percent: Decimal, minimum: Option<Decimal>, maximum: Option<Decimal>, portions: &[Portion]) -> Option<Vec<Part>> {
+pub(super) fn rate(
+    percent: Decimal,
+    minimum: Option<Decimal>,
+    maximum: Option<Decimal>,
+    portions: &[Portion],
+) -> Option<Vec<Part>> {
     let unit_price = percent.over(Decimal::whole(100));
     let part = |(index, portion): (usize, &Portion)| {
         let plain = percent.percent_of(portion.quantity)?;

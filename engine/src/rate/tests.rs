@@ -10,12 +10,17 @@ fn dec(text: &str) -> Decimal {
 }
 
 fn portions(quantities: &[&str]) -> Vec<Portion> {
-    let portion = |(subscription, text): (u32, &&str)| Portion { subscription, group: 0, quantity: dec(text), records: 1 };
+    let portion =
+        |(subscription, text): (u32, &&str)| Portion { subscription, group: 0, quantity: dec(text), records: 1 };
     (0..).zip(quantities).map(portion).collect()
 }
 
 fn tiers() -> Vec<Tier> {
-    let tier = |up_to: Option<&str>, price: &str, fee: &str| Tier { up_to: up_to.map(dec), unit_price: dec(price), flat_fee: dec(fee) };
+    let tier = |up_to: Option<&str>, price: &str, fee: &str| Tier {
+        up_to: up_to.map(dec),
+        unit_price: dec(price),
+        flat_fee: dec(fee),
+    };
     vec![tier(Some("1000"), "0.10", "0"), tier(Some("10000"), "0.08", "5"), tier(None, "0.05", "0")]
 }
 
@@ -59,7 +64,10 @@ fn volume_prices_all_units_at_the_band_of_the_total() {
 #[test]
 fn package_blocks_are_counted_on_the_whole() {
     let package = |rounding| Model::Package { size: dec("100"), price: dec("3"), rounding };
-    assert_eq!(rated(&package(Some(Rounding::Up)), &["50", "60", "10"]), [row(0, 0, "50", "3"), row(1, 0, "60", "3"), row(2, 0, "10", "0")]);
+    assert_eq!(
+        rated(&package(Some(Rounding::Up)), &["50", "60", "10"]),
+        [row(0, 0, "50", "3"), row(1, 0, "60", "3"), row(2, 0, "10", "0")]
+    );
     assert_eq!(rated(&package(Some(Rounding::Down)), &["199.9"]), [row(0, 0, "199.9", "3")]);
     assert_eq!(rated(&package(None), &["50"]), [row(0, 0, "50", "1.5")]);
 }
@@ -67,7 +75,10 @@ fn package_blocks_are_counted_on_the_whole() {
 #[test]
 fn percentage_stays_between_its_minimum_and_maximum() {
     let model = Model::Percentage { percent: dec("2.9"), minimum: Some(dec("1")), maximum: Some(dec("50")) };
-    assert_eq!(rated(&model, &["10", "1000", "10000"]), [row(0, 0, "10", "1"), row(1, 0, "1000", "29"), row(2, 0, "10000", "50")]);
+    assert_eq!(
+        rated(&model, &["10", "1000", "10000"]),
+        [row(0, 0, "10", "1"), row(1, 0, "1000", "29"), row(2, 0, "10000", "50")]
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono_tz::Tz;
 
 use super::{Batch, input_schema, open};
-use crate::fault::{Located, Outcome, Place};
+use crate::fault::{Faults, Located, Outcome, Place};
 use crate::money::Decimal;
 use crate::pipeline::model::{Column, ColumnKind, Format, Limits, Source};
 
@@ -91,7 +91,7 @@ fn read(source: &Source, name: &str, bytes: &[u8]) -> Outcome<Vec<String>> {
         lines.sort();
         let numbers: Vec<u32> = lines.iter().map(|(row, _)| *row).collect();
         assert_eq!(numbers, (0..u32::try_from(lines.len()).unwrap()).collect::<Vec<_>>(), "every record once");
-        Ok(lines.into_iter().map(|(row, line)| format!("{row} {line}")).collect::<Vec<_>>())
+        Ok::<_, Faults>(lines.into_iter().map(|(row, line)| format!("{row} {line}")).collect::<Vec<_>>())
     });
     let first = outcomes.next().unwrap()?;
     for other in outcomes {

@@ -183,7 +183,8 @@ pub(super) fn invoice_taxes(job: &Job<'_>, pools: &Pools, billing: &Billing, ids
 /// `invoices`.
 pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Outcome<RecordBatch> {
     let account = |invoice: &Invoice| &job.reference.accounts[invoice.bill_to as usize];
-    let ids: Vec<u128> = invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
+    let ids: Vec<u128> =
+        invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
     let gross: Option<Vec<Decimal>> = invoices.iter().map(|invoice| invoice.net.plus(invoice.tax)).collect();
     let (start, end) = (job.period.start(), job.period.end());
     Table::Invoices.batch(vec![
@@ -271,7 +272,11 @@ fn values(buckets: &Buckets, order: &[usize]) -> ArrayRef {
 /// `suspense`.
 pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) -> Outcome<RecordBatch> {
     let file = |record: &Suspended| &job.files[record.origin.file()];
-    let texts = |of: fn(&Suspended) -> &Option<String>| build::text_or_null(&suspended.iter().map(of).collect::<Vec<_>>().into_iter().map(Option::as_ref).collect::<Vec<_>>());
+    let texts = |of: fn(&Suspended) -> &Option<String>| {
+        build::text_or_null(
+            &suspended.iter().map(of).collect::<Vec<_>>().into_iter().map(Option::as_ref).collect::<Vec<_>>(),
+        )
+    };
     let raw: Vec<&str> = suspended.iter().map(|record| record.raw.as_str()).collect();
     Table::Suspense.batch(vec![
         build::constant(&pools.run_id, suspended.len()),

@@ -60,7 +60,8 @@ pub(super) async fn take_in(job: &Job<'_>, options: &RunOptions, order: &[usize]
     let budget = Budget { used: AtomicUsize::new(0), limit: options.memory_limit.unwrap_or(usize::MAX) };
     let outcomes: Vec<Outcome<Intake>> = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let worker = || Worker { job, options, budget: &budget, intake: Intake::new(job.files.len()) }.work(&receiver);
+            let worker =
+                || Worker { job, options, budget: &budget, intake: Intake::new(job.files.len()) }.work(&receiver);
             let workers: Vec<_> = (0..options.partitions).map(|_| scope.spawn(worker)).collect();
             let lost = || Err(Fault::ours("a worker died").into());
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
@@ -91,7 +92,9 @@ impl Budget {
             return Ok(());
         }
         let message = format!("the usage of this run needs more than the memory limit of {} bytes", self.limit);
-        Err(Fault::new(&codes::O004, message).hint("raise --memory-limit, or split the sources over several pipelines").into())
+        Err(Fault::new(&codes::O004, message)
+            .hint("raise --memory-limit, or split the sources over several pipelines")
+            .into())
     }
 }
 
@@ -157,7 +160,16 @@ impl Worker<'_> {
         let origin_of = |row| origin(&self.job.files[file], batch, row);
         let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
         let cells = self.cells(source, &measures, &guided);
-        let hand = InHand { file, source, batch, mediated: &mediated, measures: &measures, guided: &guided, prints: &prints, cells };
+        let hand = InHand {
+            file,
+            source,
+            batch,
+            mediated: &mediated,
+            measures: &measures,
+            guided: &guided,
+            prints: &prints,
+            cells,
+        };
         let mut taken = 0;
         for row in 0..records {
             taken += self.take_record(&hand, row);
@@ -241,7 +253,14 @@ impl Worker<'_> {
     }
 
     /// Sets a record aside unless it turns out to be a duplicate: it takes part in dedup without counting.
-    fn set_aside(&mut self, hand: &InHand<'_>, row: usize, reason: &str, field: Option<String>, detail: Option<String>) {
+    fn set_aside(
+        &mut self,
+        hand: &InHand<'_>,
+        row: usize,
+        reason: &str,
+        field: Option<String>,
+        detail: Option<String>,
+    ) {
         let suspended = self.describe(hand, row, Arc::from(reason), field, detail);
         self.intake.pending.push(suspended);
         self.push(hand, row, 0, Slot::NOWHERE);
@@ -276,7 +295,14 @@ impl Worker<'_> {
         }
     }
 
-    fn describe(&self, hand: &InHand<'_>, row: usize, reason: Arc<str>, field: Option<String>, detail: Option<String>) -> Suspended {
+    fn describe(
+        &self,
+        hand: &InHand<'_>,
+        row: usize,
+        reason: Arc<str>,
+        field: Option<String>,
+        detail: Option<String>,
+    ) -> Suspended {
         let at = origin(&self.job.files[hand.file], hand.batch, row);
         describe(hand.batch, hand.mediated, row, at, reason, field, detail)
     }
@@ -288,16 +314,36 @@ fn origin(file: &InputFile, batch: &Batch, row: usize) -> Origin {
 }
 
 /// The suspense row of a mediated record.
-fn describe(batch: &Batch, mediated: &Mediated, row: usize, origin: Origin, reason: Arc<str>, field: Option<String>, detail: Option<String>) -> Suspended {
+fn describe(
+    batch: &Batch,
+    mediated: &Mediated,
+    row: usize,
+    origin: Origin,
+    reason: Arc<str>,
+    field: Option<String>,
+    detail: Option<String>,
+) -> Suspended {
     let text = |name| text_at(&mediated.records, name, row);
     let record_time = (!matches!(mediated.fates[row], Fate::Failed | Fate::Missing(3))).then(|| mediated.times[row]);
     let (record_id, record_type, identifier) = (text("record_id"), text("record_type"), text("identifier"));
     Suspended { origin, reason, field, detail, record_id, record_type, identifier, record_time, raw: batch.raw(row) }
 }
 
-fn open(job: &Job<'_>, file: &InputFile, bytes: Bytes, batch_rows: usize) -> Outcome<Box<dyn Iterator<Item = Outcome<Batch>> + Send>> {
+fn open(
+    job: &Job<'_>,
+    file: &InputFile,
+    bytes: Bytes,
+    batch_rows: usize,
+) -> Outcome<Box<dyn Iterator<Item = Outcome<Batch>> + Send>> {
     let source = &job.pipeline.sources[file.source];
-    read::open(source, &job.sources[file.source].input, &file.location.display(), bytes, &job.pipeline.limits, batch_rows)
+    read::open(
+        source,
+        &job.sources[file.source].input,
+        &file.location.display(),
+        bytes,
+        &job.pipeline.limits,
+        batch_rows,
+    )
 }
 
 /// The suspense rows of records found to be in conflict only after every file was read: their file is read again.

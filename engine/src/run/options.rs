@@ -33,7 +33,10 @@ pub struct RunOptions {
 
 impl std::fmt::Debug for RunOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunOptions").field("output", &self.output).field("partitions", &self.partitions).finish_non_exhaustive()
+        f.debug_struct("RunOptions")
+            .field("output", &self.output)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,7 +157,13 @@ pub struct SourceOutlook {
 }
 
 impl Outlook {
-    pub(super) fn new(prepared: &Prepared, files: &[InputFile], run_id: String, output: &Location, standing: Option<(u32, Manifest)>) -> Self {
+    pub(super) fn new(
+        prepared: &Prepared,
+        files: &[InputFile],
+        run_id: String,
+        output: &Location,
+        standing: Option<(u32, Manifest)>,
+    ) -> Self {
         let (pipeline, period) = (&prepared.pipeline, &prepared.period);
         let sources = pipeline.sources.iter().enumerate().map(|(index, source)| {
             let own: Vec<&InputFile> = files.iter().filter(|file| file.source == index).collect();
@@ -162,7 +171,8 @@ impl Outlook {
             SourceOutlook { source: name, path, files: own.len(), bytes: own.iter().map(|file| file.size).sum() }
         });
         let (reference, book) = (&prepared.reference, &prepared.book);
-        let folder = |table: Table| format!("{}/{}/period={}/run={run_id}/", output.display(), table.name(), period.label);
+        let folder =
+            |table: Table| format!("{}/{}/period={}/run={run_id}/", output.display(), table.name(), period.label);
         let already_done = standing.as_ref().is_some_and(|(_, manifest)| manifest.run_id == run_id);
         let number = standing.as_ref().map_or(1, |(number, _)| number + u32::from(!already_done));
         Self {

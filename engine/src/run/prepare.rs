@@ -16,7 +16,6 @@ use crate::reference::model::Reference;
 use crate::rules::Rules;
 use crate::{book, pipeline, reference};
 
-
 /// A pipeline with everything it names, checked.
 #[derive(Debug)]
 pub struct Prepared {
@@ -141,7 +140,13 @@ impl Prepared {
         Ok(sources)
     }
 
-    pub(crate) fn job<'j>(&'j self, guide: &'j Guide<'j>, files: &'j [InputFile], sources: &'j [SourceRules], cells: &'j Cells) -> Job<'j> {
+    pub(crate) fn job<'j>(
+        &'j self,
+        guide: &'j Guide<'j>,
+        files: &'j [InputFile],
+        sources: &'j [SourceRules],
+        cells: &'j Cells,
+    ) -> Job<'j> {
         let Self { pipeline, period, book, reference, catalog } = self;
         Job { pipeline, period, book, reference, catalog, guide, files, sources, cells }
     }

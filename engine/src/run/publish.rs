@@ -89,7 +89,15 @@ fn sum(a: Decimal, b: Decimal) -> Outcome<Decimal> {
 }
 
 /// Makes the tables, recounts them in memory, writes them, and reads the written files back with the second engine.
-pub(super) async fn write(job: &Job<'_>, usage: Usage, billing: Billing, totals: &ControlTotals, run_id: &str, output: &Location, options: &RunOptions) -> Outcome<Vec<Written>> {
+pub(super) async fn write(
+    job: &Job<'_>,
+    usage: Usage,
+    billing: Billing,
+    totals: &ControlTotals,
+    run_id: &str,
+    output: &Location,
+    options: &RunOptions,
+) -> Outcome<Vec<Written>> {
     let pools = Pools::new(job, run_id);
     let ids = batches::line_ids(job, &billing);
     let mut tables = vec![
@@ -138,14 +146,24 @@ pub(super) fn reasons(job: &Job<'_>, suspended: &[Suspended]) -> Vec<Reason> {
         let source = &job.pipeline.sources[job.files[record.origin.file()].source].name;
         *counts.entry((source, &record.reason)).or_default() += 1;
     }
-    let reason = |((source, reason), records): ((&str, &str), u64)| Reason { source: source.to_owned(), reason: reason.to_owned(), records };
+    let reason = |((source, reason), records): ((&str, &str), u64)| Reason {
+        source: source.to_owned(),
+        reason: reason.to_owned(),
+        records,
+    };
     let mut reasons: Vec<Reason> = counts.into_iter().map(reason).collect();
     reasons.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| (&a.reason, &a.source).cmp(&(&b.reason, &b.source))));
     reasons
 }
 
 /// What the run has to say, from its manifest.
-pub(super) fn report(outcome: RunState, number: u32, output: &Location, manifest: Manifest, suspense: Vec<Reason>) -> RunReport {
+pub(super) fn report(
+    outcome: RunState,
+    number: u32,
+    output: &Location,
+    manifest: Manifest,
+    suspense: Vec<Reason>,
+) -> RunReport {
     let (period, run_id) = (manifest.period, manifest.run_id);
     let glob = |table: &String| format!("{}/{table}/period={period}/run={run_id}/*.parquet", output.display());
     let currencies = &manifest.totals.currencies;
@@ -158,7 +176,10 @@ pub(super) fn report(outcome: RunState, number: u32, output: &Location, manifest
         suspense,
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
-        totals: currencies.iter().map(|(currency, amounts)| Total { currency: currency.clone(), amounts: amounts.clone() }).collect(),
+        totals: currencies
+            .iter()
+            .map(|(currency, amounts)| Total { currency: currency.clone(), amounts: amounts.clone() })
+            .collect(),
         tables: manifest.tables.keys().map(|table| (table.clone(), glob(table))).collect(),
         run_id,
         period,

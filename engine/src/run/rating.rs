@@ -165,7 +165,8 @@ impl Rater<'_> {
             match unrated {
                 Unrated::NoCell(values) => {
                     let message = format!("charge `{charge}` has no price for {}", values.join(", "));
-                    let hint = "add a cell for it, or a default_unit_price; the usage was counted, nothing was committed";
+                    let hint =
+                        "add a cell for it, or a default_unit_price; the usage was counted, nothing was committed";
                     Fault::new(&codes::B009, message).at(&price.place).hint(hint)
                 }
                 Unrated::OutOfRange => too_big().at(&price.place),
@@ -175,12 +176,27 @@ impl Rater<'_> {
         self.add_parts(sharing, LineKind::Usage, portions, &parts, piece)
     }
 
-    fn add_parts(&self, sharing: &Sharing, kind: LineKind, portions: &[Portion], parts: &[Part], piece: &mut Piece) -> Outcome<()> {
+    fn add_parts(
+        &self,
+        sharing: &Sharing,
+        kind: LineKind,
+        portions: &[Portion],
+        parts: &[Part],
+        piece: &mut Piece,
+    ) -> Outcome<()> {
         let (start, end) = (self.job.period.start(), self.job.period.end());
         for part in parts {
             let portion = portions[part.portion];
             let records = portion.records;
-            let line = Unrounded { subscription: portion.subscription, group: portion.group, kind, part: *part, records, start, end };
+            let line = Unrounded {
+                subscription: portion.subscription,
+                group: portion.group,
+                kind,
+                part: *part,
+                records,
+                start,
+                end,
+            };
             piece.lines.push(self.line(sharing, &line)?);
         }
         Ok(())
@@ -199,7 +215,13 @@ impl Rater<'_> {
                 _ => None,
             };
             let kind = if matches!(model, Model::OneTime { .. }) { LineKind::OneTime } else { LineKind::Recurring };
-            let part = Part { portion: 0, band: Band::Whole, quantity: subscription.quantity, unit_price, amount: fixed.amount };
+            let part = Part {
+                portion: 0,
+                band: Band::Whole,
+                quantity: subscription.quantity,
+                unit_price,
+                amount: fixed.amount,
+            };
             let instant = |day| midnight(day, period.timezone).ok_or_else(|| Fault::ours("a day without a midnight"));
             let (start, end) = (instant(fixed.from)?, instant(fixed.to)?);
             let line = Unrounded { subscription: *index, group: 0, kind, part, records: 0, start, end };

@@ -41,7 +41,12 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     }
     let (cells, places) = job.cells.sorted_cells();
     let (values, value_places) = job.cells.sorted_values();
-    let sorting = Sorting { job, places: &places, value_places: &value_places, meter_of: cells.iter().map(|cell| cell.meter as usize).collect() };
+    let sorting = Sorting {
+        job,
+        places: &places,
+        value_places: &value_places,
+        meter_of: cells.iter().map(|cell| cell.meter as usize).collect(),
+    };
     let settled: Vec<Outcome<Shard>> = shards.into_par_iter().map(|parts| sorting.shard(parts)).collect();
 
     let mut by_subscription: Vec<Vec<Settled>> = (0..SHARDS).map(|_| Vec::new()).collect();
@@ -52,7 +57,13 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.extend(own));
         tallies.iter_mut().zip(&shard.tallies).for_each(|(tally, own)| tally.add(own));
         for (total, own) in metered.iter_mut().zip(&shard.metered) {
-            *total = (total.0 + own.0, total.1.plus(own.1).ok_or_else(|| Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits"))?);
+            *total = (
+                total.0 + own.0,
+                total
+                    .1
+                    .plus(own.1)
+                    .ok_or_else(|| Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits"))?,
+            );
         }
         conflicting.extend(shard.conflicts);
         nowhere.extend(shard.nowhere);
@@ -131,7 +142,9 @@ impl Sorting<'_> {
                 }
                 Aggregate::Sum | Aggregate::Count => {
                     let sum = total.1.plus(Decimal::from_units(quantity));
-                    total.1 = sum.ok_or_else(|| Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits"))?;
+                    total.1 = sum.ok_or_else(|| {
+                        Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits")
+                    })?;
                 }
                 Aggregate::Max | Aggregate::Min | Aggregate::Latest => {}
             }

@@ -73,7 +73,10 @@ fn every_text_has_the_place_of_its_first_character() {
     let at = |node: &Node| {
         let place = &node.place;
         let quoted = &source.text[place.offset..place.offset + place.length];
-        assert_eq!((place.line, place.column), (Place::at(&source, place.offset, 0).line, Place::at(&source, place.offset, 0).column));
+        assert_eq!(
+            (place.line, place.column),
+            (Place::at(&source, place.offset, 0).line, Place::at(&source, place.offset, 0).column)
+        );
         (node.text().unwrap().to_owned(), quoted.to_owned())
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -160,7 +163,10 @@ fn the_schema_says_what_the_check_says() {
     let schema = json_schema(&ROOM, "Rooms");
     assert_eq!(schema["required"], serde_json::json!(["name"]));
     assert_eq!(schema["additionalProperties"], serde_json::json!(false));
-    assert_eq!(schema["properties"]["open"], serde_json::json!({ "type": "boolean", "default": true, "description": "whether one may enter" }));
+    assert_eq!(
+        schema["properties"]["open"],
+        serde_json::json!({ "type": "boolean", "default": true, "description": "whether one may enter" })
+    );
     assert_eq!(schema["properties"]["doors"]["additionalProperties"]["$ref"], "#/$defs/a_door");
     assert_eq!(schema["$defs"]["a_door"]["required"], serde_json::json!(["width"]));
 }

@@ -168,7 +168,8 @@ impl<'a> Builder<'a> {
             }
             let first = kept.iter().find(|(key, _)| key.text == entry.0.text).map_or(0, |(key, _)| key.place.line);
             let fault = Fault::new(&codes::Y002, format!("the key `{}` stands twice here", entry.0.text));
-            self.faults.push(fault.at(&entry.0.place).hint(format!("the first is in line {first}; remove one of them")));
+            self.faults
+                .push(fault.at(&entry.0.place).hint(format!("the first is in line {first}; remove one of them")));
         }
         kept
     }
