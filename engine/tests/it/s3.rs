@@ -72,5 +72,6 @@ fn the_sample_on_s3_gives_the_bytes_of_a_folder_and_is_done_once() {
 fn wrong_keys_are_a_fault_of_the_store_and_not_of_the_rules() {
     let remote = Remote::new("wrong-keys");
     let ran = remote.call().env("AWS_SECRET_ACCESS_KEY", "not-the-key").run();
-    ran.exits(75).says("O001");
+    let faults = ran.exits(75).json();
+    assert_eq!(faults["faults"][0]["code"], "O001");
 }
