@@ -88,7 +88,12 @@ fn build(files: &Files, faults: &mut Faults) -> Option<PriceBook> {
         rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
         meters: meters.into_iter().collect::<Option<_>>()?,
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
-        charges: index.charges.iter().zip(list).map(|(charge, price)| Some(charge_of(charge, price?))).collect::<Option<_>>()?,
+        charges: index
+            .charges
+            .iter()
+            .zip(list)
+            .map(|(charge, price)| Some(charge_of(charge, price?)))
+            .collect::<Option<_>>()?,
         plans,
         discounts,
         overrides,
@@ -103,13 +108,7 @@ fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &
 }
 
 fn charge_of(charge: &Declared<'_>, price: Price) -> Charge {
-    Charge {
-        id: charge.id.clone(),
-        product: charge.product,
-        name: charge.key.text.clone(),
-        meter: charge.meter,
-        price,
-    }
+    Charge { id: charge.id.clone(), product: charge.product, name: charge.key.text.clone(), meter: charge.meter, price }
 }
 
 fn product(key: &Located, node: &Node) -> Product {

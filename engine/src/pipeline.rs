@@ -43,7 +43,8 @@ pub async fn load(path: &str, environment: &Environment<'_>) -> Outcome<Pipeline
     for mediate in sources.iter().filter_map(|(_, node)| node.get("mediate")) {
         if let Some(file) = sources::sql_file(mediate, environment, &mut faults) {
             let text = faults.keep(read(&file.text, &file.place).await);
-            let whole = text.map(|source| Located { text: source.text.clone(), place: Place::at(&source, 0, source.text.len()) });
+            let whole = text
+                .map(|source| Located { text: source.text.clone(), place: Place::at(&source, 0, source.text.len()) });
             sql.insert(file.text, whole);
         }
     }

@@ -14,7 +14,7 @@ pub mod keys;
 mod schema;
 mod suggest;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 
 pub use check::check;
@@ -111,10 +111,13 @@ impl Node {
 pub fn source(name: &str, bytes: &[u8]) -> Outcome<Arc<SourceText>> {
     let broken = |message: &str| Fault::new(&codes::Y001, message).at(&Place::file(name));
     if bytes.len() > SIZE_MAX {
-        return Err(broken("the file is larger than 64 MiB").hint("long price lists can be tables in CSV or Parquet").into());
+        return Err(broken("the file is larger than 64 MiB")
+            .hint("long price lists can be tables in CSV or Parquet")
+            .into());
     }
     let text = std::str::from_utf8(bytes);
-    let text = text.map_err(|cause| broken(&format!("the file is not UTF-8 text after byte {}", cause.valid_up_to())))?;
+    let text =
+        text.map_err(|cause| broken(&format!("the file is not UTF-8 text after byte {}", cause.valid_up_to())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() });
     // YAML readers take NUL for the end of the file: what follows would be lost without a word.

@@ -133,7 +133,8 @@ async fn read_table(table: &TableUse, digest: &mut Digest) -> Outcome<Rows> {
     let location = Location::parse(&table.path).map_err(|cause| cause.placed(&table.place))?;
     let bytes = location.read_if_there().await.map_err(|cause| cause.placed(&table.place))?;
     let missing = || Fault::new(&codes::B006, format!("the price table `{}` does not exist", table.path));
-    let bytes = bytes.ok_or_else(|| missing().at(&table.place).hint("its path is relative to the file that names it"))?;
+    let bytes =
+        bytes.ok_or_else(|| missing().at(&table.place).hint("its path is relative to the file that names it"))?;
     digest.add(&table.name, &bytes);
     table::read(&table.path, &bytes).map_err(|cause| cause.placed(&table.place))
 }

@@ -70,12 +70,7 @@ impl<'a> Index<'a> {
 }
 
 /// The index `node` refers to in `known`, or a fault.
-pub(super) fn find(
-    known: &BTreeMap<&str, usize>,
-    node: &Node,
-    what: &str,
-    faults: &mut Faults,
-) -> Option<usize> {
+pub(super) fn find(known: &BTreeMap<&str, usize>, node: &Node, what: &str, faults: &mut Faults) -> Option<usize> {
     let id = node.located()?;
     let found = known.get(id.text.as_str()).copied();
     if found.is_none() {

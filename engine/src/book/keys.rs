@@ -14,13 +14,26 @@ pub(super) static BOOK: Record = Record {
     choice: None,
     keys: &[&[
         Key::optional("book", Kind::Text, "name of the book; exactly once in all its files"),
-        Key::defaulted("currency", Kind::Text, CURRENCY_OF_ACCOUNT, "currency of all prices: an ISO 4217 code, or `account`: plain numbers in the currency of whoever is billed"),
+        Key::defaulted(
+            "currency",
+            Kind::Text,
+            CURRENCY_OF_ACCOUNT,
+            "currency of all prices: an ISO 4217 code, or `account`: plain numbers in the currency of whoever is billed",
+        ),
         Key::optional("rounding", Kind::Record(&ROUNDING), "how line amounts are rounded"),
         Key::optional("meters", Kind::Map(&Kind::Record(&METER)), "what is counted, by meter id"),
         Key::optional("products", Kind::Map(&Kind::Record(&PRODUCT)), "what is sold, by product id"),
         Key::optional("plans", Kind::Map(&Kind::Record(&PLAN)), "products sold together, by plan id"),
-        Key::optional("discounts", Kind::List(&Kind::Record(&DISCOUNT)), "percentage discounts; the first that matches a line applies"),
-        Key::optional("overrides", Kind::List(&Kind::Record(&OVERRIDE)), "prices of single accounts and those below them"),
+        Key::optional(
+            "discounts",
+            Kind::List(&Kind::Record(&DISCOUNT)),
+            "percentage discounts; the first that matches a line applies",
+        ),
+        Key::optional(
+            "overrides",
+            Kind::List(&Kind::Record(&OVERRIDE)),
+            "prices of single accounts and those below them",
+        ),
     ]],
 };
 
@@ -29,7 +42,12 @@ static ROUNDING: Record = Record {
     choice: None,
     keys: &[&[
         Key::defaulted("mode", MODES, "half_up", "how a line amount is settled to the minor unit of its currency"),
-        Key::defaulted("discount_base", Kind::OneOf(&["unrounded", "rounded"]), "unrounded", "whether a discount is taken of the unrounded amount, or of the rounded one and rounded by itself"),
+        Key::defaulted(
+            "discount_base",
+            Kind::OneOf(&["unrounded", "rounded"]),
+            "unrounded",
+            "whether a discount is taken of the unrounded amount, or of the rounded one and rounded by itself",
+        ),
     ]],
 };
 
@@ -39,9 +57,18 @@ static METER: Record = Record {
     keys: &[&[
         Key::required("record_type", Kind::Texts, "the record types it counts"),
         Key::optional("quantity", Kind::Sql, "SQL over the mediated record: the quantity of one record"),
-        Key::optional("of", Kind::Sql, "SQL over the mediated record: the value whose distinct occurrences are counted"),
+        Key::optional(
+            "of",
+            Kind::Sql,
+            "SQL over the mediated record: the value whose distinct occurrences are counted",
+        ),
         Key::optional("round_each", Kind::Record(&ROUND_EACH), "rounds the quantity of every record (a pulse)"),
-        Key::defaulted("aggregate", Kind::OneOf(&["sum", "count", "max", "min", "latest", "unique"]), "sum", "how the quantities of a period come together"),
+        Key::defaulted(
+            "aggregate",
+            Kind::OneOf(&["sum", "count", "max", "min", "latest", "unique"]),
+            "sum",
+            "how the quantities of a period come together",
+        ),
         Key::optional("dimensions", Kind::List(&Kind::Text), "mediated columns whose values are kept apart"),
         Key::optional("unit", Kind::Text, "unit printed on invoice lines"),
     ]],
@@ -53,7 +80,12 @@ pub(super) static AGGREGATES: &[Variant] = &[
     Variant { name: "count", about: "number of records", required: &[], optional: &[] },
     Variant { name: "max", about: "greatest quantity", required: &["quantity"], optional: &["round_each"] },
     Variant { name: "min", about: "smallest quantity", required: &["quantity"], optional: &["round_each"] },
-    Variant { name: "latest", about: "quantity of the last record", required: &["quantity"], optional: &["round_each"] },
+    Variant {
+        name: "latest",
+        about: "quantity of the last record",
+        required: &["quantity"],
+        optional: &["round_each"],
+    },
     Variant { name: "unique", about: "number of distinct values", required: &["of"], optional: &[] },
 ];
 
@@ -102,13 +134,16 @@ static PATCH: Record = Record {
     ],
 };
 
-const MODEL_NAMES: Kind = Kind::OneOf(&[
-    "per_unit", "graduated", "volume", "package", "percentage", "matrix", "recurring", "one_time",
-]);
+const MODEL_NAMES: Kind =
+    Kind::OneOf(&["per_unit", "graduated", "volume", "package", "percentage", "matrix", "recurring", "one_time"]);
 
 const ACCUMULATION: &[Key] = &[
     Key::defaulted("scope", SCOPES, "subscription", "whose usage fills the tiers together"),
-    Key::optional("lines_by", Kind::List(&Kind::Text), "dimensions that get a line per value; none, or `by` of a matrix, when left out"),
+    Key::optional(
+        "lines_by",
+        Kind::List(&Kind::Text),
+        "dimensions that get a line per value; none, or `by` of a matrix, when left out",
+    ),
 ];
 
 const NUMBERS: &[Key] = &[
@@ -116,7 +151,12 @@ const NUMBERS: &[Key] = &[
     Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
     Key::optional("size", Kind::Number, "units in a package; above zero"),
     Key::optional("price", Kind::Number, "price of a package"),
-    Key::defaulted("round", Kind::OneOf(&["up", "down", "exact"]), "up", "whether started packages count, only full ones, or parts"),
+    Key::defaulted(
+        "round",
+        Kind::OneOf(&["up", "down", "exact"]),
+        "up",
+        "whether started packages count, only full ones, or parts",
+    ),
     Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
     Key::optional("minimum", Kind::Number, "least amount of a line"),
     Key::optional("maximum", Kind::Number, "greatest amount of a line"),
@@ -133,11 +173,31 @@ const NUMBERS: &[Key] = &[
 pub(super) static MODELS: &[Variant] = &[
     Variant { name: "per_unit", about: "every unit at one price", required: &["unit_price"], optional: &[] },
     Variant { name: "graduated", about: "each band at its own price", required: &["tiers"], optional: &[] },
-    Variant { name: "volume", about: "all units at the price of the band reached", required: &["tiers"], optional: &[] },
+    Variant {
+        name: "volume",
+        about: "all units at the price of the band reached",
+        required: &["tiers"],
+        optional: &[],
+    },
     Variant { name: "package", about: "blocks of units", required: &["size", "price"], optional: &["round"] },
-    Variant { name: "percentage", about: "a percentage of an amount", required: &["percent"], optional: &["minimum", "maximum"] },
-    Variant { name: "matrix", about: "a price per cell of dimension values", required: &["by", "cells"], optional: &["default_unit_price"] },
-    Variant { name: "recurring", about: "an amount every period", required: &["amount"], optional: &["every", "bill", "prorate"] },
+    Variant {
+        name: "percentage",
+        about: "a percentage of an amount",
+        required: &["percent"],
+        optional: &["minimum", "maximum"],
+    },
+    Variant {
+        name: "matrix",
+        about: "a price per cell of dimension values",
+        required: &["by", "cells"],
+        optional: &["default_unit_price"],
+    },
+    Variant {
+        name: "recurring",
+        about: "an amount every period",
+        required: &["amount"],
+        optional: &["every", "bill", "prorate"],
+    },
     Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &[] },
 ];
 
@@ -172,7 +232,11 @@ static PLAN: Record = Record {
         Key::optional("name", Kind::Text, "what people call it; its id when left out"),
         Key::optional("currency", Kind::Text, "ISO 4217 code; accounts of other currencies are refused"),
         Key::required("includes", Kind::List(&Kind::Text), "ids of its products"),
-        Key::optional("prices", Kind::Map(&Kind::Record(&PATCH)), "own prices by `product/charge`; whatever is left out stays as listed"),
+        Key::optional(
+            "prices",
+            Kind::Map(&Kind::Record(&PATCH)),
+            "own prices by `product/charge`; whatever is left out stays as listed",
+        ),
         Key::optional("allowances", Kind::List(&Kind::Record(&ALLOWANCE)), "included quantities"),
     ]],
 };

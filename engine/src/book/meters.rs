@@ -70,7 +70,9 @@ fn round_each(node: &Node, faults: &mut Faults) -> Option<RoundEach> {
     let fields = Fields::of(node);
     let step = fields.decimal("step")?;
     if step <= Decimal::ZERO {
-        faults.push(Fault::new(&codes::B001, format!("the step {step} is not above zero")).at(&fields.get("step")?.place));
+        faults.push(
+            Fault::new(&codes::B001, format!("the step {step} is not above zero")).at(&fields.get("step")?.place),
+        );
     }
     Some(RoundEach { step, mode: mode(fields.text("mode", "up")) })
 }

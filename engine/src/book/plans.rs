@@ -75,7 +75,8 @@ fn allowance(node: &Node, includes: &[usize], shelf: &Shelf<'_>, faults: &mut Fa
     let fields = Fields::of(node);
     let named = fields.get("meter")?;
     let meter = find(&shelf.index.meters, named, "meter", faults)?;
-    let used = shelf.index.charges.iter().any(|charge| charge.meter == Some(meter) && includes.contains(&charge.product));
+    let used =
+        shelf.index.charges.iter().any(|charge| charge.meter == Some(meter) && includes.contains(&charge.product));
     if !used {
         let fault = Fault::new(&codes::B011, format!("no charge of the plan uses the meter `{}`", named.text()?));
         faults.push(fault.at(&named.place).hint("include a product with a charge on it, or remove the allowance"));

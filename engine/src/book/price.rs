@@ -33,7 +33,9 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     if let Some(lines_by) = lines_by.as_ref().filter(|_| variant.name == "matrix") {
         for missing in by.iter().filter(|dimension| !lines_by.contains(dimension)) {
             let fault = Fault::new(&codes::B007, format!("`lines_by` of a matrix lacks its dimension `{missing}`"));
-            faults.push(fault.at(&fields.get("lines_by")?.place).hint("a line has one price: name every dimension of `by`"));
+            faults.push(
+                fault.at(&fields.get("lines_by")?.place).hint("a line has one price: name every dimension of `by`"),
+            );
         }
     }
     let model = model(fields, variant.name, by, origin, faults)?;
@@ -68,7 +70,9 @@ pub(super) fn is_metered(model: &str) -> bool {
 /// The key and the fault of a number that makes no sense in its model.
 pub(super) fn out_of_range(model: &Model) -> Option<(&'static str, String)> {
     match model {
-        Model::Package { size, .. } if *size <= Decimal::ZERO => Some(("size", format!("the size {size} is not above zero"))),
+        Model::Package { size, .. } if *size <= Decimal::ZERO => {
+            Some(("size", format!("the size {size} is not above zero")))
+        }
         Model::Percentage { minimum: Some(minimum), maximum: Some(maximum), .. } if minimum > maximum => {
             Some(("maximum", format!("the maximum {maximum} is below the minimum {minimum}")))
         }

@@ -74,7 +74,9 @@ pub fn override_fields(text: &BTreeMap<String, String>, place: &Place) -> Outcom
 /// An override without any field.
 pub(super) fn nothing_replaced(place: &Place) -> Fault {
     let fields: Vec<&str> = OVERRIDDEN.iter().map(|key| key.name).collect();
-    Fault::new(&codes::B005, "the override replaces nothing").at(place).hint(format!("name one of {}", fields.join(", ")))
+    Fault::new(&codes::B005, "the override replaces nothing")
+        .at(place)
+        .hint(format!("name one of {}", fields.join(", ")))
 }
 
 /// The number that `key` stands for.
@@ -137,9 +139,7 @@ fn model(name: &str, kept: Option<&Model>, fields: &OverrideFields) -> Result<Mo
         ("recurring", Some(Model::Recurring { amount, prorate, advance })) => {
             Model::Recurring { amount: fields.amount.unwrap_or(*amount), prorate: *prorate, advance: *advance }
         }
-        ("recurring", _) => {
-            Model::Recurring { amount: fields.amount.ok_or("amount")?, prorate: true, advance: true }
-        }
+        ("recurring", _) => Model::Recurring { amount: fields.amount.ok_or("amount")?, prorate: true, advance: true },
         ("one_time", Some(Model::OneTime { amount })) => Model::OneTime { amount: fields.amount.unwrap_or(*amount) },
         ("one_time", _) => Model::OneTime { amount: fields.amount.ok_or("amount")? },
         ("graduated" | "volume", Some(kept)) => kept.clone(),

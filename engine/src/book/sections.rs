@@ -51,11 +51,7 @@ fn single<'a>(documents: &'a [Document], key: &str, faults: &mut Faults) -> Opti
 }
 
 /// The entries of several mappings as one, sorted by id.
-pub(super) fn by_id<'a>(
-    mappings: impl Iterator<Item = &'a Node>,
-    what: &str,
-    faults: &mut Faults,
-) -> Vec<Entry<'a>> {
+pub(super) fn by_id<'a>(mappings: impl Iterator<Item = &'a Node>, what: &str, faults: &mut Faults) -> Vec<Entry<'a>> {
     let mut entries: BTreeMap<&str, Entry<'a>> = BTreeMap::new();
     for (key, node) in mappings.flat_map(Node::entries) {
         if key.text.contains('/') {

@@ -50,7 +50,8 @@ fn from_table(table: &Node, rows: &Rows, faults: &mut Faults) -> Option<Vec<(Tie
     for (values, place) in rows {
         let [up_to, unit_price, flat_fee] = values.as_slice() else { return None };
         let up_to = if up_to.is_empty() { None } else { number(up_to, "up_to", &place, faults) };
-        let flat_fee = if flat_fee.is_empty() { Some(Decimal::ZERO) } else { number(flat_fee, "flat_fee", &place, faults) };
+        let flat_fee =
+            if flat_fee.is_empty() { Some(Decimal::ZERO) } else { number(flat_fee, "flat_fee", &place, faults) };
         let unit_price = number(unit_price, "unit_price", &place, faults);
         if let (Some(unit_price), Some(flat_fee)) = (unit_price, flat_fee) {
             tiers.push((Tier { up_to, unit_price, flat_fee }, place));
@@ -81,6 +82,8 @@ fn check_order(rows: &[(Tier, Place)], place: &Place, faults: &mut Faults) {
         previous = tier.up_to.unwrap_or(previous);
     }
     if rows.is_empty() {
-        faults.push(Fault::new(&codes::B004, "there is no tier").at(place).hint("one tier `{ unit_price: … }` is enough"));
+        faults.push(
+            Fault::new(&codes::B004, "there is no tier").at(place).hint("one tier `{ unit_price: … }` is enough"),
+        );
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn timezone(name: &Located, faults: &mut Faults) -> Option<Tz> {
     if zone.is_none() {
         let fault = Fault::new(&codes::P002, format!("there is no time zone `{}`", name.text)).at(&name.place);
         let hint = closest(&name.text, TZ_VARIANTS.iter().map(|zone| zone.name()));
-        let hint = hint.map_or_else(|| "use an IANA name such as Europe/Berlin".to_owned(), |zone| format!("did you mean `{zone}`?"));
+        let hint = hint.map_or_else(
+            || "use an IANA name such as Europe/Berlin".to_owned(),
+            |zone| format!("did you mean `{zone}`?"),
+        );
         faults.push(fault.hint(hint));
     }
     zone
@@ -73,7 +76,11 @@ fn kind(written: &Located, faults: &mut Faults) -> Option<ColumnKind> {
     };
     if kind.is_none() {
         let fault = Fault::new(&codes::P004, format!("there is no column type `{text}`")).at(&written.place);
-        let hint = if word == "decimal" { Some("write decimal(18,6)".to_owned()) } else { did_you_mean(text, TYPES.iter().copied()) };
+        let hint = if word == "decimal" {
+            Some("write decimal(18,6)".to_owned())
+        } else {
+            did_you_mean(text, TYPES.iter().copied())
+        };
         faults.push(Fault { hint, ..fault });
     }
     kind

@@ -27,12 +27,28 @@ static SOURCE: Record = Record {
     choice: None,
     keys: &[&[
         Key::required("path", Kind::Path, "path or URL of its files, with `*`, `**`, `?`, `[…]` and `{a,b}`"),
-        Key::required("format", Kind::OneOf(&["csv", "ndjson", "parquet"]), "how its files are written; .gz and .zst are seen by the ending"),
+        Key::required(
+            "format",
+            Kind::OneOf(&["csv", "ndjson", "parquet"]),
+            "how its files are written; .gz and .zst are seen by the ending",
+        ),
         Key::optional("csv", Kind::Record(&CSV), "how delimited text is split"),
-        Key::required("schema", Kind::Map(&Kind::Either(&Kind::Text, &Kind::Record(&COLUMN))), "its columns by their name in SQL: string, int, decimal(p,s), bool, date, timestamp or timestamp(Zone)"),
-        Key::required("mediate", Kind::Either(&Kind::Sql, &Kind::Record(&SQL_FILE)), "one SELECT over `input` that makes record_id, record_type, identifier, record_time and the columns meters use"),
+        Key::required(
+            "schema",
+            Kind::Map(&Kind::Either(&Kind::Text, &Kind::Record(&COLUMN))),
+            "its columns by their name in SQL: string, int, decimal(p,s), bool, date, timestamp or timestamp(Zone)",
+        ),
+        Key::required(
+            "mediate",
+            Kind::Either(&Kind::Sql, &Kind::Record(&SQL_FILE)),
+            "one SELECT over `input` that makes record_id, record_type, identifier, record_time and the columns meters use",
+        ),
         Key::optional("dedup", Kind::Record(&DEDUP), "what makes two records the same"),
-        Key::optional("suspend", Kind::List(&Kind::Record(&SUSPEND)), "records to set aside; the first rule that holds wins"),
+        Key::optional(
+            "suspend",
+            Kind::List(&Kind::Record(&SUSPEND)),
+            "records to set aside; the first rule that holds wins",
+        ),
     ]],
 };
 
@@ -52,7 +68,12 @@ static COLUMN: Record = Record {
         Key::optional("column", Kind::Text, "its name in the file, where that is another"),
         Key::required("type", Kind::Text, "string, int, decimal(p,s), bool, date, timestamp or timestamp(Zone)"),
         Key::defaulted("optional", Kind::Truth, "false", "whether a file may lack it"),
-        Key::defaulted("float", Kind::Truth, "false", "accepts a float column of Parquet and converts it once to its decimal type"),
+        Key::defaulted(
+            "float",
+            Kind::Truth,
+            "false",
+            "accepts a float column of Parquet and converts it once to its decimal type",
+        ),
     ]],
 };
 
@@ -100,7 +121,12 @@ static LIMITS: Record = Record {
     title: "the limits",
     choice: None,
     keys: &[&[
-        Key::defaulted("suspense_records", Kind::Number, SUSPENSE_RECORDS, "share of records in suspense (0 to 1) above which a run exits with 1"),
+        Key::defaulted(
+            "suspense_records",
+            Kind::Number,
+            SUSPENSE_RECORDS,
+            "share of records in suspense (0 to 1) above which a run exits with 1",
+        ),
         Key::defaulted("decompressed_file", Kind::Whole, DECOMPRESSED_FILE, "bytes one usage file may decompress to"),
         Key::defaulted("row_bytes", Kind::Whole, ROW_BYTES, "bytes one CSV row or NDJSON line may have"),
     ]],

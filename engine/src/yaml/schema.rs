@@ -28,8 +28,7 @@ fn record_schema(record: &'static Record, definitions: &mut Definitions) -> Valu
         properties.insert(key.name.to_owned(), key_schema(key, record, definitions));
     }
     let required: Vec<&str> = record.all().filter(|key| key.required).map(|key| key.name).collect();
-    let mut schema =
-        json!({ "type": "object", "description": record.title, "properties": properties, "additionalProperties": false });
+    let mut schema = json!({ "type": "object", "description": record.title, "properties": properties, "additionalProperties": false });
     if !required.is_empty() {
         schema["required"] = json!(required);
     }

@@ -10,6 +10,17 @@ fn text_of(text: &str) -> Arc<SourceText> {
     source("f.yaml", text.as_bytes()).unwrap()
 }
 
+/// Each fault as its code, its line and the text its place covers (a whole line: nothing); checks the column.
+pub(crate) fn pointed(fault: &Fault) -> String {
+    let place = fault.place.clone().unwrap();
+    let text = place.source.text.get(place.offset..place.offset + place.length).unwrap().to_owned();
+    if place.column > 0 {
+        let counted = Place::at(&place.source, place.offset, place.length);
+        assert_eq!(place, counted, "the line and column of `{text}`");
+    }
+    format!("{} {} {}", fault.code.id, place.line, text).trim_end().to_owned()
+}
+
 /// Each fault as `code:line:column`.
 fn shown(faults: &Faults) -> Vec<String> {
     let place = |fault: &Fault| fault.place.clone().unwrap();
@@ -73,7 +84,10 @@ fn every_text_has_the_place_of_its_first_character() {
     let at = |node: &Node| {
         let place = &node.place;
         let quoted = &source.text[place.offset..place.offset + place.length];
-        assert_eq!((place.line, place.column), (Place::at(&source, place.offset, 0).line, Place::at(&source, place.offset, 0).column));
+        assert_eq!(
+            (place.line, place.column),
+            (Place::at(&source, place.offset, 0).line, Place::at(&source, place.offset, 0).column)
+        );
         (node.text().unwrap().to_owned(), quoted.to_owned())
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -160,7 +174,10 @@ fn the_schema_says_what_the_check_says() {
     let schema = json_schema(&ROOM, "Rooms");
     assert_eq!(schema["required"], serde_json::json!(["name"]));
     assert_eq!(schema["additionalProperties"], serde_json::json!(false));
-    assert_eq!(schema["properties"]["open"], serde_json::json!({ "type": "boolean", "default": true, "description": "whether one may enter" }));
+    assert_eq!(
+        schema["properties"]["open"],
+        serde_json::json!({ "type": "boolean", "default": true, "description": "whether one may enter" })
+    );
     assert_eq!(schema["properties"]["doors"]["additionalProperties"]["$ref"], "#/$defs/a_door");
     assert_eq!(schema["$defs"]["a_door"]["required"], serde_json::json!(["width"]));
 }
