@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Decimal128Array, Float64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use proptest::{prop_assert, proptest};
 
 use super::model::{Aggregate, Model, OverrideFields, Percent, Scope};
 use super::*;
@@ -157,6 +158,8 @@ async fn each_charge_model_takes_its_own_keys_and_numbers() {
             "model: matrix, by: [region, device], lines_by: [region], cells: [ { region: EU, device: x, unit_price: 1 } ]",
             &["B007 5 ["],
         ),
+        ("model: matrix, by: [region], cells: []", &["B005 5 ["]),
+        ("model: graduated, tiers: { tabel: x.csv }", &["Y005 5 tiers", "Y004 5 tabel"]),
         ("model: per_unit, unit_price: 1, lines_by: [site]", &["B007 5 site"]),
         ("model: recurring, amount: 5", &["B005 5 recurring"]),
     ];
@@ -256,7 +259,7 @@ products:
   audio:
     charges:
       minutes: { meter: minutes, model: package, size: 100, price: 9.5, lines_by: [region] }
-      setup: { model: one_time, amount: 100 }
+      setup: { name: Set-up, model: one_time, amount: 100 }
 plans:
   gold:
     name: Gold
@@ -293,6 +296,8 @@ async fn a_sound_book_becomes_values() {
     assert_eq!((minutes.scope, minutes.layer.as_str(), minutes.place.line), (Scope::Account, "list", 18));
     let Model::Graduated { tiers } = &minutes.model else { panic!("{:?}", minutes.model) };
     assert_eq!((tiers[0].up_to, tiers[1].flat_fee), (Some(dec("1000")), dec("5")));
+    assert_eq!((book.charges[2].unit.as_str(), book.charges[2].label.as_str()), ("minute", "minutes"));
+    assert_eq!((book.charges[1].unit.as_str(), book.charges[1].label.as_str()), ("", "Set-up"));
     let plan = &book.plans[0];
     assert_eq!((plan.includes.as_slice(), plan.currency.as_deref()), ([0, 1].as_slice(), Some("JPY")));
     let (of, package) = &plan.prices[0];
@@ -445,6 +450,31 @@ async fn a_long_book_loads_at_once() {
     assert_eq!(book.plans.len(), 200);
     let bound = std::time::Duration::from_secs(10);
     assert!(started.elapsed() < bound, "{:?}", started.elapsed());
+}
+
+proptest! {
+    /// Whatever a user breaks in a sound book, the answer is a book or faults with places, never a fault of ours.
+    #[test]
+    fn a_damaged_book_is_never_our_fault(at in 0..RICH.len(), length in 0_usize..12, instead in "[a-z0-9:,{}\\[\\] \n~\"'-]{0,4}") {
+        let mut text = RICH.to_owned();
+        text.replace_range(at..(at + length).min(RICH.len()), &instead);
+        let source = yaml::source("b.yaml", text.as_bytes()).unwrap();
+        let (root, mut faults) = yaml::parse(&source);
+        if let Some(root) = root {
+            let document = files::Document { place: Place::at(&source, 0, 0), name: "b.yaml".to_owned(), root };
+            let files = Files { documents: vec![document], tables: BTreeMap::new(), digest: String::new(), whole: true };
+            let book = build(&files, &mut faults);
+            prop_assert!(book.is_some() || !faults.0.is_empty());
+        }
+        prop_assert!(faults.0.iter().all(|fault| fault.code.id != "X001" && fault.place.is_some()), "{faults}");
+    }
+}
+
+#[test]
+fn loading_can_move_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    let path = Located { text: String::new(), place: Place::file("") };
+    sent(load(&path));
 }
 
 #[test]

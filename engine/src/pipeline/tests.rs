@@ -176,3 +176,19 @@ async fn files_of_sql_are_read_and_keep_their_own_places() {
         "memory://p3/nightly.yaml: Y007 the file `memory://p3/nightly.yaml` does not exist"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_pipeline_is_never_our_fault(at in 0..SOUND.len(), length in 0_usize..12, instead in "[a-z0-9:,{}\\[\\] \n~\"'$-]{0,4}") {
+        let mut text = SOUND.to_owned();
+        text.replace_range(at..(at + length).min(SOUND.len()), &instead);
+        let faults = parse(&source(&text), &out).err().unwrap_or_default();
+        proptest::prop_assert!(faults.0.iter().all(|fault| fault.code.id != "X001" && fault.place.is_some()), "{faults}");
+    }
+}
+
+#[test]
+fn loading_can_move_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    sent(load("nightly.yaml", &nothing));
+}

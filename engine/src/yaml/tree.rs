@@ -144,7 +144,7 @@ impl<'a> Builder<'a> {
                 None => {
                     let text = match node.value {
                         Value::Scalar { text, .. } => text,
-                        _ => self.source.text.get(node.place.offset..).map_or(String::new(), |text| first_word(text)),
+                        _ => self.source.text.get(node.place.offset..).map_or_else(String::new, first_word),
                     };
                     *key = Some(Located { text, place: node.place });
                 }
