@@ -230,6 +230,22 @@ async fn an_unreadable_file_does_not_make_references_to_it_faults() {
 }
 
 #[tokio::test]
+async fn a_book_is_a_folder_or_a_single_file() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("video");
+    std::fs::create_dir_all(folder.join(".git")).unwrap();
+    std::fs::write(folder.join("b.yaml"), RICH).unwrap();
+    std::fs::write(folder.join(".git/x.yaml"), "colour: red").unwrap();
+    let open = async |path: String| load(&Located { text: path, place: Place::row("nightly.yaml", 4) }).await;
+    let shown = folder.to_str().unwrap().to_owned();
+    let (whole, single) = (open(format!("{shown}/")).await.unwrap(), open(format!("{shown}/b.yaml")).await.unwrap());
+    assert_eq!(whole.digest, single.digest);
+    assert_eq!(whole.plans[0].place.source.name, format!("{shown}/b.yaml"));
+    let missing = open(format!("{shown}/c.yaml")).await.unwrap_err();
+    assert_eq!(missing.to_string(), format!("nightly.yaml:4: Y007 there is no price book at `{shown}/c.yaml`"));
+}
+
+#[tokio::test]
 async fn a_book_that_is_not_there_is_a_fault_of_the_pipeline() {
     let path = Located { text: "memory://nowhere".to_owned(), place: Place::row("nightly.yaml", 4) };
     let faults = load(&path).await.unwrap_err();
