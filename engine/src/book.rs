@@ -82,18 +82,16 @@ fn build(files: &Files, faults: &mut Faults) -> Option<PriceBook> {
         let fault = Fault::new(&codes::Y005, "no file of the book says its name").at(place);
         faults.push(fault.hint("write `book: NAME` into one of them"));
     }
+    let meters: Vec<Meter> = meters.into_iter().collect::<Option<_>>()?;
+    let priced = index.charges.iter().zip(list);
+    let charges = priced.map(|(declared, price)| Some(charge(declared, price?, &meters))).collect::<Option<_>>()?;
     Some(PriceBook {
         name: name?.to_owned(),
         currency,
         rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
-        meters: meters.into_iter().collect::<Option<_>>()?,
+        meters,
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
-        charges: index
-            .charges
-            .iter()
-            .zip(list)
-            .map(|(charge, price)| Some(charge_of(charge, price?)))
-            .collect::<Option<_>>()?,
+        charges,
         plans,
         discounts,
         overrides,
@@ -107,8 +105,18 @@ fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &
     price::price(&charge.fields, &origin, faults)
 }
 
-fn charge_of(charge: &Declared<'_>, price: Price) -> Charge {
-    Charge { id: charge.id.clone(), product: charge.product, name: charge.key.text.clone(), meter: charge.meter, price }
+fn charge(declared: &Declared<'_>, price: Price, meters: &[Meter]) -> Charge {
+    let own = |key: &str| declared.fields.get(key).and_then(Node::text);
+    let unit_of_meter = declared.meter.and_then(|meter| meters.get(meter)).map(|meter| meter.unit.as_str());
+    Charge {
+        id: declared.id.clone(),
+        product: declared.product,
+        name: declared.key.text.clone(),
+        label: own("name").unwrap_or(&declared.key.text).to_owned(),
+        unit: own("unit").or(unit_of_meter).unwrap_or_default().to_owned(),
+        meter: declared.meter,
+        price,
+    }
 }
 
 fn product(key: &Located, node: &Node) -> Product {

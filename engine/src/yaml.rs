@@ -14,7 +14,7 @@ pub mod keys;
 mod schema;
 mod suggest;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 
 pub use check::check;

@@ -101,8 +101,8 @@ pub(super) fn overrides(
 }
 
 fn override_of(node: &Node) -> OverrideFields {
-    let mut fields = OverrideFields::default();
-    fields.model = node.get("model").and_then(Node::text).map(str::to_owned);
+    let model = node.get("model").and_then(Node::text).map(str::to_owned);
+    let mut fields = OverrideFields { model, ..OverrideFields::default() };
     for key in OVERRIDDEN {
         if let (Some(slot), Some(value)) = (slot(&mut fields, key.name), node.get(key.name)) {
             *slot = value.decimal();

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows what a price is; it hands on trees, rows and the digest of every byte read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -70,9 +70,8 @@ pub(super) async fn read(path: &Located, faults: &mut Faults) -> Option<Files> {
         }
     }
     for table in table_uses(&files.documents) {
-        if !files.tables.contains_key(&table.path) {
-            let rows = faults.keep(read_table(&table, &mut digest).await);
-            files.tables.insert(table.path, rows);
+        if let btree_map::Entry::Vacant(entry) = files.tables.entry(table.path.clone()) {
+            entry.insert(faults.keep(read_table(&table, &mut digest).await));
         }
     }
     files.digest = digest.0.finalize().to_hex().to_string();
@@ -88,7 +87,9 @@ async fn find(path: &Located) -> Outcome<Vec<(String, Found)>> {
     if single {
         return Ok(found.into_iter().map(|found| (path.text.clone(), found)).collect());
     }
-    let yaml = found.into_iter().filter(|found| found.name.ends_with(".yaml") || found.name.ends_with(".yml"));
+    // Names with a dot in front are the litter of editors and version control.
+    let shown = found.into_iter().filter(|found| !found.name.split('/').any(|part| part.starts_with('.')));
+    let yaml = shown.filter(|found| found.name.ends_with(".yaml") || found.name.ends_with(".yml"));
     let named: Vec<(String, Found)> = yaml.map(|found| (format!("{folder}/{}", found.name), found)).collect();
     if named.is_empty() {
         let fault = Fault::new(&codes::Y007, format!("there is no price book at `{}`", path.text));

@@ -3,7 +3,6 @@
 use super::fields::{Entry, Fields};
 use super::keys::AGGREGATES;
 use super::model::{Aggregate, Meter, RoundEach};
-use super::sections::twice;
 use crate::fault::{Fault, Faults, Located, codes};
 use crate::money::{Decimal, Rounding};
 use crate::yaml::Node;
@@ -49,7 +48,8 @@ pub(super) fn mode(name: &str) -> Rounding {
 pub(super) fn once(texts: &[Located], what: &str, faults: &mut Faults) {
     for (index, text) in texts.iter().enumerate() {
         if let Some(first) = texts.iter().take(index).find(|first| first.text == text.text) {
-            faults.push(twice(&format!("the {what} `{}`", text.text), &text.place, &first.place));
+            let fault = Fault::new(&codes::B002, format!("the {what} `{}` is named twice", text.text)).at(&text.place);
+            faults.push(fault.hint(format!("the first is at {}", first.place)));
         }
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
-        faults.push(Fault::new(&codes::B001, message).at(place));
+        let code = if key == "cells" { &codes::B005 } else { &codes::B001 };
+        faults.push(Fault::new(code, message).at(place));
     }
     Some(Price {
         scope: scope(fields.text("scope", "subscription")),
@@ -67,7 +68,7 @@ pub(super) fn is_metered(model: &str) -> bool {
     !matches!(model, "recurring" | "one_time")
 }
 
-/// The key and the fault of a number that makes no sense in its model.
+/// The key and the fault of what makes no sense in its model.
 pub(super) fn out_of_range(model: &Model) -> Option<(&'static str, String)> {
     match model {
         Model::Package { size, .. } if *size <= Decimal::ZERO => {
@@ -75,6 +76,9 @@ pub(super) fn out_of_range(model: &Model) -> Option<(&'static str, String)> {
         }
         Model::Percentage { minimum: Some(minimum), maximum: Some(maximum), .. } if minimum > maximum => {
             Some(("maximum", format!("the maximum {maximum} is below the minimum {minimum}")))
+        }
+        Model::Matrix { cells, default: None, .. } if cells.is_empty() => {
+            Some(("cells", "the matrix has neither a cell nor a `default_unit_price`".to_owned()))
         }
         _ => None,
     }

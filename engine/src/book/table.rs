@@ -72,10 +72,15 @@ impl Rows {
     }
 
     fn place(&self, row: &Row) -> Place {
-        let rest = self.source.text.get(row.offset..).unwrap_or_default();
-        let length = rest.lines().next().map_or(0, str::len);
-        Place { source: Arc::clone(&self.source), line: row.line, column: 0, offset: row.offset, length }
+        row_place(&self.source, row.line, row.offset)
     }
+}
+
+/// The line of `source` that begins at byte `offset`.
+fn row_place(source: &Arc<SourceText>, line: usize, offset: usize) -> Place {
+    let rest = source.text.get(offset..).unwrap_or_default();
+    let length = rest.lines().next().map_or(0, str::len);
+    Place { source: Arc::clone(source), line, column: 0, offset, length }
 }
 
 fn broken(name: &str, cause: &str) -> Fault {
@@ -89,8 +94,7 @@ fn csv_rows(name: &str, bytes: &Bytes) -> Outcome<Rows> {
     let mut reader = csv::Reader::from_reader(source.text.as_bytes());
     let place = |position: Option<&csv::Position>| {
         let (line, offset) = position.map_or((1, 0), |at| (at.line(), at.byte()));
-        let (line, offset) = (usize::try_from(line).unwrap_or_default(), usize::try_from(offset).unwrap_or_default());
-        Place { source: Arc::clone(&source), line, column: 0, offset, length: 0 }
+        row_place(&source, usize::try_from(line).unwrap_or_default(), usize::try_from(offset).unwrap_or_default())
     };
     let wrong = |cause: csv::Error| broken(name, &cause.to_string()).at(&place(cause.position()));
     let columns = reader.headers().map_err(wrong)?.iter().map(|column| column.trim().to_owned()).collect();

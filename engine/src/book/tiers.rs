@@ -11,6 +11,8 @@ use crate::yaml::{Node, beside};
 pub(super) fn tiers(node: &Node, files: &Files, faults: &mut Faults) -> Option<Vec<Tier>> {
     let rows = match node.get("table") {
         Some(table) => from_table(table, table_rows(table, files)?, faults)?,
+        // A table without its name has been reported.
+        None if !node.entries().is_empty() => return None,
         None => node.list().iter().map(from_node).collect::<Option<Vec<_>>>()?,
     };
     let before = faults.0.len();

@@ -10,6 +10,17 @@ fn text_of(text: &str) -> Arc<SourceText> {
     source("f.yaml", text.as_bytes()).unwrap()
 }
 
+/// Each fault as its code, its line and the text its place covers (a whole line: nothing); checks the column.
+pub(crate) fn pointed(fault: &Fault) -> String {
+    let place = fault.place.clone().unwrap();
+    let text = place.source.text.get(place.offset..place.offset + place.length).unwrap().to_owned();
+    if place.column > 0 {
+        let counted = Place::at(&place.source, place.offset, place.length);
+        assert_eq!(place, counted, "the line and column of `{text}`");
+    }
+    format!("{} {} {}", fault.code.id, place.line, text).trim_end().to_owned()
+}
+
 /// Each fault as `code:line:column`.
 fn shown(faults: &Faults) -> Vec<String> {
     let place = |fault: &Fault| fault.place.clone().unwrap();

@@ -144,7 +144,7 @@ impl<'a> Builder<'a> {
                 None => {
                     let text = match node.value {
                         Value::Scalar { text, .. } => text,
-                        _ => self.source.text.get(node.place.offset..).map_or(String::new(), |text| first_word(text)),
+                        _ => self.source.text.get(node.place.offset..).map_or_else(String::new, first_word),
                     };
                     *key = Some(Located { text, place: node.place });
                 }
@@ -191,8 +191,12 @@ impl<'a> Builder<'a> {
         Place { source: Arc::clone(self.source), line, column, offset, length: end - offset }
     }
 
+    /// The place where a list or mapping begins: its first character.
     fn start_place(&mut self, span: Span) -> Place {
-        self.place(Span::empty(span.start))
+        let mut place = self.place(Span::empty(span.start));
+        let rest = self.source.text.get(place.offset..).unwrap_or_default();
+        place.length = rest.chars().next().map_or(0, char::len_utf8);
+        place
     }
 
     /// The place of a scalar's text: inside the quotes, and without the line break after a block.
@@ -202,7 +206,8 @@ impl<'a> Builder<'a> {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
                 place.offset += 1;
                 place.column += 1;
-                place.length = place.length.saturating_sub(2);
+                // The parser's span runs on to the end of the line, over blanks and comments.
+                place.length = quoted_length(self.source.text.get(place.offset..).unwrap_or_default(), style);
             }
             ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
                 let text = self.source.text.get(place.offset..place.offset + place.length);
@@ -211,6 +216,20 @@ impl<'a> Builder<'a> {
         }
         place
     }
+}
+
+/// Bytes up to the closing quote.
+fn quoted_length(text: &str, style: ScalarStyle) -> usize {
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match (style, letter) {
+            (ScalarStyle::DoubleQuoted, '"') => return at,
+            (ScalarStyle::SingleQuoted, '\'') if letters.peek().is_none_or(|(_, next)| *next != '\'') => return at,
+            (ScalarStyle::DoubleQuoted, '\\') | (ScalarStyle::SingleQuoted, '\'') => drop(letters.next()),
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 fn first_word(text: &str) -> String {
