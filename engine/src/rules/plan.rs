@@ -110,7 +110,9 @@ pub(super) fn message(error: &DataFusionError) -> String {
     };
     let line = full.lines().next().unwrap_or_default();
     let line = line.split("\n\nbacktrace").next().unwrap_or_default();
-    line.trim_start_matches("Error during planning: ").trim_end_matches('.').to_owned()
+    let plain = ["Error during planning: ", "Cast error: ", "Parser error: ", "Compute error: "];
+    let line = plain.iter().fold(line, |line, prefix| line.strip_prefix(prefix).unwrap_or(line));
+    line.trim_end_matches('.').to_owned()
 }
 
 /// Every node's type and function once more, now that the plan is complete.

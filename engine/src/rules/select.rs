@@ -8,10 +8,11 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
     Statement, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
-use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 use super::place;
-use super::syntax::{parser, unparsed};
+use super::syntax::{parser, shallow, unparsed};
 use super::vocabulary::nearest;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 
@@ -52,38 +53,54 @@ pub(super) fn shape(sql: &Located, input: &Schema) -> Outcome<Shape> {
 
 fn plain_select(sql: &Located) -> Outcome<Select> {
     let mut parser = parser(sql)?;
+    if let Token::Word(word) = parser.peek_token().token
+        && !["SELECT", "WITH", "FROM", "VALUES", "TABLE"].contains(&word.value.to_uppercase().as_str())
+    {
+        return Err(refused_at(sql, "", format!("`{word}` is not a SELECT")));
+    }
     let statement = parser.parse_statement().map_err(|error| unparsed(sql, &error))?;
+    shallow(sql, &statement)?;
     while parser.consume_token(&Token::SemiColon) {}
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         let message = "more than one statement, or a clause that is no part of rule SQL";
         return Err(refused(sql, rest.span, message));
     }
-    let span = statement.span();
     let Statement::Query(query) = statement else {
-        return Err(refused(sql, span, format!("`{}` is not a SELECT", first_word(&sql.text))));
+        return Err(refused_at(sql, "", "this is not a SELECT"));
     };
     if let Some(clause) = clause_of_query(&query) {
-        return Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT")));
+        return Err(refused_at(sql, clause, format!("{clause} cannot stand in a mediation SELECT")));
     }
-    let SetExpr::Select(select) = *query.body else {
-        return Err(refused(sql, span, "only one SELECT can stand here, without UNION or VALUES"));
+    let select = match *query.body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { op, .. } => {
+            let op = op.to_string();
+            return Err(refused_at(sql, &op, format!("{op} cannot stand in a mediation SELECT")));
+        }
+        _ => return Err(refused_at(sql, "", "only a SELECT can stand here")),
     };
     let clause = clause_of_select(&select);
-    let clause = clause.or_else(|| (*select != rebuilt(&select)).then_some("a clause other than FROM and WHERE"));
-    match clause {
-        Some(clause) => Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT"))),
+    match clause.or_else(|| (*select != rebuilt(&select)).then_some("a clause other than FROM and WHERE")) {
+        Some(clause) => Err(refused_at(sql, clause, format!("{clause} cannot stand in a mediation SELECT"))),
         None => Ok(*select),
     }
+}
+
+/// A refusal at the first `clause` keyword, or at the statement's first word.
+fn refused_at(sql: &Located, clause: &str, message: impl Into<String>) -> Faults {
+    let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location().unwrap_or_default();
+    let keyword = clause.split(' ').next().unwrap_or_default();
+    let stands =
+        |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case(keyword));
+    let visible = || tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let found = visible().find(stands).or_else(|| visible().next());
+    refused(sql, found.map_or(Span::empty(), |token| token.span), message)
 }
 
 fn refused(sql: &Located, span: Span, message: impl Into<String>) -> Faults {
     let place = place::of_token(sql, span);
     Fault::new(&codes::E002, message).at(&place).hint("write SELECT columns FROM input [WHERE condition]").into()
-}
-
-fn first_word(text: &str) -> String {
-    text.split_whitespace().next().unwrap_or_default().to_uppercase()
 }
 
 fn clause_of_query(query: &Query) -> Option<&'static str> {
@@ -146,7 +163,7 @@ fn rebuilt(select: &Select) -> Select {
 fn table(sql: &Located, select: &Select) -> Outcome<String> {
     let [from] = select.from.as_slice() else {
         let message = if select.from.is_empty() { "FROM input is missing" } else { "FROM names more than one table" };
-        return Err(refused(sql, select.span(), message));
+        return Err(refused_at(sql, "FROM", message));
     };
     let TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins } = from else {
         return Err(refused(sql, from.span(), "FROM names something other than a table"));
@@ -169,12 +186,17 @@ fn table(sql: &Located, select: &Select) -> Outcome<String> {
 }
 
 fn unknown_table(sql: &Located, name: &ObjectName) -> Faults {
-    let place = place::of_token(sql, name.span());
-    let fault = Fault::new(&codes::E002, format!("there is no table {name}; rule SQL reads only `input`")).at(&place);
-    match nearest(&name.to_string(), std::iter::once(TABLE)) {
-        Some(near) => fault.hint(format!("did you mean `{near}`?")).into(),
-        None => fault.hint("tables and files are named under `usage:` and `reference:`").into(),
-    }
+    let message = format!("there is no table {name}; rule SQL reads only `input`");
+    // A quoted text has no span of its own.
+    let mut faults = if name.span() == Span::empty() {
+        refused_at(sql, "FROM", message)
+    } else {
+        refused(sql, name.span(), message)
+    };
+    let near = nearest(&name.to_string(), std::iter::once(TABLE)).map(|near| format!("did you mean `{near}`?"));
+    let hint = near.unwrap_or_else(|| "files are named under `usage:` and `reference:`".to_owned());
+    faults.0.iter_mut().for_each(|fault| fault.hint = Some(hint.clone()));
+    faults
 }
 
 fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::TableAlias>) -> TableWithJoins {

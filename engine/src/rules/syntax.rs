@@ -8,36 +8,63 @@ use std::ops::ControlFlow;
 use arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Spanned, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArguments, Ident, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 
 use super::place;
-use super::types::{Unfit, named};
+use super::types::{Unfit, has_float, named};
 use super::vocabulary::{Barred, Vocabulary, nearest};
 use crate::fault::{Code, Fault, Faults, Located, Outcome, codes};
 use crate::money::Decimal;
 
 /// Expressions nested or chained deeper than this are refused: planning and evaluating them recurses.
 const DEPTH: usize = 128;
-/// Longer SQL is refused before it is parsed, for the same reason.
-const LENGTH: usize = 64 * 1024;
+/// SQL of more words and signs is refused before it is parsed, for the same reason.
+const TOKENS: usize = 4096;
 
 /// A parser at the start of `sql`.
 pub(super) fn parser(sql: &Located) -> Outcome<Parser<'static>> {
-    if sql.text.len() > LENGTH {
-        return Err(Fault::new(&codes::E001, "the SQL is longer than 64 KiB").at(&sql.place).into());
+    let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| unparsed(sql, &error.into()))?;
+    if tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count() > TOKENS {
+        let fault = Fault::new(&codes::E001, format!("the SQL has more than {TOKENS} words and signs"));
+        return Err(fault.at(&sql.place).into());
     }
-    let parser = Parser::new(&GenericDialect).with_recursion_limit(50).try_with_sql(&sql.text);
-    parser.map_err(|error| unparsed(sql, &error).into())
+    Ok(Parser::new(&GenericDialect).with_recursion_limit(50).with_tokens_with_locations(tokens))
+}
+
+/// Refuses what is nested or chained too deeply; everything else here and in planning recurses.
+pub(super) fn shallow(sql: &Located, parsed: &impl Visit) -> Outcome<()> {
+    match parsed.visit(&mut Depth(0)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(too_deep(sql).into()),
+    }
+}
+
+struct Depth(usize);
+
+impl Visitor for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > DEPTH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
+    }
 }
 
 /// Parses `sql` as one expression and nothing after it.
 pub(super) fn expression(sql: &Located) -> Outcome<Expr> {
     let mut parser = parser(sql)?;
     let expr = parser.parse_expr().map_err(|error| unparsed(sql, &error))?;
+    shallow(sql, &expr)?;
     let rest = parser.peek_token();
     if rest.token == Token::EOF {
         return Ok(expr);
@@ -86,12 +113,8 @@ pub(super) fn check(
     table: Option<&str>,
     vocabulary: &Vocabulary,
 ) -> Outcome<Expr> {
-    let mut checker =
-        Checker { sql, columns, table, vocabulary, faults: Faults::default(), depth: 0, deepest: 0, refused: None };
+    let mut checker = Checker { sql, columns, table, vocabulary, faults: Faults::default(), depth: 0, refused: None };
     let _ = VisitMut::visit(&mut expr, &mut checker);
-    if checker.deepest > DEPTH {
-        checker.faults.push(too_deep(sql));
-    }
     checker.faults.or(expr)
 }
 
@@ -102,7 +125,6 @@ struct Checker<'a> {
     vocabulary: &'a Vocabulary,
     faults: Faults,
     depth: usize,
-    deepest: usize,
     /// Depth of a refused node: what is below it is not looked at.
     refused: Option<usize>,
 }
@@ -112,7 +134,6 @@ impl VisitorMut for Checker<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         self.depth += 1;
-        self.deepest = self.deepest.max(self.depth);
         let before = self.faults.0.len();
         if self.refused.is_none() {
             self.node(expr);
@@ -120,7 +141,7 @@ impl VisitorMut for Checker<'_> {
                 self.refused = Some(self.depth);
             }
         }
-        if self.depth > DEPTH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, _expr: &mut Expr) -> ControlFlow<()> {
@@ -174,11 +195,15 @@ impl Checker<'_> {
         let exact = fields.iter().find(|field| *field.name() == name.value);
         let mut alike = fields.iter().filter(|field| field.name().eq_ignore_ascii_case(&name.value));
         let found = match (exact, name.quote_style, alike.next(), alike.next()) {
-            (Some(field), ..) | (None, None, Some(field), None) => Some(field.name().clone()),
+            (Some(field), ..) | (None, None, Some(field), None) => Some(field),
             _ => None,
         };
-        if let Some(found) = found {
-            return Ident { value: found, quote_style: Some('"'), span: name.span };
+        if let Some(field) = found {
+            if has_float(field.data_type()) {
+                let hint = Some("declare it as decimal(p,s) in the schema of its source".to_owned());
+                self.refuse(&codes::E004, name.span, format!("the column `{}` is a float", field.name()), hint);
+            }
+            return Ident { value: field.name().clone(), quote_style: Some('"'), span: name.span };
         }
         let names = || fields.iter().map(|field| field.name().as_str());
         let hint = nearest(&name.value, names()).map(|near| format!("did you mean `{near}`?"));

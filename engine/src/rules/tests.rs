@@ -224,6 +224,7 @@ fn shown(faults: &Faults) -> String {
 
 #[test]
 fn refused_expressions_say_where() {
+    let mut wrong = Vec::new();
     for (text, expected) in [
         ("duration_s +", "E001 1:1"),
         ("duration_s / / 60", "E001 1:14"),
@@ -238,8 +239,8 @@ fn refused_expressions_say_where() {
         ("sum(bytes)", "E002 1:1"),
         ("bytes + count(*)", "E002 1:9"),
         ("upper(DISTINCT region)", "E002 1:1"),
-        ("(SELECT 1)", "E002 1:1"),
-        ("EXISTS (SELECT 1 FROM x)", "E002 1:1"),
+        ("(SELECT 1)", "E002 1:2"),
+        ("EXISTS (SELECT 1 FROM x)", "E002 1:9"),
         ("bytes IN (SELECT 1)", "E002 1:1"),
         ("row_number() OVER ()", "E002 1:1"),
         ("upper(region) OVER ()", "E002 1:1"),
@@ -254,35 +255,38 @@ fn refused_expressions_say_where() {
         ("to_timestamp(bytes)", "E003 1:1"),
         ("plus(1, 2)", "E003 1:1"),
         ("bytes * floaty", "E004 1:9"),
-        ("CAST(bytes AS DOUBLE)", "E004 1:1"),
+        ("CAST(bytes AS DOUBLE)", "E004 1:6"),
         ("1 + bytes::float8", "E004 1:5"),
-        ("CAST('1' AS REAL)", "E004 1:1"),
+        ("CAST('1' AS REAL)", "E004 1:6"),
         ("date_part('epoch', start)", "E004 1:1"),
-        ("CAST(bytes AS DECIMAL(38,20))", "E005 1:1"),
-        ("CAST(bytes AS BLOB)", "E005 1:1"),
+        ("CAST(bytes AS DECIMAL(38,20))", "E005 1:6"),
+        ("CAST(bytes AS BLOB)", "E005 1:6"),
         ("region", "E005 1:1"),
         ("bytes > 1", "E005 1:1"),
         ("bytes + code", "E005 1:1"),
         ("CASE WHEN code > 5 THEN 1 END", "E005 1:1"),
         ("CASE WHEN bytes IN ('5') THEN 1 END", "E005 1:1"),
         ("bytes & 1", "E001 1:1"),
-        ("[bytes]", "E001 1:1"),
+        ("[bytes]", "E001 1:2"),
         ("$1", "E001 1:1"),
         ("@x", "E001 1:1"),
         ("{a: 1}", "E001 1:1"),
         ("start AT TIME ZONE 'Mars/Base'", "E001 1:20"),
-        ("CAST('abc' AS BIGINT)", "E001 1:1"),
+        ("CAST('abc' AS BIGINT)", "E001 1:6"),
         ("bytes -> 'a'", "E001 1:1"),
     ] {
         let faults = match evaluate(text, Want::Quantity) {
             Err(faults) => faults,
             Ok(array) => panic!("{text} is accepted: {array:?}"),
         };
-        assert_eq!(shown(&faults), expected, "{text}: {faults}");
+        if shown(&faults) != expected {
+            wrong.push(format!("{text}: {} instead of {expected}: {faults}", shown(&faults)));
+        }
         for fault in &faults.0 {
             assert!(!fault.message.contains("Expr") && !fault.message.contains('\n'), "{text}: {fault}");
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -362,27 +366,28 @@ fn a_failing_cast_fails_the_batch_with_its_code() {
 
 #[test]
 fn refused_statements_say_where() {
+    let mut wrong = Vec::new();
     for (sql, expected) in [
         ("COPY input TO 'x.csv'", "E002 1:1"),
         ("CREATE TABLE x AS SELECT 1", "E002 1:1"),
-        ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", "E001 1:1"),
+        ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", "E002 1:1"),
         ("INSERT INTO input VALUES (1)", "E002 1:1"),
         ("SET x = 1", "E002 1:1"),
         ("SELECT bytes FROM input; SELECT 1", "E002 1:26"),
-        ("SELECT bytes FROM 'x.csv'", "E002 1:19"),
+        ("SELECT bytes FROM 'x.csv'", "E002 1:14"),
         ("SELECT bytes FROM \"x.parquet\"", "E002 1:19"),
         ("SELECT bytes FROM inputs", "E002 1:19"),
         ("SELECT bytes FROM read_csv('x')", "E002 1:19"),
         ("SELECT bytes FROM db.input", "E002 1:19"),
-        ("SELECT bytes FROM input, input", "E002 1:1"),
+        ("SELECT bytes FROM input, input", "E002 1:14"),
         ("SELECT a.bytes FROM input a JOIN input b ON a.bytes = b.bytes", "E002 1:21"),
         ("SELECT bytes FROM (SELECT 1 AS bytes) t", "E002 1:20"),
         ("WITH t AS (SELECT 1) SELECT bytes FROM input", "E002 1:1"),
-        ("SELECT DISTINCT bytes FROM input", "E002 1:1"),
-        ("SELECT bytes FROM input GROUP BY bytes", "E002 1:1"),
-        ("SELECT bytes FROM input ORDER BY bytes", "E002 1:1"),
-        ("SELECT bytes FROM input LIMIT 1", "E002 1:1"),
-        ("SELECT bytes FROM input UNION ALL SELECT bytes FROM input", "E002 1:1"),
+        ("SELECT DISTINCT bytes FROM input", "E002 1:8"),
+        ("SELECT bytes FROM input GROUP BY bytes", "E002 1:25"),
+        ("SELECT bytes FROM input ORDER BY bytes", "E002 1:25"),
+        ("SELECT bytes FROM input LIMIT 1", "E002 1:25"),
+        ("SELECT bytes FROM input UNION ALL SELECT bytes FROM input", "E002 1:25"),
         ("SELECT bytes FROM input TABLESAMPLE (10)", "E002 1:19"),
         ("SELECT 1 AS x", "E002 1:1"),
         ("VALUES (1)", "E002 1:1"),
@@ -396,12 +401,15 @@ fn refused_statements_say_where() {
         ("SELECT start - start AS d FROM input", "E005 1:8"),
         ("SELECT * FROM input", "E004 1:8"),
         ("SELECT * EXCEPT (floaty) FROM input", "E002 1:8"),
-        ("SELEC bytes", "E001 1:1"),
+        ("SELEC bytes", "E002 1:1"),
         ("", "E001 1:1"),
     ] {
         let Err(faults) = mediation(sql) else { panic!("{sql} is accepted") };
-        assert_eq!(shown(&faults), expected, "{sql}: {faults}");
+        if shown(&faults) != expected {
+            wrong.push(format!("{sql}: {} instead of {expected}: {faults}", shown(&faults)));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
