@@ -12,8 +12,9 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 use super::place;
-use super::syntax::{parser, shallow, unparsed};
+use super::syntax::{bare, declared, parser, shallow};
 use super::vocabulary::nearest;
+use super::wording::unparsed;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 
 /// The only table.
@@ -31,24 +32,21 @@ pub(super) struct Shape {
 
 /// Parses `sql` and takes it apart.
 ///
-/// # Errors
-/// `E001` what is no SQL or has no column name, `E002` whatever is more than a plain SELECT over `input`.
-pub(super) fn shape(sql: &Located, input: &Schema) -> Outcome<Shape> {
-    let select = plain_select(sql)?;
-    let mut faults = Faults::default();
-    let table = faults.keep(table(sql, &select));
-    let mut columns = Vec::new();
+/// Faults: `E001` what is no SQL or has no column name, `E002` whatever is more than a plain SELECT over `input`.
+pub(super) fn shape(sql: &Located, input: &Schema, faults: &mut Faults) -> Option<Shape> {
+    let select = faults.keep(plain_select(sql))?;
+    let table = faults.keep(table(sql, &select))?;
+    let mut columns: Vec<(String, Expr)> = Vec::new();
     for column in select.projection {
-        columns.extend(faults.keep(named(sql, column, input)).unwrap_or_default());
-    }
-    for (index, (name, expr)) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|(earlier, _)| earlier == name) {
-            let place = place::of_token(sql, expr.span());
-            faults.push(Fault::new(&codes::E001, format!("two columns are named `{name}`")).at(&place));
+        for (name, expr) in faults.keep(named(sql, column, input, &table)).unwrap_or_default() {
+            if columns.iter().any(|(earlier, _)| *earlier == name) {
+                let place = place::of_token(sql, expr.span());
+                faults.push(Fault::new(&codes::E001, format!("two columns are named `{name}`")).at(&place));
+            }
+            columns.push((name, expr));
         }
     }
-    faults.or(())?;
-    Ok(Shape { columns, condition: select.selection, table: table.unwrap_or_default() })
+    Some(Shape { columns, condition: select.selection, table })
 }
 
 fn plain_select(sql: &Located) -> Outcome<Select> {
@@ -63,8 +61,11 @@ fn plain_select(sql: &Located) -> Outcome<Select> {
     while parser.consume_token(&Token::SemiColon) {}
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
-        let message = "more than one statement, or a clause that is no part of rule SQL";
-        return Err(refused(sql, rest.span, message));
+        let fault = Fault::new(&codes::E002, format!("`{}` does not continue the SELECT", rest.token));
+        let fault = fault.at(&place::of_token(sql, rest.span));
+        return Err(fault
+            .hint("only one SELECT can stand here; a column named like a keyword needs double quotes")
+            .into());
     }
     let Statement::Query(query) = statement else {
         return Err(refused_at(sql, "", "this is not a SELECT"));
@@ -216,26 +217,27 @@ fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::T
 }
 
 /// The column or columns one part of the projection gives.
-fn named(sql: &Located, column: SelectItem, input: &Schema) -> Outcome<Vec<(String, Expr)>> {
+fn named(sql: &Located, column: SelectItem, input: &Schema, table: &str) -> Outcome<Vec<(String, Expr)>> {
     let span = column.span();
     match column {
         SelectItem::ExprWithAlias { expr, alias } => Ok(vec![(alias.value, expr)]),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
-            let declared = input.fields().iter().find(|field| field.name().eq_ignore_ascii_case(&name.value));
-            let shown = if input.column_with_name(&name.value).is_some() { None } else { declared };
-            Ok(vec![(shown.map_or_else(|| name.value.clone(), |field| field.name().clone()), Expr::Identifier(name))])
-        }
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
-            let name = names.last().map(|name| name.value.clone()).unwrap_or_default();
-            Ok(vec![(name, Expr::CompoundIdentifier(names))])
-        }
-        SelectItem::UnnamedExpr(_) => {
+        SelectItem::UnnamedExpr(expr) => {
+            let name = match &expr {
+                Expr::Identifier(name) => Some(name.clone()),
+                Expr::CompoundIdentifier(names) => names.last().cloned(),
+                Expr::Function(function) => bare(function).filter(|name| declared(input, name).is_some()),
+                _ => None,
+            };
+            if let Some(name) = name {
+                let name = declared(input, &name).map_or_else(|| name.value.clone(), |field| field.name().clone());
+                return Ok(vec![(name, expr)]);
+            }
             let fault = Fault::new(&codes::E001, "this column has no name");
             Err(fault.at(&place::of_token(sql, span)).hint("add AS and a name").into())
         }
         SelectItem::Wildcard(options) if options == WildcardAdditionalOptions::default() => Ok(all_of(input, span)),
-        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
-            if options == WildcardAdditionalOptions::default() =>
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
+            if options == WildcardAdditionalOptions::default() && name.to_string().eq_ignore_ascii_case(table) =>
         {
             Ok(all_of(input, span))
         }
