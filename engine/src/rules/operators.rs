@@ -27,6 +27,8 @@ pub(super) struct Operators;
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let expr = RawBinaryExpr { op, left: plain(left, schema)?, right: plain(right, schema)? };
         let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
         if operation(&expr.op).is_some() || is_comparison(&expr.op) {
             refuse_mixture(&left, &right)?;
@@ -57,7 +59,7 @@ impl ExprPlanner for Operators {
 
 /// Before types are coerced: exact negation and casts, no names of functions in between, no text compared with numbers.
 pub(super) fn before_coercion(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    expr.transform_up(|expr| match expr {
+    expr.transform_up(|expr| match plain(expr, schema)? {
         Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
         Expr::Negative(inner) if is_exact_number(&inner.get_type(schema)?) => {
             let whole = whole(&inner.get_type(schema)?);
@@ -82,6 +84,14 @@ pub(super) fn before_coercion(expr: Expr, schema: &DFSchema) -> Result<Expr> {
         }
     })
     .map(|transformed| transformed.data)
+}
+
+/// Numbers are no dictionaries here: `length` of a dictionary of texts would give one.
+fn plain(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    match expr.get_type(schema)? {
+        DataType::Dictionary(_, values) if !is_text(&values) => Ok(Expr::Cast(Cast::new(Box::new(expr), *values))),
+        _ => Ok(expr),
+    }
 }
 
 /// The parts of `expr` that are compared with each other or stand for each other, so must be of one kind.

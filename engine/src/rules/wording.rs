@@ -73,7 +73,9 @@ fn message(error: &DataFusionError) -> String {
     let plain = ["Error during planning: ", "Cast error: ", "Parser error: ", "Compute error: ", "Internal error: "];
     let line = plain.iter().fold(line, |line, prefix| line.strip_prefix(prefix).unwrap_or(line)).trim_end_matches('.');
     match line.split('\'').collect::<Vec<_>>().as_slice() {
-        ["Function ", name, rest, ..] if rest.starts_with(" expects") => format!("`{name}`{rest}"),
+        ["Function ", name, rest, ..] if rest.starts_with(" expects") => {
+            format!("`{name}`{}", rest.split(". ").next().unwrap_or(rest))
+        }
         ["Function " | "Failed to coerce arguments to satisfy a call to ", name, ..] => {
             format!("`{name}` does not take arguments of these types")
         }

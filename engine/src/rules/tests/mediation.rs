@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::BooleanArray;
+use arrow::array::{BooleanArray, RecordBatch, StringArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
 
 use super::{batch, located, mediation, shown};
 use crate::fault::codes;
-use crate::rules::{Expression, Mediated, Mediation, Rules};
+use crate::rules::{Expression, Mediated, Mediation, Rules, Want};
 
 #[test]
 fn mediation_gives_named_columns() {
@@ -102,5 +103,50 @@ fn columns_may_be_named_like_keywords() {
         let sql = format!("SELECT {name}, {name} + 1 AS x FROM input WHERE {name} > 0");
         let mediation = Rules::new().unwrap().mediation(&located(&sql), &input).unwrap();
         assert_eq!(mediation.schema().field(0).name(), bare, "{sql}");
+    }
+}
+
+#[test]
+fn text_functions_take_every_layout_of_text() {
+    let texts: StringArray = vec![Some("a/b"), None].into();
+    for kind in [DataType::Utf8, DataType::Utf8View, DataType::LargeUtf8, crate::rules::word()] {
+        let input = Arc::new(Schema::new(vec![Field::new("t", kind.clone(), true)]));
+        let batch = RecordBatch::try_new(Arc::clone(&input), vec![cast(&texts, &kind).unwrap()]).unwrap();
+        for (text, expected) in [
+            ("t", "a/b"),
+            ("upper(t)", "A/B"),
+            ("coalesce(t, 'x')", "a/b"),
+            ("coalesce(nullif(t, 'a/b'), 'x')", "x"),
+            ("CASE WHEN t = 'a/b' THEN 'y' ELSE t END", "y"),
+            ("CASE t WHEN 'z' THEN 'y' ELSE t END", "a/b"),
+            ("greatest(t, 'b')", "b"),
+            ("t || '/c'", "a/b/c"),
+            ("concat(t, '/c')", "a/b/c"),
+            ("split_part(t, '/', 2)", "b"),
+            ("substr(t, 2)", "/b"),
+            ("replace(t, '/', '-')", "a-b"),
+            ("regexp_replace(t, '/.*', '')", "a"),
+            ("regexp_like(t, '^a')", "true"),
+            ("t LIKE 'a%'", "true"),
+            ("t IN ('a', 'a/b')", "true"),
+            ("starts_with(t, 'a')", "true"),
+            ("contains(t, '/')", "true"),
+            ("length(t)", "3"),
+            ("length(t) / 2", "1.5"),
+            ("9223372036854775807 + length(t)", ""),
+            ("trim(t)", "a/b"),
+            ("left(t, 1)", "a"),
+            ("strpos(t, 'b')", "3"),
+            ("reverse(t)", "b/a"),
+            ("TRY_CAST(t AS DECIMAL)", ""),
+            ("t = 'a/b' AND t <> 'c'", "true"),
+        ] {
+            let rule = Rules::new().unwrap().expression(&located(text), &input, Want::Text);
+            let rule = rule.unwrap_or_else(|faults| panic!("{kind} {text}: {faults}"));
+            let result = rule.evaluate(&batch).unwrap_or_else(|faults| panic!("{kind} {text}: {faults}"));
+            assert_eq!(array_value_to_string(&result, 0).unwrap(), expected, "{kind} {text}");
+            let sql = format!("SELECT {text} AS x FROM input");
+            Rules::new().unwrap().mediation(&located(&sql), &input).unwrap().apply(&batch).unwrap();
+        }
     }
 }
