@@ -67,15 +67,14 @@ fn message(error: &DataFusionError) -> String {
         return "the regular expression does not compile".to_owned();
     }
     let line = full.lines().next().unwrap_or_default();
+    let line = line.split(". No function matches").next().unwrap_or(line);
     if let Some((_, own)) = line.rsplit_once("Error during planning: `") {
         return format!("`{own}");
     }
     let plain = ["Error during planning: ", "Cast error: ", "Parser error: ", "Compute error: ", "Internal error: "];
     let line = plain.iter().fold(line, |line, prefix| line.strip_prefix(prefix).unwrap_or(line)).trim_end_matches('.');
     match line.split('\'').collect::<Vec<_>>().as_slice() {
-        ["Function ", name, rest, ..] if rest.starts_with(" expects") => {
-            format!("`{name}`{}", rest.split(". ").next().unwrap_or(rest))
-        }
+        ["Function ", name, rest, ..] if rest.starts_with(" expects") => format!("`{name}`{rest}"),
         ["Function " | "Failed to coerce arguments to satisfy a call to ", name, ..] => {
             format!("`{name}` does not take arguments of these types")
         }
