@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-use crate::money::Decimal;
+use crate::money::{Decimal, SCALE};
 
 /// The Arrow type of every exact result.
 pub(super) const EXACT: DataType = DataType::Decimal128(38, 18);
@@ -139,8 +139,13 @@ pub(super) fn to_exact(array: &ArrayRef) -> Result<Decimal128Array> {
         &EXACT => array.as_primitive::<Decimal128Type>().clone(),
         DataType::Decimal128(_, scale) => {
             let numbers = array.as_primitive::<Decimal128Type>();
-            let Ok(scale) = u32::try_from(*scale) else { return plan_err!("A decimal with a negative scale") };
-            numbers.unary_opt::<_, Decimal128Type>(|number| Decimal::rescaled(number, scale).map(Decimal::units))
+            let Ok(scale) = u32::try_from(*scale) else { return plan_err!("a decimal with a negative scale") };
+            let factor = 10_i64.pow(SCALE.saturating_sub(scale));
+            numbers.unary_opt::<_, Decimal128Type>(|number| match i64::try_from(number) {
+                // One multiplication instruction that cannot overflow, for nearly all usage there is.
+                Ok(small) if scale <= SCALE => small_units(small, factor),
+                _ => Decimal::rescaled(number, scale).map(Decimal::units),
+            })
         }
         DataType::Null => new_null_array(&EXACT, array.len()).as_primitive::<Decimal128Type>().clone(),
         DataType::Int64 => whole_to_exact(array.as_primitive::<Int64Type>()),
@@ -149,6 +154,10 @@ pub(super) fn to_exact(array: &ArrayRef) -> Result<Decimal128Array> {
         kind => return plan_err!("Not an exact number: {kind}"),
     };
     Ok(exact.with_data_type(EXACT))
+}
+
+fn small_units(small: i64, factor: i64) -> Option<i128> {
+    Some(i128::from(small) * i128::from(factor))
 }
 
 fn whole_to_exact(numbers: &Int64Array) -> Decimal128Array {

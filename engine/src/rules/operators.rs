@@ -13,7 +13,7 @@ use datafusion::functions::unicode::{strpos, substr};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF, lit};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::decimal::{EXACT, Operation, arithmetic, is_exact_number};
@@ -27,6 +27,8 @@ pub(super) struct Operators;
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let expr = RawBinaryExpr { op, left: plain(left, schema)?, right: plain(right, schema)? };
         let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
         if operation(&expr.op).is_some() || is_comparison(&expr.op) {
             refuse_mixture(&left, &right)?;
@@ -57,7 +59,7 @@ impl ExprPlanner for Operators {
 
 /// Before types are coerced: exact negation and casts, no names of functions in between, no text compared with numbers.
 pub(super) fn before_coercion(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    expr.transform_up(|expr| match expr {
+    expr.transform_up(|expr| match plain(expr, schema)? {
         Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
         Expr::Negative(inner) if is_exact_number(&inner.get_type(schema)?) => {
             let whole = whole(&inner.get_type(schema)?);
@@ -71,21 +73,46 @@ pub(super) fn before_coercion(expr: Expr, schema: &DFSchema) -> Result<Expr> {
             }
             Ok(Transformed::no(Expr::TryCast(cast)))
         }
-        Expr::InList(list) => {
-            for member in &list.list {
-                refuse_mixture(&list.expr.get_type(schema)?, &member.get_type(schema)?)?;
+        expr => {
+            for together in compared_parts(&expr) {
+                let kinds = together.iter().map(|part| part.get_type(schema)).collect::<Result<Vec<_>>>()?;
+                for pair in kinds.windows(2) {
+                    refuse_mixture(&pair[0], &pair[1])?;
+                }
             }
-            Ok(Transformed::no(Expr::InList(list)))
+            Ok(Transformed::no(expr))
         }
-        Expr::Between(between) => {
-            for bound in [&between.low, &between.high] {
-                refuse_mixture(&between.expr.get_type(schema)?, &bound.get_type(schema)?)?;
-            }
-            Ok(Transformed::no(Expr::Between(between)))
-        }
-        expr => Ok(Transformed::no(expr)),
     })
     .map(|transformed| transformed.data)
+}
+
+/// Numbers are no dictionaries here: `length` of a dictionary of texts would give one.
+fn plain(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    match expr.get_type(schema)? {
+        DataType::Dictionary(_, values) if !is_text(&values) => Ok(Expr::Cast(Cast::new(Box::new(expr), *values))),
+        _ => Ok(expr),
+    }
+}
+
+/// The parts of `expr` that are compared with each other or stand for each other, so must be of one kind.
+fn compared_parts(expr: &Expr) -> Vec<Vec<&Expr>> {
+    match expr {
+        Expr::InList(list) => list.list.iter().map(|member| vec![&*list.expr, member]).collect(),
+        Expr::Between(between) => vec![vec![&between.low, &between.expr, &between.high]],
+        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
+            vec![vec![&binary.left, &binary.right]]
+        }
+        Expr::Case(case) => {
+            let whens = case.when_then_expr.iter().filter_map(|(when, _)| Some(vec![&**case.expr.as_ref()?, when]));
+            let thens = case.when_then_expr.iter().map(|(_, then)| &**then);
+            let results = thens.chain(case.else_expr.iter().map(|other| &**other)).collect();
+            whens.chain(std::iter::once(results)).collect()
+        }
+        Expr::ScalarFunction(call) if ["coalesce", "greatest", "least", "nullif"].contains(&call.name()) => {
+            vec![call.args.iter().collect()]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// After types are coerced: functions that DataFusion only has as another expression.
@@ -112,6 +139,11 @@ fn exact_cast(mut cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         DataType::Decimal128(_, _) if is_text(&cast.expr.get_type(schema)?) => {
             cast.expr = Box::new(call(parse_number(false), vec![*cast.expr]));
             Ok(Transformed::yes(Expr::Cast(cast)))
+        }
+        DataType::Timestamp(_, _) if cast.expr.get_type(schema)?.is_numeric() => {
+            plan_err!(
+                "CAST does not take a number for a TIMESTAMP: say its unit with to_timestamp_seconds, _millis or _micros"
+            )
         }
         _ => Ok(Transformed::no(Expr::Cast(cast))),
     }

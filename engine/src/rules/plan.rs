@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Cast, ColumnarValue, Expr, ExprSchemable};
@@ -19,9 +19,11 @@ use datafusion::sql::sqlparser::ast::{self, Spanned};
 
 use super::operators::{after_coercion, before_coercion};
 use super::place;
-use super::types::{has_float, spoken};
+use super::probe::probe;
+use super::types::has_float;
 use super::vocabulary::Vocabulary;
-use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use super::wording::unplanned_in;
+use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 /// Functions the planner puts in for operators and casts.
 const OWN: &[&str] = &["plus", "minus", "times", "over", "parse_number"];
@@ -37,8 +39,8 @@ pub(super) struct Planned {
 
 /// Plans `expr` over `columns`.
 pub(super) fn plan(expr: ast::Expr, sql: &Located, columns: &Schema, vocabulary: &Vocabulary) -> Outcome<Planned> {
-    let span = expr.span();
-    let schema = DFSchema::try_from(columns.clone()).map_err(|error| fault(sql, &error))?;
+    let part = place::of_token(sql, expr.span());
+    let schema = DFSchema::try_from(columns.clone()).map_err(|error| unplanned_in(sql, &part, &error))?;
     let options = ParserOptions::new()
         .with_parse_float_as_decimal(true)
         .with_collect_spans(true)
@@ -49,10 +51,11 @@ pub(super) fn plan(expr: ast::Expr, sql: &Located, columns: &Schema, vocabulary:
         .and_then(|expr| before_coercion(expr, &schema))
         .and_then(|expr| expr.rewrite(&mut TypeCoercionRewriter::new(&schema)))
         .and_then(|expr| after_coercion(expr.data))
-        .map_err(|error| placed(sql, span, &error))?;
-    check(&coerced, &schema, vocabulary, sql, span)?;
-    let expr = fold(coerced).map_err(|error| placed(sql, span, &error))?;
-    let kind = expr.get_type(&schema).map_err(|error| placed(sql, span, &error))?;
+        .map_err(|error| unplanned_in(sql, &part, &error))?;
+    check(&coerced, &schema, vocabulary, sql, &part)?;
+    let expr = fold(coerced).map_err(|error| unplanned_in(sql, &part, &error))?;
+    probe(&expr, &schema).map_err(|error| unplanned_in(sql, &part, &error))?;
+    let kind = expr.get_type(&schema).map_err(|error| unplanned_in(sql, &part, &error))?;
     Ok(Planned { expr, kind, schema })
 }
 
@@ -77,54 +80,12 @@ impl Planned {
     }
 }
 
-/// A fault of the planner's or of a computation, with the best place known.
-pub(super) fn placed(
-    sql: &Located,
-    span: datafusion::sql::sqlparser::tokenizer::Span,
-    error: &DataFusionError,
-) -> Fault {
-    let mut fault = fault(sql, error);
-    if fault.place.as_ref() == Some(&sql.place) {
-        fault.place = Some(place::of_token(sql, span));
-    }
-    fault
-}
-
-fn fault(sql: &Located, error: &DataFusionError) -> Fault {
-    let message = message(error);
-    let code = if message.contains("do not go together") { &codes::E005 } else { &codes::E001 };
-    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let place = span.map_or_else(|| sql.place.clone(), |span| place::of_span(sql, span));
-    Fault::new(code, message).at(&place)
-}
-
-/// The innermost message, one line, without the planner's own prefixes.
-pub(super) fn message(error: &DataFusionError) -> String {
-    let root = error.find_root();
-    let full = match root {
-        DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::NotImplemented(text) => {
-            text.clone()
-        }
-        DataFusionError::ArrowError(error, _) => error.to_string(),
-        root => root.strip_backtrace(),
-    };
-    let line = full.lines().next().unwrap_or_default();
-    let line = line.split("\n\nbacktrace").next().unwrap_or_default();
-    line.trim_start_matches("Error during planning: ").trim_end_matches('.').to_owned()
-}
-
 /// Every node's type and function once more, now that the plan is complete.
-fn check(
-    expr: &Expr,
-    schema: &DFSchema,
-    vocabulary: &Vocabulary,
-    sql: &Located,
-    span: datafusion::sql::sqlparser::tokenizer::Span,
-) -> Outcome<()> {
+fn check(expr: &Expr, schema: &DFSchema, vocabulary: &Vocabulary, sql: &Located, part: &Place) -> Outcome<()> {
     let mut faults = Faults::default();
     let walked = expr.apply(|node| {
         let own_place = node.spans().and_then(|spans| spans.first()).map(|span| place::of_span(sql, span));
-        let place = own_place.unwrap_or_else(|| place::of_token(sql, span));
+        let place = own_place.unwrap_or_else(|| part.clone());
         if let Expr::ScalarFunction(call) = node
             && !OWN.contains(&call.name())
             && vocabulary.check(call.name()).is_err()
@@ -141,7 +102,7 @@ fn check(
         Ok(TreeNodeRecursion::Continue)
     });
     if let Err(error) = walked {
-        faults.push(placed(sql, span, &error));
+        faults.push(unplanned_in(sql, part, &error));
     }
     faults.or(())
 }
@@ -205,7 +166,8 @@ fn fold(expr: Expr) -> Result<Expr> {
     .map(|folded| folded.data)
 }
 
-fn compute(constant: &Expr) -> Result<ScalarValue> {
+/// The value of an expression without columns.
+pub(super) fn compute(constant: &Expr) -> Result<ScalarValue> {
     let nothing = DFSchema::empty();
     let physical =
         create_physical_expr(constant, &nothing, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
@@ -215,9 +177,4 @@ fn compute(constant: &Expr) -> Result<ScalarValue> {
         ColumnarValue::Scalar(value) => Ok(value),
         ColumnarValue::Array(values) => ScalarValue::try_from_array(&values, 0),
     }
-}
-
-/// The fault of an expression that gives the wrong type.
-pub(super) fn wrong_type(planned: &Planned, wanted: &str, sql: &Located) -> Fault {
-    Fault::new(&codes::E005, format!("{wanted} is needed here, this gives {}", spoken(&planned.kind))).at(&sql.place)
 }

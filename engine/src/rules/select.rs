@@ -8,11 +8,13 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
     Statement, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
-use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 use super::place;
-use super::syntax::{parser, unparsed};
+use super::syntax::{bare, declared, parser, shallow};
 use super::vocabulary::nearest;
+use super::wording::unparsed;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 
 /// The only table.
@@ -30,60 +32,76 @@ pub(super) struct Shape {
 
 /// Parses `sql` and takes it apart.
 ///
-/// # Errors
-/// `E001` what is no SQL or has no column name, `E002` whatever is more than a plain SELECT over `input`.
-pub(super) fn shape(sql: &Located, input: &Schema) -> Outcome<Shape> {
-    let select = plain_select(sql)?;
-    let mut faults = Faults::default();
-    let table = faults.keep(table(sql, &select));
-    let mut columns = Vec::new();
+/// Faults: `E001` what is no SQL or has no column name, `E002` whatever is more than a plain SELECT over `input`.
+pub(super) fn shape(sql: &Located, input: &Schema, faults: &mut Faults) -> Option<Shape> {
+    let select = faults.keep(plain_select(sql))?;
+    let table = faults.keep(table(sql, &select))?;
+    let mut columns: Vec<(String, Expr)> = Vec::new();
     for column in select.projection {
-        columns.extend(faults.keep(named(sql, column, input)).unwrap_or_default());
-    }
-    for (index, (name, expr)) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|(earlier, _)| earlier == name) {
-            let place = place::of_token(sql, expr.span());
-            faults.push(Fault::new(&codes::E001, format!("two columns are named `{name}`")).at(&place));
+        for (name, expr) in faults.keep(named(sql, column, input, &table)).unwrap_or_default() {
+            if columns.iter().any(|(earlier, _)| *earlier == name) {
+                let place = place::of_token(sql, expr.span());
+                faults.push(Fault::new(&codes::E001, format!("two columns are named `{name}`")).at(&place));
+            }
+            columns.push((name, expr));
         }
     }
-    faults.or(())?;
-    Ok(Shape { columns, condition: select.selection, table: table.unwrap_or_default() })
+    Some(Shape { columns, condition: select.selection, table })
 }
 
 fn plain_select(sql: &Located) -> Outcome<Select> {
     let mut parser = parser(sql)?;
+    if let Token::Word(word) = parser.peek_token().token
+        && !["SELECT", "WITH", "FROM", "VALUES", "TABLE"].contains(&word.value.to_uppercase().as_str())
+    {
+        return Err(refused_at(sql, "", format!("`{word}` is not a SELECT")));
+    }
     let statement = parser.parse_statement().map_err(|error| unparsed(sql, &error))?;
+    shallow(sql, &statement)?;
     while parser.consume_token(&Token::SemiColon) {}
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
-        let message = "more than one statement, or a clause that is no part of rule SQL";
-        return Err(refused(sql, rest.span, message));
+        let fault = Fault::new(&codes::E002, format!("`{}` does not continue the SELECT", rest.token));
+        let fault = fault.at(&place::of_token(sql, rest.span));
+        return Err(fault
+            .hint("only one SELECT can stand here; a column named like a keyword needs double quotes")
+            .into());
     }
-    let span = statement.span();
     let Statement::Query(query) = statement else {
-        return Err(refused(sql, span, format!("`{}` is not a SELECT", first_word(&sql.text))));
+        return Err(refused_at(sql, "", "this is not a SELECT"));
     };
     if let Some(clause) = clause_of_query(&query) {
-        return Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT")));
+        return Err(refused_at(sql, clause, format!("{clause} cannot stand in a mediation SELECT")));
     }
-    let SetExpr::Select(select) = *query.body else {
-        return Err(refused(sql, span, "only one SELECT can stand here, without UNION or VALUES"));
+    let select = match *query.body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { op, .. } => {
+            let op = op.to_string();
+            return Err(refused_at(sql, &op, format!("{op} cannot stand in a mediation SELECT")));
+        }
+        _ => return Err(refused_at(sql, "", "only a SELECT can stand here")),
     };
     let clause = clause_of_select(&select);
-    let clause = clause.or_else(|| (*select != rebuilt(&select)).then_some("a clause other than FROM and WHERE"));
-    match clause {
-        Some(clause) => Err(refused(sql, span, format!("{clause} cannot stand in a mediation SELECT"))),
+    match clause.or_else(|| (*select != rebuilt(&select)).then_some("a clause other than FROM and WHERE")) {
+        Some(clause) => Err(refused_at(sql, clause, format!("{clause} cannot stand in a mediation SELECT"))),
         None => Ok(*select),
     }
+}
+
+/// A refusal at the first `clause` keyword, or at the statement's first word.
+fn refused_at(sql: &Located, clause: &str, message: impl Into<String>) -> Faults {
+    let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location().unwrap_or_default();
+    let keyword = clause.split(' ').next().unwrap_or_default();
+    let stands =
+        |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case(keyword));
+    let visible = || tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let found = visible().find(stands).or_else(|| visible().next());
+    refused(sql, found.map_or(Span::empty(), |token| token.span), message)
 }
 
 fn refused(sql: &Located, span: Span, message: impl Into<String>) -> Faults {
     let place = place::of_token(sql, span);
     Fault::new(&codes::E002, message).at(&place).hint("write SELECT columns FROM input [WHERE condition]").into()
-}
-
-fn first_word(text: &str) -> String {
-    text.split_whitespace().next().unwrap_or_default().to_uppercase()
 }
 
 fn clause_of_query(query: &Query) -> Option<&'static str> {
@@ -146,7 +164,7 @@ fn rebuilt(select: &Select) -> Select {
 fn table(sql: &Located, select: &Select) -> Outcome<String> {
     let [from] = select.from.as_slice() else {
         let message = if select.from.is_empty() { "FROM input is missing" } else { "FROM names more than one table" };
-        return Err(refused(sql, select.span(), message));
+        return Err(refused_at(sql, "FROM", message));
     };
     let TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins } = from else {
         return Err(refused(sql, from.span(), "FROM names something other than a table"));
@@ -169,12 +187,17 @@ fn table(sql: &Located, select: &Select) -> Outcome<String> {
 }
 
 fn unknown_table(sql: &Located, name: &ObjectName) -> Faults {
-    let place = place::of_token(sql, name.span());
-    let fault = Fault::new(&codes::E002, format!("there is no table {name}; rule SQL reads only `input`")).at(&place);
-    match nearest(&name.to_string(), std::iter::once(TABLE)) {
-        Some(near) => fault.hint(format!("did you mean `{near}`?")).into(),
-        None => fault.hint("tables and files are named under `usage:` and `reference:`").into(),
-    }
+    let message = format!("there is no table {name}; rule SQL reads only `input`");
+    // A quoted text has no span of its own.
+    let mut faults = if name.span() == Span::empty() {
+        refused_at(sql, "FROM", message)
+    } else {
+        refused(sql, name.span(), message)
+    };
+    let near = nearest(&name.to_string(), std::iter::once(TABLE)).map(|near| format!("did you mean `{near}`?"));
+    let hint = near.unwrap_or_else(|| "files are named under `usage:` and `reference:`".to_owned());
+    faults.0.iter_mut().for_each(|fault| fault.hint = Some(hint.clone()));
+    faults
 }
 
 fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::TableAlias>) -> TableWithJoins {
@@ -194,26 +217,27 @@ fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::T
 }
 
 /// The column or columns one part of the projection gives.
-fn named(sql: &Located, column: SelectItem, input: &Schema) -> Outcome<Vec<(String, Expr)>> {
+fn named(sql: &Located, column: SelectItem, input: &Schema, table: &str) -> Outcome<Vec<(String, Expr)>> {
     let span = column.span();
     match column {
         SelectItem::ExprWithAlias { expr, alias } => Ok(vec![(alias.value, expr)]),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
-            let declared = input.fields().iter().find(|field| field.name().eq_ignore_ascii_case(&name.value));
-            let shown = if input.column_with_name(&name.value).is_some() { None } else { declared };
-            Ok(vec![(shown.map_or_else(|| name.value.clone(), |field| field.name().clone()), Expr::Identifier(name))])
-        }
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
-            let name = names.last().map(|name| name.value.clone()).unwrap_or_default();
-            Ok(vec![(name, Expr::CompoundIdentifier(names))])
-        }
-        SelectItem::UnnamedExpr(_) => {
+        SelectItem::UnnamedExpr(expr) => {
+            let name = match &expr {
+                Expr::Identifier(name) => Some(name.clone()),
+                Expr::CompoundIdentifier(names) => names.last().cloned(),
+                Expr::Function(function) => bare(function).filter(|name| declared(input, name).is_some()),
+                _ => None,
+            };
+            if let Some(name) = name {
+                let name = declared(input, &name).map_or_else(|| name.value.clone(), |field| field.name().clone());
+                return Ok(vec![(name, expr)]);
+            }
             let fault = Fault::new(&codes::E001, "this column has no name");
             Err(fault.at(&place::of_token(sql, span)).hint("add AS and a name").into())
         }
         SelectItem::Wildcard(options) if options == WildcardAdditionalOptions::default() => Ok(all_of(input, span)),
-        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
-            if options == WildcardAdditionalOptions::default() =>
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
+            if options == WildcardAdditionalOptions::default() && name.to_string().eq_ignore_ascii_case(table) =>
         {
             Ok(all_of(input, span))
         }

@@ -5,39 +5,67 @@
 
 use std::ops::ControlFlow;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Field, Schema};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Spanned, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArguments, Ident, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 
 use super::place;
-use super::types::{Unfit, named};
+use super::types::{Unfit, has_float, named};
 use super::vocabulary::{Barred, Vocabulary, nearest};
+use super::wording::{too_deep, unparsed};
 use crate::fault::{Code, Fault, Faults, Located, Outcome, codes};
 use crate::money::Decimal;
 
 /// Expressions nested or chained deeper than this are refused: planning and evaluating them recurses.
 const DEPTH: usize = 128;
-/// Longer SQL is refused before it is parsed, for the same reason.
-const LENGTH: usize = 64 * 1024;
+/// SQL of more words and signs is refused before it is parsed, for the same reason.
+const TOKENS: usize = 4096;
 
 /// A parser at the start of `sql`.
 pub(super) fn parser(sql: &Located) -> Outcome<Parser<'static>> {
-    if sql.text.len() > LENGTH {
-        return Err(Fault::new(&codes::E001, "the SQL is longer than 64 KiB").at(&sql.place).into());
+    let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| unparsed(sql, &error.into()))?;
+    if tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count() > TOKENS {
+        let fault = Fault::new(&codes::E001, format!("the SQL has more than {TOKENS} words and signs"));
+        return Err(fault.at(&sql.place).into());
     }
-    let parser = Parser::new(&GenericDialect).with_recursion_limit(50).try_with_sql(&sql.text);
-    parser.map_err(|error| unparsed(sql, &error).into())
+    Ok(Parser::new(&GenericDialect).with_recursion_limit(50).with_tokens_with_locations(tokens))
+}
+
+/// Refuses what is nested or chained too deeply; everything else here and in planning recurses.
+pub(super) fn shallow(sql: &Located, parsed: &impl Visit) -> Outcome<()> {
+    match parsed.visit(&mut Depth(0)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(too_deep(sql).into()),
+    }
+}
+
+struct Depth(usize);
+
+impl Visitor for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > DEPTH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
+    }
 }
 
 /// Parses `sql` as one expression and nothing after it.
 pub(super) fn expression(sql: &Located) -> Outcome<Expr> {
     let mut parser = parser(sql)?;
     let expr = parser.parse_expr().map_err(|error| unparsed(sql, &error))?;
+    shallow(sql, &expr)?;
     let rest = parser.peek_token();
     if rest.token == Token::EOF {
         return Ok(expr);
@@ -47,32 +75,6 @@ pub(super) fn expression(sql: &Located) -> Outcome<Expr> {
         token => Fault::new(&codes::E001, format!("`{token}` does not continue the expression")),
     };
     Err(fault.at(&place::of_token(sql, rest.span)).into())
-}
-
-/// The parser's complaint as a fault; its message ends in " at Line: 1, Column: 9".
-pub(super) fn unparsed(sql: &Located, error: &ParserError) -> Fault {
-    let message = match error {
-        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.as_str(),
-        ParserError::RecursionLimitExceeded => return too_deep(sql),
-    };
-    let (message, position) = message.rsplit_once(" at Line: ").unwrap_or((message, ""));
-    let position = position.split_once(", Column: ");
-    let position = position.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)));
-    let place = position.map_or_else(|| sql.place.clone(), |(line, column)| place::of_line(sql, line, column));
-    let message = message.strip_prefix("Expected: ").map_or_else(
-        || message.to_owned(),
-        |expected| {
-            format!(
-                "expected {}",
-                expected.replace("found: EOF", "but the SQL ends here").replace(", found: ", ", found ")
-            )
-        },
-    );
-    Fault::new(&codes::E001, message).at(&place)
-}
-
-fn too_deep(sql: &Located) -> Fault {
-    Fault::new(&codes::E001, "the expression is nested too deeply").at(&sql.place).hint("split it over several columns")
 }
 
 /// Checks `expr` against `columns` (which `table` may qualify) and writes every name out as it is declared.
@@ -86,12 +88,8 @@ pub(super) fn check(
     table: Option<&str>,
     vocabulary: &Vocabulary,
 ) -> Outcome<Expr> {
-    let mut checker =
-        Checker { sql, columns, table, vocabulary, faults: Faults::default(), depth: 0, deepest: 0, refused: None };
+    let mut checker = Checker { sql, columns, table, vocabulary, faults: Faults::default(), depth: 0, refused: None };
     let _ = VisitMut::visit(&mut expr, &mut checker);
-    if checker.deepest > DEPTH {
-        checker.faults.push(too_deep(sql));
-    }
     checker.faults.or(expr)
 }
 
@@ -102,7 +100,6 @@ struct Checker<'a> {
     vocabulary: &'a Vocabulary,
     faults: Faults,
     depth: usize,
-    deepest: usize,
     /// Depth of a refused node: what is below it is not looked at.
     refused: Option<usize>,
 }
@@ -112,7 +109,6 @@ impl VisitorMut for Checker<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         self.depth += 1;
-        self.deepest = self.deepest.max(self.depth);
         let before = self.faults.0.len();
         if self.refused.is_none() {
             self.node(expr);
@@ -120,7 +116,7 @@ impl VisitorMut for Checker<'_> {
                 self.refused = Some(self.depth);
             }
         }
-        if self.depth > DEPTH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, _expr: &mut Expr) -> ControlFlow<()> {
@@ -149,10 +145,17 @@ impl Checker<'_> {
                 }
             }
             Expr::Value(value) => self.value(&mut value.value, value.span),
-            Expr::Function(function) => self.function(function),
-            Expr::Cast { kind, data_type, format: None, array: false, .. }
-                if matches!(kind, CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast | CastKind::SafeCast) =>
-            {
+            Expr::Function(function) => match bare(function).filter(|name| declared(self.columns, name).is_some()) {
+                Some(name) => *expr = Expr::Identifier(self.column(&name)),
+                None => self.function(function),
+            },
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast | CastKind::SafeCast,
+                data_type,
+                format: None,
+                array: false,
+                ..
+            } => {
                 self.named_type(data_type, span);
             }
             Expr::TypedString(typed) => self.named_type(&typed.data_type, span),
@@ -170,17 +173,14 @@ impl Checker<'_> {
     }
 
     fn column(&mut self, name: &Ident) -> Ident {
-        let fields = self.columns.fields();
-        let exact = fields.iter().find(|field| *field.name() == name.value);
-        let mut alike = fields.iter().filter(|field| field.name().eq_ignore_ascii_case(&name.value));
-        let found = match (exact, name.quote_style, alike.next(), alike.next()) {
-            (Some(field), ..) | (None, None, Some(field), None) => Some(field.name().clone()),
-            _ => None,
-        };
-        if let Some(found) = found {
-            return Ident { value: found, quote_style: Some('"'), span: name.span };
+        if let Some(field) = declared(self.columns, name) {
+            if has_float(field.data_type()) {
+                let hint = Some("declare it as decimal(p,s) in the schema of its source".to_owned());
+                self.refuse(&codes::E004, name.span, format!("the column `{}` is a float", field.name()), hint);
+            }
+            return Ident { value: field.name().clone(), quote_style: Some('"'), span: name.span };
         }
-        let names = || fields.iter().map(|field| field.name().as_str());
+        let names = || self.columns.fields().iter().map(|field| field.name().as_str());
         let hint = nearest(&name.value, names()).map(|near| format!("did you mean `{near}`?"));
         let hint = hint.or_else(|| Some(format!("the columns are {}", names().collect::<Vec<_>>().join(", "))));
         self.refuse(&codes::E001, name.span, format!("there is no column `{}`", name.value), hint);
@@ -299,6 +299,24 @@ impl Checker<'_> {
             }
         };
         self.refuse(code, span, message, hint);
+    }
+}
+
+/// The column `name` means: as written, or without regard to case when it is not quoted and only one is alike.
+pub(super) fn declared<'a>(columns: &'a Schema, name: &Ident) -> Option<&'a Field> {
+    let exact = columns.fields().iter().find(|field| *field.name() == name.value);
+    let mut alike = columns.fields().iter().filter(|field| field.name().eq_ignore_ascii_case(&name.value));
+    match (exact, name.quote_style, alike.next(), alike.next()) {
+        (Some(field), ..) | (None, None, Some(field), None) => Some(field),
+        _ => None,
+    }
+}
+
+/// The name of a function without parentheses (`user`, `current_date`), which may as well be a column.
+pub(super) fn bare(function: &ast::Function) -> Option<Ident> {
+    match function.name.0.as_slice() {
+        [part] if function.args == FunctionArguments::None && function.over.is_none() => part.as_ident().cloned(),
+        _ => None,
     }
 }
 

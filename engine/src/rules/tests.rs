@@ -1,3 +1,5 @@
+//! What rule SQL computes: tables of expression and exact result.
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -7,9 +9,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 
-use super::{Mediated, Mediation, Rules, Want, types::instant};
+use super::{Mediation, Rules, Want, types::instant};
+use proptest::prelude::{any, prop_assert_eq, proptest};
+
 use crate::fault::{Faults, Located, Outcome, Place, SourceText};
 use crate::money::Decimal;
+
+mod mediation;
+mod refused;
 
 fn located(text: &str) -> Located {
     let source = Arc::new(SourceText { name: "p.yaml".to_owned(), text: text.to_owned() });
@@ -222,218 +229,39 @@ fn shown(faults: &Faults) -> String {
     faults.0.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-#[test]
-fn refused_expressions_say_where() {
-    for (text, expected) in [
-        ("duration_s +", "E001 1:1"),
-        ("duration_s / / 60", "E001 1:14"),
-        ("duration_s 60", "E001 1:12"),
-        ("'open", "E001 1:1"),
-        ("duration / 60", "E001 1:1"),
-        ("bytes + durations_s + regio", "E001 1:9, E001 1:23"),
-        ("other.bytes", "E001 1:1"),
-        ("1.0000000000000000001", "E001 1:1"),
-        ("bytes * 1e30", "E001 1:9"),
-        ("bytes; DROP TABLE x", "E002 1:6"),
-        ("sum(bytes)", "E002 1:1"),
-        ("bytes + count(*)", "E002 1:9"),
-        ("upper(DISTINCT region)", "E002 1:1"),
-        ("(SELECT 1)", "E002 1:1"),
-        ("EXISTS (SELECT 1 FROM x)", "E002 1:1"),
-        ("bytes IN (SELECT 1)", "E002 1:1"),
-        ("row_number() OVER ()", "E002 1:1"),
-        ("upper(region) OVER ()", "E002 1:1"),
-        ("now()", "E003 1:1"),
-        ("bytes + random()", "E003 1:9"),
-        ("current_timestamp", "E003 1:1"),
-        ("uuid()", "E003 1:1"),
-        ("uppr(region)", "E003 1:1"),
-        ("sqrt(bytes)", "E003 1:1"),
-        ("read_csv('x.csv')", "E003 1:1"),
-        ("arrow_cast(bytes, 'Float64')", "E003 1:1"),
-        ("to_timestamp(bytes)", "E003 1:1"),
-        ("plus(1, 2)", "E003 1:1"),
-        ("bytes * floaty", "E004 1:9"),
-        ("CAST(bytes AS DOUBLE)", "E004 1:1"),
-        ("1 + bytes::float8", "E004 1:5"),
-        ("CAST('1' AS REAL)", "E004 1:1"),
-        ("date_part('epoch', start)", "E004 1:1"),
-        ("CAST(bytes AS DECIMAL(38,20))", "E005 1:1"),
-        ("CAST(bytes AS BLOB)", "E005 1:1"),
-        ("region", "E005 1:1"),
-        ("bytes > 1", "E005 1:1"),
-        ("bytes + code", "E005 1:1"),
-        ("CASE WHEN code > 5 THEN 1 END", "E005 1:1"),
-        ("CASE WHEN bytes IN ('5') THEN 1 END", "E005 1:1"),
-        ("bytes & 1", "E001 1:1"),
-        ("[bytes]", "E001 1:1"),
-        ("$1", "E001 1:1"),
-        ("@x", "E001 1:1"),
-        ("{a: 1}", "E001 1:1"),
-        ("start AT TIME ZONE 'Mars/Base'", "E001 1:20"),
-        ("CAST('abc' AS BIGINT)", "E001 1:1"),
-        ("bytes -> 'a'", "E001 1:1"),
-    ] {
-        let faults = match evaluate(text, Want::Quantity) {
-            Err(faults) => faults,
-            Ok(array) => panic!("{text} is accepted: {array:?}"),
-        };
-        assert_eq!(shown(&faults), expected, "{text}: {faults}");
-        for fault in &faults.0 {
-            assert!(!fault.message.contains("Expr") && !fault.message.contains('\n'), "{text}: {fault}");
-        }
-    }
-}
-
-#[test]
-fn mistyped_names_are_recognised() {
-    for (text, hint) in [
-        ("duration / 60", "did you mean `duration_s`?"),
-        ("uppr(region)", "did you mean `upper`?"),
-        ("CAST(bytes AS DOUBLE)", "use DECIMAL(38,18)"),
-    ] {
-        let faults = evaluate(text, Want::Quantity).unwrap_err();
-        assert_eq!(faults.0[0].hint.as_deref(), Some(hint), "{text}");
-    }
-}
-
 fn mediation(sql: &str) -> Outcome<Mediation> {
     Rules::new().unwrap().mediation(&located(sql), &schema())
 }
 
-#[test]
-fn mediation_gives_named_columns() {
-    let sql = "SELECT code AS record_id, 'video.call' AS record_type, roomid, i.start AS record_time, duration_s / 60 AS minutes,
-       NULL AS device, word FROM input AS i";
-    let mediation = mediation(sql).unwrap();
-    let shown: Vec<_> = mediation.schema().fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
-    assert_eq!(
-        shown,
-        [
-            "record_id Utf8",
-            "record_type Dictionary(Int32, Utf8)",
-            "roomId Utf8",
-            "record_time Timestamp(µs, \"UTC\")",
-            "minutes Decimal128(38, 18)",
-            "device Dictionary(Int32, Utf8)",
-            "word Dictionary(Int32, Utf8)"
-        ]
-    );
-    let Mediated { records, kept } = mediation.apply(&batch()).unwrap();
-    assert!(kept.is_none());
-    assert_eq!(records.num_rows(), 2);
-    let row = |row| records.columns().iter().map(|c| array_value_to_string(c, row).unwrap()).collect::<Vec<_>>();
-    assert_eq!(row(0), ["x12", "video.call", "R", "2026-10-31T23:30:00.250Z", "1.508333333333333333", "", "a"]);
-    assert_eq!(row(1), ["", "video.call", "", "", "", "", ""]);
-}
-
-#[test]
-fn plain_columns_are_passed_on_untouched() {
-    let input = batch();
-    let mediated = mediation("SELECT word, start, exact AS e FROM input").unwrap().apply(&input).unwrap();
-    for (index, name) in ["word", "start", "exact"].into_iter().enumerate() {
-        let (before, after) = (input.column_by_name(name).unwrap(), mediated.records.column(index));
-        assert!(Arc::ptr_eq(before, after), "{name}");
-    }
-}
-
-#[test]
-fn where_keeps_some_and_spares_the_others() {
-    // The first row's code is no number: it would fail, were it not dropped.
-    let mediation = mediation("SELECT CAST(code AS BIGINT) AS n, region FROM input WHERE region IS NULL").unwrap();
-    let mediated = mediation.apply(&batch()).unwrap();
-    assert_eq!(mediated.kept.unwrap(), BooleanArray::from(vec![false, true]));
-    assert_eq!(mediated.records.num_rows(), 2);
-    let all = self::mediation("SELECT region FROM input WHERE bytes IS NULL OR bytes = 7").unwrap();
-    assert!(all.apply(&batch()).unwrap().kept.is_none());
-    // NULL is not true.
-    let null = self::mediation("SELECT region FROM input WHERE bytes > 6").unwrap();
-    assert_eq!(null.apply(&batch()).unwrap().kept.unwrap(), BooleanArray::from(vec![true, false]));
-}
-
-#[test]
-fn a_failing_cast_fails_the_batch_with_its_code() {
-    let mediation = mediation("SELECT CAST(code AS DECIMAL(10,2)) AS n FROM input").unwrap();
-    let faults = mediation.apply(&batch()).unwrap_err();
-    assert_eq!(shown(&faults), "E007 1:1");
-    assert!(faults.0[0].message.contains("`x12`: not a decimal number"), "{faults}");
-    assert!(mediation.apply(&batch().slice(1, 1)).is_ok());
-}
-
-#[test]
-fn refused_statements_say_where() {
-    for (sql, expected) in [
-        ("COPY input TO 'x.csv'", "E002 1:1"),
-        ("CREATE TABLE x AS SELECT 1", "E002 1:1"),
-        ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", "E001 1:1"),
-        ("INSERT INTO input VALUES (1)", "E002 1:1"),
-        ("SET x = 1", "E002 1:1"),
-        ("SELECT bytes FROM input; SELECT 1", "E002 1:26"),
-        ("SELECT bytes FROM 'x.csv'", "E002 1:19"),
-        ("SELECT bytes FROM \"x.parquet\"", "E002 1:19"),
-        ("SELECT bytes FROM inputs", "E002 1:19"),
-        ("SELECT bytes FROM read_csv('x')", "E002 1:19"),
-        ("SELECT bytes FROM db.input", "E002 1:19"),
-        ("SELECT bytes FROM input, input", "E002 1:1"),
-        ("SELECT a.bytes FROM input a JOIN input b ON a.bytes = b.bytes", "E002 1:21"),
-        ("SELECT bytes FROM (SELECT 1 AS bytes) t", "E002 1:20"),
-        ("WITH t AS (SELECT 1) SELECT bytes FROM input", "E002 1:1"),
-        ("SELECT DISTINCT bytes FROM input", "E002 1:1"),
-        ("SELECT bytes FROM input GROUP BY bytes", "E002 1:1"),
-        ("SELECT bytes FROM input ORDER BY bytes", "E002 1:1"),
-        ("SELECT bytes FROM input LIMIT 1", "E002 1:1"),
-        ("SELECT bytes FROM input UNION ALL SELECT bytes FROM input", "E002 1:1"),
-        ("SELECT bytes FROM input TABLESAMPLE (10)", "E002 1:19"),
-        ("SELECT 1 AS x", "E002 1:1"),
-        ("VALUES (1)", "E002 1:1"),
-        ("SELECT bytes, bytes FROM input", "E001 1:15"),
-        ("SELECT bytes + 1 FROM input", "E001 1:8"),
-        (
-            "SELECT byte AS b, sum(bytes) AS s,\n  floaty AS f\nFROM input WHERE now() > start",
-            "E001 1:8, E002 1:19, E004 2:3, E003 3:18",
-        ),
-        ("SELECT bytes FROM input WHERE bytes + 1", "E005 1:31"),
-        ("SELECT start - start AS d FROM input", "E005 1:8"),
-        ("SELECT * FROM input", "E004 1:8"),
-        ("SELECT * EXCEPT (floaty) FROM input", "E002 1:8"),
-        ("SELEC bytes", "E001 1:1"),
-        ("", "E001 1:1"),
-    ] {
-        let Err(faults) = mediation(sql) else { panic!("{sql} is accepted") };
-        assert_eq!(shown(&faults), expected, "{sql}: {faults}");
-    }
-}
-
-#[test]
-fn deep_and_long_expressions_are_refused() {
-    for text in ["(".repeat(500) + "1" + &")".repeat(500), "1".to_owned() + &" + 1".repeat(5_000), "1 ".repeat(40_000)]
-    {
-        assert_eq!(shown(&evaluate(&text, Want::Quantity).unwrap_err()), "E001 1:1");
-    }
-    assert_eq!(quantity(&("1".to_owned() + &" + 1".repeat(100))), "101");
-}
-
-#[test]
-fn faults_are_placed_in_the_yaml_however_it_is_written() {
-    for (yaml, text, start, expected) in [
-        ("a: duration / 60\n", "duration / 60", "duration", "1:4"),
-        ("a: \"bytes + duraton\"\n", "bytes + duraton", "\"", "1:13"),
-        ("a: 'bytes || ''x'' || duraton'\n", "bytes || 'x' || duraton", "'", "1:23"),
-        ("a: |\n  bytes +\n    duraton\n", "bytes +\n  duraton\n", "|", "3:5"),
-        ("a: >-\n  bytes\n  + duraton\n", "bytes + duraton", ">", "3:5"),
-        ("a: |\n  bytes +\n    duraton\n", "bytes +\n  duraton\n", "bytes", "3:5"),
-        ("a: bytes\n  + duraton\n", "bytes + duraton", "bytes", "2:5"),
-        ("é: ü\na: bytes + duraton\n", "bytes + duraton", "bytes", "2:12"),
-        ("a: something else\n", "bytes + duraton", "some", "1:4"),
-    ] {
-        let source = Arc::new(SourceText { name: "p.yaml".to_owned(), text: yaml.to_owned() });
-        let place = Place::at(&source, yaml.find(start).unwrap(), 1);
-        let faults = Rules::new().unwrap().expression(&Located { text: text.to_owned(), place }, &schema(), Want::Text);
-        let faults = faults.unwrap_err();
-        let place = faults.0[0].place.as_ref().unwrap();
-        assert_eq!(format!("{}:{}", place.line, place.column), expected, "{yaml}: {faults}");
-        if expected != "1:4" {
-            assert_eq!(&yaml[place.offset..place.offset + place.length], "duraton", "{yaml}");
+proptest! {
+    /// The column-by-constant short cuts and the 64-bit ones give the digits of the scalar arithmetic.
+    #[test]
+    fn columns_and_scalars_agree(number in any::<i64>(), other in any::<i64>(), scale in 0_u32..=18, whole in 1_i64..5_000) {
+        let left = Decimal::rescaled(i128::from(number), scale).unwrap();
+        let right = Decimal::from_units(i128::from(other));
+        let columns = Schema::new(vec![
+            Field::new("l", DataType::Decimal128(38, i8::try_from(scale).unwrap()), true),
+            Field::new("r", DataType::Decimal128(38, 18), true),
+        ]);
+        let l = Decimal128Array::from(vec![i128::from(number)]).with_data_type(columns.field(0).data_type().clone());
+        let r = Decimal128Array::from(vec![i128::from(other)]).with_data_type(columns.field(1).data_type().clone());
+        let batch = RecordBatch::try_new(Arc::new(columns), vec![Arc::new(l), Arc::new(r)]).unwrap();
+        let constant = Decimal::whole(whole);
+        for (text, expected) in [
+            ("l + r".to_owned(), left.plus(right)),
+            ("l - r".to_owned(), left.minus(right)),
+            ("l * r".to_owned(), left.times(right)),
+            ("l / r".to_owned(), left.over(right)),
+            (format!("l * {whole}"), left.times(constant)),
+            (format!("l / {whole}"), left.over(constant)),
+            (format!("{whole} / l"), constant.over(left)),
+            (format!("l / {}", right), left.over(right)),
+        ] {
+            let rule = Rules::new().unwrap().expression(&located(&text), batch.schema_ref(), Want::Quantity).unwrap();
+            let result = rule.evaluate(&batch).unwrap();
+            let result = result.as_primitive::<Decimal128Type>();
+            let result = (!result.is_null(0)).then(|| Decimal::from_units(result.value(0)));
+            prop_assert_eq!(result, expected, "{}", text);
         }
     }
 }
