@@ -38,18 +38,34 @@ pub use replace::{override_fields, resolve_override};
 /// # Errors
 /// All faults of all its files (`Y…`, `B…`), in the order of files and lines.
 pub async fn load(path: &Located) -> Outcome<PriceBook> {
+    draft(path).await.book
+}
+
+/// A book as far as it could be read.
+#[derive(Debug)]
+pub struct Draft {
+    /// The whole book, or all its faults.
+    pub book: Outcome<PriceBook>,
+    /// The meters that are in order by themselves: their SQL can be checked even when the book has faults elsewhere.
+    pub meters: Vec<Meter>,
+}
+
+/// Reads the book at `path` as far as it goes.
+pub async fn draft(path: &Located) -> Draft {
     let mut faults = Faults::default();
+    let mut meters = Vec::new();
     let book = match files::read(path, &mut faults).await {
-        Some(files) => build(&files, &mut faults),
+        Some(files) => build(&files, &mut meters, &mut faults),
         None => None,
     };
     // A list price is looked at again for every plan that lies over it: its faults are the same then.
     faults.sort();
-    match book {
+    let book = match book {
         Some(book) => faults.or(book),
         None if faults.0.is_empty() => Err(Fault::ours("a price book was refused without a reason").into()),
         None => Err(faults),
-    }
+    };
+    Draft { book, meters }
 }
 
 /// The JSON Schema of a book's files, for editors.
@@ -58,7 +74,7 @@ pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::BOOK, "Ratemill price book")
 }
 
-fn build(files: &Files, faults: &mut Faults) -> Option<PriceBook> {
+fn build(files: &Files, sound: &mut Vec<Meter>, faults: &mut Faults) -> Option<PriceBook> {
     for document in &files.documents {
         yaml::check(&document.root, &Kind::Record(&keys::BOOK), &document.place, faults);
     }
@@ -68,6 +84,7 @@ fn build(files: &Files, faults: &mut Faults) -> Option<PriceBook> {
     let sections = Sections::of(&files.documents, faults);
     let index = Index::of(&sections, faults);
     let meters: Vec<Option<Meter>> = sections.meters.iter().map(|entry| meters::meter(*entry, faults)).collect();
+    sound.extend(meters.iter().flatten().cloned());
     let list: Vec<Option<Price>> =
         index.charges.iter().map(|charge| list_price(charge, &index, files, faults)).collect();
     let shelf = Shelf { index: &index, meters: &meters, files };

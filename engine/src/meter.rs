@@ -12,7 +12,7 @@ use arrow::datatypes::{Decimal128Type, SchemaRef};
 pub use aggregate::{bucketed, shard_of};
 pub use cells::Cells;
 
-use crate::book::model::{Aggregate, Meter, PriceBook};
+use crate::book::model::{Aggregate, Meter};
 use crate::columns::{Texts, to_text};
 use crate::fault::{Faults, Outcome};
 use crate::money::Decimal;
@@ -56,15 +56,15 @@ pub enum Measured<'a> {
 }
 
 impl Gauges {
-    /// Compiles every meter of `book` for the mediated columns `schema`.
+    /// Compiles every meter for the mediated columns `schema`.
     ///
     /// A meter that cannot be planned over these columns is left out here; the faults are returned beside, and concern
     /// the user only when no source can measure the meter.
-    pub fn new(rules: &Rules, book: &PriceBook, schema: &SchemaRef) -> (Self, Vec<Option<Faults>>) {
+    pub fn new(rules: &Rules, meters: &[Meter], schema: &SchemaRef) -> (Self, Vec<Option<Faults>>) {
         let mut compiled: Vec<(&str, bool, usize)> = Vec::new();
         let mut gauges = Self { expressions: Vec::new(), gauges: Vec::new() };
         let mut faults = Vec::new();
-        for meter in &book.meters {
+        for meter in meters {
             let gauge = gauges.gauge(rules, meter, schema, &mut compiled);
             faults.push(gauge.as_ref().err().cloned());
             gauges.gauges.push(gauge.ok());

@@ -35,9 +35,19 @@ type SqlFiles = BTreeMap<String, Option<Located>>;
 /// # Errors
 /// All its faults (`Y…`, `P…`).
 pub async fn load(path: &str, environment: &Environment<'_>) -> Outcome<Pipeline> {
-    let source = read(path, &Place::file(path)).await?;
+    let (pipeline, faults) = draft(path, environment).await;
+    finished(pipeline, faults)
+}
+
+/// Reads the pipeline file at `path` as far as it goes: what is at fault has a default in the pipeline or is left out, so
+/// that what the rest names can be checked as well. Only without faults may it be run.
+pub async fn draft(path: &str, environment: &Environment<'_>) -> (Option<Pipeline>, Faults) {
+    let source = match read(path, &Place::file(path)).await {
+        Ok(source) => source,
+        Err(faults) => return (None, faults),
+    };
     let (root, mut faults) = yaml::parse(&source);
-    let Some(root) = root else { return Err(faults) };
+    let Some(root) = root else { return (None, faults) };
     let mut sql = SqlFiles::new();
     let sources = root.get("usage").map(Node::entries).unwrap_or_default();
     for mediate in sources.iter().filter_map(|(_, node)| node.get("mediate")) {
@@ -58,7 +68,16 @@ pub async fn load(path: &str, environment: &Environment<'_>) -> Outcome<Pipeline
 pub fn parse(source: &Arc<SourceText>, environment: &Environment<'_>) -> Outcome<Pipeline> {
     let (root, faults) = yaml::parse(source);
     let Some(root) = root else { return Err(faults) };
-    build(&root, faults, environment, &SqlFiles::new(), source)
+    let (pipeline, faults) = build(&root, faults, environment, &SqlFiles::new(), source);
+    finished(pipeline, faults)
+}
+
+fn finished(pipeline: Option<Pipeline>, faults: Faults) -> Outcome<Pipeline> {
+    match pipeline {
+        Some(pipeline) => faults.or(pipeline),
+        None if faults.0.is_empty() => Err(Fault::ours("a pipeline was refused without a reason").into()),
+        None => Err(faults),
+    }
 }
 
 /// The JSON Schema of a pipeline file, for editors.
@@ -80,7 +99,7 @@ fn build(
     environment: &Environment<'_>,
     sql: &SqlFiles,
     source: &Arc<SourceText>,
-) -> Outcome<Pipeline> {
+) -> (Option<Pipeline>, Faults) {
     let whole = Place { line: 0, column: 0, ..Place::at(source, 0, 0) };
     yaml::check(root, &Kind::Record(&keys::PIPELINE), &whole, &mut faults);
     let name = root.get("pipeline").and_then(Node::located);
@@ -97,21 +116,17 @@ fn build(
     let reference = root.get("reference").and_then(|node| reference(node, environment, &mut faults));
     let limits = limits(root.get("limits"), &mut faults);
     let assembled = (|| {
-        let mut sources: Vec<_> = sources.into_iter().collect::<Option<_>>()?;
+        let mut sources: Vec<_> = sources.into_iter().flatten().collect();
         sources.sort_by(|a: &model::Source, b| a.name.cmp(&b.name));
         let (name, digest) = (name?.text, String::new());
-        let (timezone, book, output) = (timezone?, book?, output?);
+        let (timezone, book, output) = (timezone.unwrap_or(Tz::UTC), book?, output?);
         let mut pipeline =
             Pipeline { name, timezone, book, sources, reference: reference?, output, limits: limits?, digest };
         pipeline.digest = digest::digest(&pipeline);
         Some(pipeline)
     })();
     faults.sort();
-    match assembled {
-        Some(pipeline) => faults.or(pipeline),
-        None if faults.0.is_empty() => Err(Fault::ours("a pipeline was refused without a reason").into()),
-        None => Err(faults),
-    }
+    (assembled, faults)
 }
 
 /// Reports a name that is more than letters, digits, `_` and `-`.

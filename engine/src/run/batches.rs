@@ -136,7 +136,7 @@ pub(super) fn invoice_lines(job: &Job<'_>, pools: &Pools, billing: &Billing, ids
         build::dimensions(&billing.groups.list, &groups)?,
         rows.texts(|row| &labels[row])?,
         build::decimal38(lines.iter().map(|line| line.quantity.units()).collect()),
-        rows.texts(|row| meter(row).map_or("", |meter| &meter.unit))?,
+        rows.texts(|row| &charge(row).unit)?,
         build::decimal38_or_null(lines.iter().map(|line| line.unit_price)),
         build::decimal38_or_null((0..rows.len()).map(|row| list_unit_price(job, &lines[row]))),
         build::decimal38(lines.iter().map(|line| line.rated.units()).collect()),

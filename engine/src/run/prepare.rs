@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::{Job, SourceRules};
-use crate::book::model::PriceBook;
+use crate::book::model::{Meter, PriceBook};
 use crate::catalog::Catalog;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::guide::Guide;
@@ -36,19 +36,16 @@ pub struct Prepared {
 /// # Errors
 /// Every fault of pipeline, book, reference data and rules.
 pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
-    let mut faults = Faults::default();
-    let loaded = faults.keep(pipeline::load(path, env).await);
-    let Some(pipeline) = loaded else {
+    let (pipeline, mut faults) = pipeline::draft(path, env).await;
+    let Some(pipeline) = pipeline else {
         faults.keep(Period::month(label, chrono_tz::UTC));
         return Err(faults);
     };
     let period = faults.keep(Period::month(label, pipeline.timezone));
     let (book, reference) =
-        tokio::join!(book::load(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));
-    let (book, reference) = (faults.keep(book), faults.keep(reference));
-    if let Some(book) = &book {
-        faults.keep(check_rules(&pipeline, book));
-    }
+        tokio::join!(book::draft(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));
+    faults.keep(check_rules(&pipeline, &book.meters));
+    let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
     let catalog = faults.keep(Catalog::new(&book, &reference, &period));
     let Some(catalog) = catalog else { return Err(faults) };
@@ -56,18 +53,18 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
 }
 
 /// Plans every rule over the declared columns, before any usage file is looked at.
-fn check_rules(pipeline: &Pipeline, book: &PriceBook) -> Outcome<()> {
+fn check_rules(pipeline: &Pipeline, meters: &[Meter]) -> Outcome<()> {
     let rules = Rules::new()?;
     let mut faults = Faults::default();
     let mut of_meters: Vec<Vec<Option<Faults>>> = Vec::new();
     for source in &pipeline.sources {
-        let compiled = read::input_schema(source, None).and_then(|input| compile(&rules, source, book, input));
+        let compiled = read::input_schema(source, None).and_then(|input| compile(&rules, source, meters, input));
         let Some((_, unmeasured)) = faults.keep(compiled) else { continue };
         of_meters.push(unmeasured);
     }
     if of_meters.len() == pipeline.sources.len() {
         // A meter that some source can measure is fine: the others simply do not carry its records.
-        for index in 0..book.meters.len() {
+        for index in 0..meters.len() {
             let own: Option<Vec<&Faults>> = of_meters.iter().map(|faults| faults[index].as_ref()).collect();
             if let Some(first) = own.and_then(|own| own.first().copied().cloned()) {
                 faults.0.extend(first.0);
@@ -79,7 +76,7 @@ fn check_rules(pipeline: &Pipeline, book: &PriceBook) -> Outcome<()> {
 
 type Compiled = (SourceRules, Vec<Option<Faults>>);
 
-fn compile(rules: &Rules, source: &Source, book: &PriceBook, input: SchemaRef) -> Outcome<Compiled> {
+fn compile(rules: &Rules, source: &Source, meters: &[Meter], input: SchemaRef) -> Outcome<Compiled> {
     let mut faults = Faults::default();
     let Some(mediator) = faults.keep(Mediator::new(rules, source, &input)) else { return Err(faults) };
     for key in &source.dedup_key {
@@ -87,7 +84,7 @@ fn compile(rules: &Rules, source: &Source, book: &PriceBook, input: SchemaRef) -
             faults.push(unknown_key(key, &source.name));
         }
     }
-    let (gauges, unmeasured) = Gauges::new(rules, book, mediator.schema());
+    let (gauges, unmeasured) = Gauges::new(rules, meters, mediator.schema());
     let dedup_key = source.dedup_key.iter().map(|key| key.text.clone()).collect();
     faults.or((SourceRules { input, mediator, gauges, dedup_key }, unmeasured))
 }
@@ -135,7 +132,7 @@ impl Prepared {
                 None => None,
             };
             let input = read::input_schema(source, first.as_ref())?;
-            sources.push(compile(&rules, source, &self.book, input)?.0);
+            sources.push(compile(&rules, source, &self.book.meters, input)?.0);
         }
         Ok(sources)
     }
