@@ -127,13 +127,15 @@ pub type Batches = Box<dyn Iterator<Item = Outcome<Batch>> + Send>;
 /// is held: dictionaries for columns that repeat themselves, views for others. Text of CSV and NDJSON is plain.
 ///
 /// # Errors
-/// `U002` when the first file is damaged.
+/// None today.
 pub fn input_schema(source: &Source, first_file: Option<&Bytes>) -> Outcome<SchemaRef> {
     let first_file = first_file.filter(|bytes| !bytes.is_empty() && source.format == Format::Parquet);
     let text_types = match first_file {
-        Some(bytes) => parquet::text_types(&source.name, &source.columns, bytes)?,
-        None => vec![DataType::Utf8View; source.columns.len()],
+        Some(bytes) => parquet::text_types(&source.name, &source.columns, bytes),
+        None => Ok(vec![DataType::Utf8View; source.columns.len()]),
     };
+    // A damaged file is reported by `open`, which knows its name.
+    let text_types = text_types.unwrap_or_else(|_| vec![DataType::Utf8View; source.columns.len()]);
     let fields = source.columns.iter().zip(text_types).map(|(column, text_type)| {
         let parquet_text = column.kind == ColumnKind::Text && source.format == Format::Parquet;
         Field::new(&column.name, if parquet_text { text_type } else { columns::arrow_type(column.kind) }, true)
@@ -159,22 +161,21 @@ pub fn open(
         return Ok(Box::new(std::iter::empty()));
     }
     let batch_rows = batch_rows.max(1);
-    let file = unpack::Unpacked::new(name, bytes, limits)?;
     let columns: &[Column] = &source.columns;
+    let window = |bytes| window::Window::open(unpack::Unpacked::new(name, bytes, limits)?);
     match source.format {
         Format::Parquet => {
-            let bytes = file.whole()?;
+            let bytes = unpack::Unpacked::whole(name, bytes, limits)?;
             Ok(Box::new(parquet::ParquetBatches::open(name, columns, schema, bytes, limits, batch_rows)?))
         }
         Format::Csv { delimiter, header } => {
-            let mut window = window::Window::open(file)?;
+            let mut window = window(bytes)?;
             let rows = csv::Csv::open(name, columns, (delimiter, header), limits.row_bytes, &mut window)?;
             Ok(Box::new(text::TextBatches::new(rows, window, columns, schema, batch_rows)))
         }
         Format::Ndjson => {
             let rows = ndjson::Ndjson::new(columns, limits.row_bytes);
-            let window = window::Window::open(file)?;
-            Ok(Box::new(text::TextBatches::new(rows, window, columns, schema, batch_rows)))
+            Ok(Box::new(text::TextBatches::new(rows, window(bytes)?, columns, schema, batch_rows)))
         }
     }
 }

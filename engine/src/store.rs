@@ -20,6 +20,9 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 
 use crate::fault::{Fault, Outcome, codes};
 
+#[cfg(test)]
+mod tests;
+
 /// A place in a store: a file, a folder or (with a pattern) a set of files.
 #[derive(Clone, Debug)]
 pub struct Location {
@@ -137,10 +140,16 @@ impl Location {
         let glob = GlobBuilder::new(&whole).literal_separator(true).build();
         let glob = glob.map_err(|cause| Fault::new(&codes::O003, format!("`{whole}`: {cause}")))?.compile_matcher();
         let prefix = Path::parse(&fixed).map_err(|cause| Fault::new(&codes::O003, cause.to_string()))?;
-        if fixed == whole
-            && let Ok(meta) = self.store.head(&self.path).await
-        {
-            return Ok(vec![Found { location: self.clone(), name: self.file_name().to_owned(), size: meta.size }]);
+        if fixed == whole && !whole.is_empty() {
+            match self.store.head(&self.path).await {
+                Ok(meta) => {
+                    let name = self.file_name().to_owned();
+                    return Ok(vec![Found { location: self.clone(), name, size: meta.size }]);
+                }
+                // No such object: it can still be a folder.
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(cause) => return Err(self.fault("read", &cause).into()),
+            }
         }
         let mut found = Vec::new();
         let mut listing = self.store.list(Some(&prefix));
@@ -217,7 +226,8 @@ impl Location {
 /// An S3 bucket from `AWS_*` variables; plain-http endpoints are allowed when one is named, as local servers use them.
 fn s3(bucket: &str) -> object_store::Result<object_store::aws::AmazonS3> {
     let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    let named = ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"].iter().find_map(|name| std::env::var(name).ok());
+    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"];
+    let named = names.iter().find_map(|name| std::env::var(name).ok());
     let plain = named.is_some_and(|endpoint| endpoint.starts_with("http://"));
-    builder.with_allow_http(plain).build()
+    if plain { builder.with_allow_http(true).build() } else { builder.build() }
 }

@@ -83,10 +83,13 @@ impl Csv {
             if window.ended && window.ahead().is_empty() {
                 return Ok(Split::End);
             }
-            let found = split(window.ahead(), window.at, self.delimiter, window.ended, &mut self.fields);
-            match found {
+            // No row may be longer, so nothing beyond is looked at: a lost quote costs one such stretch at most.
+            let ahead = window.ahead();
+            let near = ahead.get(..self.row_bytes.saturating_add(2)).unwrap_or(ahead);
+            let (whole, far) = (window.ended && near.len() == ahead.len(), near.len() > self.row_bytes);
+            match split(near, window.at, self.delimiter, whole, &mut self.fields) {
                 Split::Row { end, .. } if end - window.at > self.row_bytes => return Ok(Split::More),
-                Split::More if window.ahead().len() > self.row_bytes => return Ok(Split::More),
+                Split::More if far => return Ok(Split::More),
                 Split::More => window.grow()?,
                 found => return Ok(found),
             }
@@ -135,8 +138,11 @@ impl Rows for Csv {
             Split::End => Ok(Step::End),
             Split::Blank => Ok(Step::Blank),
             Split::More => {
-                let detail = format!("more than {} bytes", self.row_bytes);
-                self.set_aside(window, reasons::ROW_TOO_LONG, detail)
+                let raw = window.cut_line(self.row_bytes)?;
+                // A short line that goes on and on in quotes has lost one.
+                let reason = if raw.len() < self.row_bytes { reasons::BAD_QUOTE } else { reasons::ROW_TOO_LONG };
+                let detail = format!("the row is not over after {} bytes", self.row_bytes);
+                Ok(Step::Broken { reason, column: None, detail, raw })
             }
             Split::Stray => self.set_aside(window, reasons::BAD_QUOTE, String::new()),
             Split::Row { end, next } => {

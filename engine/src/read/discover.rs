@@ -67,7 +67,11 @@ async fn list(source: &Source) -> Outcome<Vec<Found>> {
         faults
     };
     let location = Location::parse(&source.path.text).map_err(place)?;
-    let files = location.list().await.map_err(place)?;
+    let mut files = location.list().await.map_err(place)?;
+    if !source.path.text.contains(['*', '?', '[', '{']) {
+        // Of a folder named as a whole, what tools leave there (`_SUCCESS`, `.DS_Store`) is no usage.
+        files.retain(|file| !file.name.split('/').any(|part| part.starts_with(['.', '_'])));
+    }
     if files.is_empty() {
         let message = format!("no file matches the path of source `{}`: `{}`", source.name, location.display());
         let fault = Fault::new(&codes::U001, message).at(&source.path.place);

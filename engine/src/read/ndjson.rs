@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use hashbrown::HashMap;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 use super::cells::{Cell, Cells, Span};
 use super::reasons;
@@ -24,7 +24,7 @@ pub(super) struct Ndjson {
 }
 
 /// Declared keys; several columns may read the same key.
-type Keys = HashMap<String, Vec<usize>>;
+type Keys = BTreeMap<String, Vec<usize>>;
 
 impl Ndjson {
     pub(super) fn new(columns: &[Column], row_bytes: usize) -> Self {

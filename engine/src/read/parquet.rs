@@ -4,6 +4,7 @@
 //! of one row group then share their dictionaries.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
@@ -15,6 +16,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Encoding;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::cells::Failures;
@@ -79,14 +81,16 @@ impl ParquetBatches {
 
     fn read(&mut self) -> Outcome<Option<RecordBatch>> {
         loop {
-            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
-                return Ok(Some(batch.map_err(|cause| unreadable(&self.name, &cause.to_string()))?));
+            if let Some(reader) = &mut self.reader {
+                match guarded(&self.name, || Ok(reader.next().transpose()?))? {
+                    Some(batch) => return Ok(Some(batch)),
+                    None => self.reader = None,
+                }
             }
             let Some(groups) = self.groups.pop_front() else { return Ok(None) };
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
             let builder = builder.with_projection(self.mask.clone()).with_row_groups(groups);
-            let reader = builder.with_batch_size(self.batch_rows).build();
-            self.reader = Some(reader.map_err(|cause| unreadable(&self.name, &cause.to_string()))?);
+            self.reader = Some(guarded(&self.name, || builder.with_batch_size(self.batch_rows).build())?);
         }
     }
 
@@ -175,7 +179,7 @@ fn repeats(chunk: &ColumnChunkMetaData) -> bool {
 /// The footer, with plain Arrow types: what a writer says in `ARROW:schema` is its own business.
 fn footer(name: &str, bytes: &Bytes) -> Outcome<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_encoding_stats_as_mask(true);
-    ArrowReaderMetadata::load(bytes, options).map_err(|cause| unreadable(name, &cause.to_string()).into())
+    guarded(name, || ArrowReaderMetadata::load(bytes, options))
 }
 
 /// The footer again with the types we want: text as `schema` has it, old 96-bit times in microseconds.
@@ -199,7 +203,15 @@ fn typed(
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     let metadata = Arc::clone(footer.metadata());
-    ArrowReaderMetadata::try_new(metadata, options).map_err(|cause| unreadable(name, &cause.to_string()).into())
+    guarded(name, || ArrowReaderMetadata::try_new(metadata, options))
+}
+
+/// Runs a step of the Parquet reader, which panics on some damaged files: they are `U002` like all others.
+fn guarded<T>(name: &str, step: impl FnOnce() -> Result<T, ParquetError>) -> Outcome<T> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|cause| unreadable(name, &cause.to_string()).into()),
+        Err(_) => Err(unreadable(name, "the Parquet pages are damaged").into()),
+    }
 }
 
 fn is_96_bit(footer: &ArrowReaderMetadata, name: &str) -> bool {

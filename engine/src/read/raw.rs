@@ -3,13 +3,14 @@
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use bytes::Bytes;
 
 use super::cells::Span;
 
 /// Where the raw text of a batch's records is.
 pub(super) enum Raw {
     /// Text rows: the text of the batch and each record's part of it.
-    Lines { text: Vec<u8>, spans: Vec<Span> },
+    Lines { text: Bytes, spans: Vec<Span> },
     /// Parquet rows as they were read, and which of them were kept (`None`: all).
     Columns { read: RecordBatch, kept: Option<Vec<usize>> },
 }

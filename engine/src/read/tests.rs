@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono_tz::Tz;
 
 use super::{Batch, input_schema, open};
-use crate::fault::{Faults, Located, Outcome, Place};
+use crate::fault::{Located, Outcome, Place};
 use crate::money::Decimal;
 use crate::pipeline::model::{Column, ColumnKind, Format, Limits, Source};
 
@@ -77,6 +77,7 @@ fn read(source: &Source, name: &str, bytes: &[u8]) -> Outcome<Vec<String>> {
     let mut outcomes = [1, 2, 3, 1000].into_iter().map(|batch_rows| {
         let mut lines = Vec::new();
         for batch in batches(source, name, bytes, batch_rows)? {
+            assert!(!batch.is_empty() && batch.records.num_rows() <= batch_rows);
             for row in 0..batch.records.num_rows() {
                 let values: Vec<String> =
                     (0..batch.records.num_columns()).map(|column| shown(&batch.records, column, row)).collect();
@@ -91,7 +92,7 @@ fn read(source: &Source, name: &str, bytes: &[u8]) -> Outcome<Vec<String>> {
         lines.sort();
         let numbers: Vec<u32> = lines.iter().map(|(row, _)| *row).collect();
         assert_eq!(numbers, (0..u32::try_from(lines.len()).unwrap()).collect::<Vec<_>>(), "every record once");
-        Ok::<_, Faults>(lines.into_iter().map(|(row, line)| format!("{row} {line}")).collect::<Vec<_>>())
+        Outcome::Ok(lines.into_iter().map(|(row, line)| format!("{row} {line}")).collect::<Vec<_>>())
     });
     let first = outcomes.next().unwrap()?;
     for other in outcomes {

@@ -2,9 +2,9 @@
 //! `.zst`, else not at all); several gzip members or zstd frames in a row are one stream. A stream that breaks off is
 //! `U002`, one that grows past the limit is `U004`: a bomb never fills the memory.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::fault::{Fault, Outcome, Place, codes};
@@ -37,22 +37,36 @@ impl Unpacked {
     }
 
     /// Appends up to `length` bytes to `text`; fewer only at the end of the file.
-    pub(super) fn append(&mut self, text: &mut Vec<u8>, length: u64) -> Outcome<u64> {
-        let read = self.stream.by_ref().take(length).read_to_end(text);
-        let read = read.map_err(|cause| unreadable(&self.name, &cause.to_string()))?;
-        let read = u64::try_from(read).unwrap_or(u64::MAX);
+    pub(super) fn append(&mut self, text: &mut BytesMut, length: usize) -> Outcome<usize> {
+        let start = text.len();
+        text.resize(start + length, 0);
+        let mut read = 0;
+        while let Some(room) = text.get_mut(start + read..).filter(|room| !room.is_empty()) {
+            match self.stream.read(room) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+                Err(cause) => return Err(unreadable(&self.name, &cause.to_string()).into()),
+            }
+        }
+        text.truncate(start + read);
         if let Some(left) = self.left {
-            self.left = Some(left.checked_sub(read).ok_or_else(|| too_large(&self.name, self.limit))?);
+            let left = left.checked_sub(u64::try_from(read).unwrap_or(u64::MAX));
+            self.left = Some(left.ok_or_else(|| too_large(&self.name, self.limit))?);
         }
         Ok(read)
     }
 
-    /// The whole file at once, for formats that cannot be read in order.
-    pub(super) fn whole(mut self) -> Outcome<Bytes> {
-        const PIECE: u64 = 1 << 20;
-        let mut text = Vec::new();
-        while self.append(&mut text, PIECE)? == PIECE {}
-        Ok(text.into())
+    /// The whole file at once, for formats that cannot be read in order; nothing is copied when it is not packed.
+    pub(super) fn whole(name: &str, bytes: Bytes, limits: &Limits) -> Outcome<Bytes> {
+        const PIECE: usize = 1 << 20;
+        let mut file = Self::new(name, bytes.clone(), limits)?;
+        if file.left.is_none() {
+            return Ok(bytes);
+        }
+        let mut text = BytesMut::new();
+        while file.append(&mut text, PIECE)? == PIECE {}
+        Ok(text.freeze())
     }
 }
 

@@ -1,17 +1,19 @@
 //! A sliding window over a text file: the part of it that the batch at hand needs, and no more. Formats look for the
 //! next row in it and ask for more when the row goes on; a batch takes the text of its rows away with it.
 
+use bytes::{Bytes, BytesMut};
+
 use super::unpack::Unpacked;
 use crate::fault::Outcome;
 
 /// Bytes asked for at a time.
-const PIECE: u64 = 256 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// Text from the start of the batch at hand to as far as the file was read.
 pub(super) struct Window {
     file: Unpacked,
     /// What was read and not taken away yet.
-    pub(super) text: Vec<u8>,
+    pub(super) text: BytesMut,
     /// Where the next row starts.
     pub(super) at: usize,
     /// The file has no more bytes than `text`.
@@ -21,7 +23,7 @@ pub(super) struct Window {
 impl Window {
     /// The start of `file`, a byte order mark skipped.
     pub(super) fn open(file: Unpacked) -> Outcome<Self> {
-        let mut window = Self { file, text: Vec::new(), at: 0, ended: false };
+        let mut window = Self { file, text: BytesMut::new(), at: 0, ended: false };
         window.grow()?;
         if window.text.starts_with(b"\xEF\xBB\xBF") {
             window.at = 3;
@@ -40,11 +42,11 @@ impl Window {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// The text up to the next row, which leaves the window.
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        let rest = self.text.split_off(self.at);
+    /// The text up to the next row, which leaves the window; nothing is copied.
+    pub(super) fn take(&mut self) -> Bytes {
+        let taken = self.text.split_to(self.at).freeze();
         self.at = 0;
-        std::mem::replace(&mut self.text, rest)
+        taken
     }
 
     /// Cuts out the line at hand, however long it is, and goes to the next: its first `limit` bytes.

@@ -59,14 +59,19 @@ fn short_and_long_rows_are_set_aside() {
 #[test]
 fn a_row_that_is_too_long_is_cut_and_the_next_one_read() {
     let long = "x".repeat(300_000);
-    let (row, quoted) = (format!("{long},1"), format!("\"x,1\n{}", "y,2\n".repeat(60)));
+    let row = format!("{long},1");
     let lines = rows(&format!("a,n\n{row}\nz,1\n"));
     assert_eq!(lines, [format!("0 !row_too_long - <{}>", "x".repeat(200)), "1 z|1.00".to_owned()]);
     assert_eq!(rows(&format!("a,n\n{row}")).len(), 1);
-    let lines = rows(&format!("a,n\n{quoted}"));
-    assert_eq!(lines.len(), 61);
-    assert_eq!(lines.first().unwrap(), "0 !row_too_long - <\"x,1>");
-    assert_eq!(lines.last().unwrap(), "60 y|2.00");
+    for rest in [60, 200_000] {
+        let lines = rows(&format!("a,n\n\"x,1\n{}", "y,2\n".repeat(rest)));
+        assert_eq!(lines.len(), rest + 1);
+        assert_eq!(lines.first().unwrap(), "0 !bad_quote - <\"x,1>");
+        assert_eq!(lines.last().unwrap(), &format!("{rest} y|2.00"));
+    }
+    let just = format!("{},1", "x".repeat(198));
+    assert_eq!(rows(&format!("a,n\n{just}\r\n{just}")).len(), 2);
+    assert!(rows(&format!("a,n\n{just}\r\n{just}")).iter().all(|line| line.ends_with("x|1.00")));
 }
 
 #[test]

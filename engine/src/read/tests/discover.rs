@@ -22,7 +22,7 @@ async fn files_are_sorted_by_source_and_name_and_known_by_their_bytes() {
     {
         Location::parse(&format!("{root}/{name}")).unwrap().put(Bytes::from(text)).await.unwrap();
     }
-    let sources = [at(&format!("{root}/a/**/*.csv")), at(&format!("{root}/c/*.csv"))];
+    let sources = [at(&format!("{root}/a/**/*.csv")), at(&format!("{root}/c"))];
     for threads in [0, 1, 8] {
         let files = discover(&sources, threads).await.unwrap();
         let names: Vec<_> = files.iter().map(|file| (file.index, file.source, file.name.as_str(), file.size)).collect();
