@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Decimal128Array, Float64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
-use proptest::{prop_assert, proptest};
 
 use super::model::{Aggregate, Model, OverrideFields, Percent, Scope};
 use super::*;
@@ -13,6 +12,8 @@ use crate::fault::Place;
 use crate::money::{Decimal, Rounding};
 use crate::store::Location;
 use crate::yaml::tests::pointed;
+
+mod damage;
 
 fn dec(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
@@ -448,7 +449,7 @@ async fn overrides_replace_fields_or_the_whole_model() {
 }
 
 #[tokio::test]
-async fn a_long_book_loads_at_once() {
+async fn a_long_book_loads_whole() {
     let mut text = BASE.to_owned() + "plans:\n";
     for plan in 0..200 {
         text.push_str(&format!("  plan-{plan:03}:\n    includes: [video, recording]\n    prices:\n"));
@@ -461,29 +462,8 @@ async fn a_long_book_loads_at_once() {
             text.push_str(&format!("          - {{ region: r{cell}, device: desk, unit_price: 0.0{cell} }}\n"));
         }
     }
-    let started = std::time::Instant::now();
     let book = load_files("long", &[("b.yaml", &text)]).await.unwrap();
     assert_eq!(book.plans.len(), 200);
-    let bound = std::time::Duration::from_secs(10);
-    assert!(started.elapsed() < bound, "{:?}", started.elapsed());
-}
-
-proptest! {
-    /// Whatever a user breaks in a sound book, the answer is a book or faults with places, never a fault of ours.
-    #[test]
-    fn a_damaged_book_is_never_our_fault(at in 0..RICH.len(), length in 0_usize..12, instead in "[a-z0-9:,{}\\[\\] \n~\"'-]{0,4}") {
-        let mut text = RICH.to_owned();
-        text.replace_range(at..(at + length).min(RICH.len()), &instead);
-        let source = yaml::source("b.yaml", text.as_bytes()).unwrap();
-        let (root, mut faults) = yaml::parse(&source);
-        if let Some(root) = root {
-            let document = files::Document { place: Place::at(&source, 0, 0), name: "b.yaml".to_owned(), root };
-            let files = Files { documents: vec![document], tables: BTreeMap::new(), digest: String::new(), whole: true };
-            let book = build(&files, &mut Vec::new(), &mut faults);
-            prop_assert!(book.is_some() || !faults.0.is_empty());
-        }
-        prop_assert!(faults.0.iter().all(|fault| fault.code.id != "X001" && fault.place.is_some()), "{faults}");
-    }
 }
 
 #[test]

@@ -73,8 +73,19 @@ fn two_rows() -> String {
 // Files that cannot be read at all.
 
 #[test]
-fn an_empty_csv_lacks_its_columns() {
-    Tiny::new().usage("calls.csv", "").refused("U003", 3).says("calls.csv");
+fn an_empty_csv_file_has_no_records() {
+    let (summary, run) = Tiny::new().usage("calls.csv", "").run();
+    assert_eq!(counts(&summary), [0; 6]);
+    assert!(run.table("invoice_lines").is_empty());
+}
+
+#[test]
+fn an_empty_packed_file_cannot_be_read() {
+    Tiny::new()
+        .with("pipeline.yaml", "calls.csv", "calls.csv.gz")
+        .usage("calls.csv.gz", "")
+        .refused("U002", 3)
+        .says("calls.csv.gz");
 }
 
 #[test]
