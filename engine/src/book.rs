@@ -1,3 +1,168 @@
 //! The price book: what a seller charges for, as checked values. YAML never leaves this room.
+//!
+//! The files are read, held against the table of keys, laid side by side and then given a meaning; every fault of all
+//! of them is reported in one go. The SQL in a book is kept as text: another room knows what it may say.
 
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::money::currency::minor_digits;
+use crate::yaml::keys::Kind;
+use crate::yaml::{self, Node, did_you_mean};
+use fields::Fields;
+use files::Files;
+use index::{Declared, Index};
+use model::{Charge, DiscountBase, LineRounding, Meter, Plan, Price, PriceBook, Product};
+use plans::Shelf;
+use sections::Sections;
+
+mod cells;
+mod discounts;
+mod fields;
+mod files;
+mod index;
+mod keys;
+mod meters;
 pub mod model;
+mod plans;
+mod price;
+mod replace;
+mod sections;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tiers;
+
+pub use replace::{override_fields, resolve_override};
+
+/// Reads and checks the book at `path`: a folder with YAML files anywhere below it, or one file.
+///
+/// # Errors
+/// All faults of all its files (`Y…`, `B…`), in the order of files and lines.
+pub async fn load(path: &Located) -> Outcome<PriceBook> {
+    draft(path).await.book
+}
+
+/// A book as far as it could be read.
+#[derive(Debug)]
+pub struct Draft {
+    /// The whole book, or all its faults.
+    pub book: Outcome<PriceBook>,
+    /// The meters that are in order by themselves: their SQL can be checked even when the book has faults elsewhere.
+    pub meters: Vec<Meter>,
+}
+
+/// Reads the book at `path` as far as it goes.
+pub async fn draft(path: &Located) -> Draft {
+    let mut faults = Faults::default();
+    let mut meters = Vec::new();
+    let book = match files::read(path, &mut faults).await {
+        Some(files) => build(&files, &mut meters, &mut faults),
+        None => None,
+    };
+    // A list price is looked at again for every plan that lies over it: its faults are the same then.
+    faults.sort();
+    let book = match book {
+        Some(book) => faults.or(book),
+        None if faults.0.is_empty() => Err(Fault::ours("a price book was refused without a reason").into()),
+        None => Err(faults),
+    };
+    Draft { book, meters }
+}
+
+/// The JSON Schema of a book's files, for editors.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    yaml::json_schema(&keys::BOOK, "Ratemill price book")
+}
+
+fn build(files: &Files, sound: &mut Vec<Meter>, faults: &mut Faults) -> Option<PriceBook> {
+    for document in &files.documents {
+        yaml::check(&document.root, &Kind::Record(&keys::BOOK), &document.place, faults);
+    }
+    if !files.whole {
+        return None;
+    }
+    let sections = Sections::of(&files.documents, faults);
+    let index = Index::of(&sections, faults);
+    let meters: Vec<Option<Meter>> = sections.meters.iter().map(|entry| meters::meter(*entry, faults)).collect();
+    sound.extend(meters.iter().flatten().cloned());
+    let list: Vec<Option<Price>> =
+        index.charges.iter().map(|charge| list_price(charge, &index, files, faults)).collect();
+    let shelf = Shelf { index: &index, meters: &meters, files };
+    let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
+    let overrides = discounts::overrides(&sections.overrides, &index, &list, &plans, faults);
+    let discounts = discounts::discounts(&sections.discounts, &index, faults);
+    let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
+    let currency = currency.and_then(|node| currency_code(node, faults));
+    let name = sections.book.and_then(Node::text);
+    if sections.book.is_none() {
+        let place = files.documents.first().map(|document| &document.place)?;
+        let fault = Fault::new(&codes::Y005, "no file of the book says its name").at(place);
+        faults.push(fault.hint("write `book: NAME` into one of them"));
+    }
+    let meters: Vec<Meter> = meters.into_iter().collect::<Option<_>>()?;
+    let priced = index.charges.iter().zip(list);
+    let charges = priced.map(|(declared, price)| Some(charge(declared, price?, &meters))).collect::<Option<_>>()?;
+    Some(PriceBook {
+        name: name?.to_owned(),
+        currency,
+        rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
+        meters,
+        products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
+        charges,
+        plans,
+        discounts,
+        overrides,
+        digest: files.digest.clone(),
+    })
+}
+
+fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &mut Faults) -> Option<Price> {
+    let dimensions = index.dimensions_of(charge);
+    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, dimensions, files };
+    price::price(&charge.fields, &origin, faults)
+}
+
+fn charge(declared: &Declared<'_>, price: Price, meters: &[Meter]) -> Charge {
+    let own = |key: &str| declared.fields.get(key).and_then(Node::text);
+    let unit_of_meter = declared.meter.and_then(|meter| meters.get(meter)).map(|meter| meter.unit.as_str());
+    Charge {
+        id: declared.id.clone(),
+        product: declared.product,
+        name: declared.key.text.clone(),
+        label: own("name").unwrap_or(&declared.key.text).to_owned(),
+        unit: own("unit").or(unit_of_meter).unwrap_or_default().to_owned(),
+        meter: declared.meter,
+        price,
+    }
+}
+
+fn product(key: &Located, node: &Node) -> Product {
+    let fields = Fields::of(node);
+    Product {
+        id: key.text.clone(),
+        name: fields.get("name").and_then(Node::text).unwrap_or(&key.text).to_owned(),
+        gl_account: fields.text("gl_account", "").to_owned(),
+        tax_category: fields.text("tax_category", "").to_owned(),
+        place: key.place.clone(),
+    }
+}
+
+fn line_rounding(node: &Node) -> LineRounding {
+    let fields = Fields::of(node);
+    let rounded = fields.text("discount_base", "unrounded") == "rounded";
+    let discount_base = if rounded { DiscountBase::Rounded } else { DiscountBase::Unrounded };
+    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base }
+}
+
+/// The ISO 4217 code `node` holds, or a fault.
+fn currency_code(node: &Node, faults: &mut Faults) -> Option<String> {
+    let code = node.text()?;
+    if minor_digits(code).is_none() {
+        let fault = Fault::new(&codes::R009, format!("there is no currency `{code}`")).at(&node.place);
+        let upper = code.to_uppercase();
+        let hint = minor_digits(&upper).map(|_| format!("did you mean `{upper}`?"));
+        let hint = hint.or_else(|| did_you_mean(code, [keys::CURRENCY_OF_ACCOUNT]));
+        faults.push(Fault { hint, ..fault });
+    }
+    Some(code.to_owned())
+}

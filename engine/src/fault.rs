@@ -195,6 +195,25 @@ impl Faults {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// The same faults, at `place` where they have none.
+    #[must_use]
+    pub fn placed(mut self, place: &Place) -> Self {
+        for fault in self.0.iter_mut().filter(|fault| fault.place.is_none()) {
+            fault.place = Some(place.clone());
+        }
+        self
+    }
+
+    /// Sorts by file, line and column, and drops repetitions.
+    pub fn sort(&mut self) {
+        self.0.sort_by_cached_key(|fault| {
+            let place = fault.place.as_ref();
+            let at = place.map(|place| (place.source.name.clone(), place.line, place.column));
+            (at, fault.code.id, fault.message.clone())
+        });
+        self.0.dedup_by(|a, b| a.code == b.code && a.message == b.message && a.place == b.place);
+    }
+
     /// The exit code of the whole: our own bugs first, then what the user must change, then what may pass.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -1,3 +1,175 @@
 //! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides.
+//!
+//! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
+//! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
+//! price book: whether a plan or a charge exists is asked later, by the book.
 
+use bytes::Bytes;
+use chrono_tz::Tz;
+use rayon::prelude::*;
+
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::pipeline::model::ReferencePaths;
+use crate::store::Location;
+
+mod accounts;
+mod check;
+mod columnar;
+mod hierarchy;
+mod identifiers;
+mod ids;
 pub mod model;
+mod nearest;
+mod overlap;
+mod overrides;
+mod rates;
+mod subscriptions;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use ids::Ids;
+use model::{Account, Index, Reference, Subscription};
+use table::Table;
+
+/// The tables in the order of their faults and of the digest.
+const ROLES: [&str; 6] = ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides"];
+
+/// Reads and checks all reference tables; dates mean midnight in `timezone`.
+///
+/// # Errors
+/// `R001` to `R009`, all of them at once (of each table the first 50); `O001` when a store does not answer.
+pub async fn load(paths: &ReferencePaths, timezone: Tz) -> Outcome<Reference> {
+    let files = fetch(paths).await;
+    let (digest, tables) = rayon::join(|| digest(&files), || parse(files.clone()));
+    let mut faults = Faults::default();
+    let tables = tables.map(|table| table.and_then(|table| faults.keep(table)));
+    let mut reference = check(&tables, timezone, &mut faults);
+    reference.digest = digest;
+    faults.or(reference)
+}
+
+impl Reference {
+    /// The index of the account named `id`.
+    #[must_use]
+    pub fn account_index(&self, id: &str) -> Option<Index> {
+        let found = self.accounts.binary_search_by(|account: &Account| account.id.as_str().cmp(id)).ok()?;
+        Index::try_from(found).ok()
+    }
+
+    /// The index of the subscription named `id`.
+    #[must_use]
+    pub fn subscription_index(&self, id: &str) -> Option<Index> {
+        let by_id = |subscription: &Subscription| subscription.id.as_str().cmp(id);
+        Index::try_from(self.subscriptions.binary_search_by(by_id).ok()?).ok()
+    }
+}
+
+/// One table's file: its path as the user wrote it and its bytes.
+#[derive(Clone)]
+struct Fetched {
+    path: Located,
+    bytes: Outcome<Bytes>,
+}
+
+/// The files of all roles; `None` where the pipeline names none.
+type Files = [Option<Fetched>; ROLES.len()];
+
+async fn fetch(paths: &ReferencePaths) -> Files {
+    let all = [
+        Some(&paths.accounts),
+        Some(&paths.subscriptions),
+        Some(&paths.identifiers),
+        paths.tax_rates.as_ref(),
+        paths.fx_rates.as_ref(),
+        paths.price_overrides.as_ref(),
+    ];
+    let [a, b, c, d, e, f] = all.map(fetch_one);
+    futures::join!(a, b, c, d, e, f).into()
+}
+
+async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
+    let path = path?.clone();
+    let bytes = read(&path).await;
+    Some(Fetched { path, bytes })
+}
+
+/// The bytes of one table; faults point to the line of the pipeline that names it.
+async fn read(path: &Located) -> Outcome<Bytes> {
+    let placed = |faults: Faults| Faults(faults.0.into_iter().map(|fault| fault.at(&path.place)).collect());
+    let location = Location::parse(&path.text).map_err(placed)?;
+    match location.read_if_there().await.map_err(placed)? {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let fault = Fault::new(&codes::R001, format!("`{}` does not exist", path.text)).at(&path.place);
+            Err(fault.hint("a reference table is one file; folders and patterns are for usage").into())
+        }
+    }
+}
+
+/// Two tables parse faster side by side; the order of their faults stays.
+fn parse(files: Files) -> [Option<Outcome<Table>>; ROLES.len()] {
+    let mut tables = ROLES.map(|_| None);
+    let work: Vec<_> = tables.iter_mut().zip(files).collect();
+    work.into_par_iter().for_each(|(table, file)| {
+        *table = file.map(|file| file.bytes.and_then(|bytes| Table::open(&file.path, bytes)));
+    });
+    tables
+}
+
+/// Digest over role and bytes of each table there is; where the files lie plays no part.
+fn digest(files: &Files) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (role, file) in ROLES.iter().zip(files) {
+        if let Some(Fetched { bytes: Ok(bytes), .. }) = file {
+            hasher.update(role.as_bytes());
+            // The length keeps two tables from passing for one.
+            hasher.update(format!(" {}\n", bytes.len()).as_bytes());
+            hasher.update(bytes);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
+fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides] = tables;
+    let (account_ids, subscription_ids) = rayon::join(
+        || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
+        || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
+    );
+    let (account_ids, subscription_ids) = (account_ids.as_ref(), subscription_ids.as_ref());
+    let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
+    let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
+    let (accounts, (subscriptions, identifiers)) = rayon::join(
+        || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
+        || {
+            rayon::join(
+                || {
+                    subscriptions
+                        .as_ref()
+                        .map(|t| subscriptions::subscriptions(t, subscription_ids, account_ids, timezone))
+                },
+                || identifiers.as_ref().map(|t| identifiers::identifiers(t, subscription_ids, account_ids, timezone)),
+            )
+        },
+    );
+    let fx_rates = fx_rates.as_ref().map(|table| rates::fx_rates(table, timezone));
+    let overrides = overrides.as_ref().map(|table| overrides::overrides(table, account_ids, timezone));
+    let mut reference = Reference {
+        accounts: or_empty(faults, accounts),
+        subscriptions: or_empty(faults, subscriptions),
+        identifiers: or_empty(faults, identifiers),
+        tax_rates: or_empty(faults, taxes),
+        fx_rates: or_empty(faults, fx_rates),
+        overrides: or_empty(faults, overrides),
+        ..Reference::default()
+    };
+    reference.subscriptions_of = subscriptions::by_account(&reference);
+    reference
+}
+
+fn or_empty<T: Default>(faults: &mut Faults, outcome: Option<Outcome<T>>) -> T {
+    outcome.and_then(|outcome| faults.keep(outcome)).unwrap_or_default()
+}

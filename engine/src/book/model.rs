@@ -120,6 +120,10 @@ pub struct Charge {
     pub product: usize,
     /// The charge's own id, without the product.
     pub name: String,
+    /// What people call it; its own id when the book does not say.
+    pub label: String,
+    /// The unit printed on its lines: its own, or its meter's; may be empty.
+    pub unit: String,
     /// Index of its meter; `None` for recurring and one-time charges.
     pub meter: Option<usize>,
     /// The price of who has neither a plan's nor an own price.

@@ -29,18 +29,21 @@ codes! {
     B002 Rules "An id is declared twice.";
     B003 Rules "A reference to something that does not exist.";
     B004 Rules "Tiers out of order, overlapping, or without an open last tier.";
-    B005 Rules "A key that this charge model does not take, or a missing one.";
+    B005 Rules "A key that this charge model or aggregate does not take, or a missing one.";
     B006 Rules "A price table that cannot be read.";
     B007 Rules "A dimension the meter does not have.";
     B008 Rules "Cells that overlap.";
     B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
+    B011 Rules "An allowance on a meter that no charge of the plan adds up.";
+    B012 Rules "A price that changes inside the period: not supported yet.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";
     E004 Rules "A float in rule SQL.";
     E005 Rules "The expression is of another type than is needed here.";
     E006 Rules "A required column is missing from the mediation SELECT.";
+    E007 Rules "A rule cannot be computed on a record.";
     R001 Input "A reference table cannot be read.";
     R002 Rules "A reference table lacks a required column.";
     R003 Rules "A value of a reference table cannot be read.";
@@ -56,9 +59,11 @@ codes! {
     U004 Input "A usage file decompresses to more than the limit.";
     U005 Input "A usage file changed while it was read.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
+    G002 Input "Usage adds up to more than a decimal can hold.";
     O001 Temporary "The store cannot be read or written.";
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";
     O004 Temporary "More memory is needed than the limit allows.";
+    O005 Input "A committed manifest cannot be read.";
     X001 Ours "A fault of Ratemill itself.";
 }

@@ -23,7 +23,7 @@ impl Unpacked {
     /// The stream of `bytes`, packed as `name` says.
     pub(super) fn new(name: &str, bytes: Bytes, limits: &Limits) -> Outcome<Self> {
         let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-        let packed = matches!(ending.as_str(), "gz" | "zst") && !bytes.is_empty();
+        let packed = matches!(ending.as_str(), "gz" | "zst");
         let stream: Box<dyn Read + Send> = match ending.as_str() {
             "gz" if packed => Box::new(MultiGzDecoder::new(bytes.reader())),
             "zst" if packed => {

@@ -1,2 +1,43 @@
-//! Integration tests.
-fn main() {}
+//! Tests of the `ratemill` binary as its users meet it: words typed, exit code, what is said, files written.
+//!
+//! One binary for all of them, so that the engine is linked once. `bash .ci/test` sets up what they need.
+
+// The books and usage worked out by hand, in `engine/tests/cases`.
+#[cfg(test)]
+mod cases;
+// Bad usage, references and rules: the documented code, exit status and suspense reason of each.
+#[cfg(test)]
+mod bad_input;
+// Reads what a run has committed, from a folder.
+#[cfg(test)]
+mod committed;
+// A third engine reads the line set and finds the sums of the summary.
+#[cfg(test)]
+mod duckdb;
+// All faults of a price book at once, as they are shown.
+#[cfg(test)]
+mod faults;
+// Calls the binary, makes folders to call it in, finds the tools of the tests.
+#[cfg(test)]
+mod harness;
+// Bills that others have drawn up, rated again from their own usage.
+#[cfg(test)]
+mod real_bills;
+// A race for one period, and runs killed in the middle, on a folder and on S3.
+#[cfg(test)]
+mod races;
+// The sample job on an S3 server.
+#[cfg(test)]
+mod s3;
+// The sample job: its counts, its second run, the same bytes however it is run.
+#[cfg(test)]
+mod sample;
+// The smallest job there is, to be broken in one place.
+#[cfg(test)]
+mod tiny;
+// What the house looks like: import directions, sizes, words, floats and clocks.
+#[cfg(test)]
+mod tidy;
+// An S3 server of our own, on loopback.
+#[cfg(test)]
+mod weed;

@@ -1,6 +1,6 @@
 //! NDJSON: lines, keys and what is set aside.
 
-use super::{Format, read, refused, source};
+use super::{Format, read, source};
 
 fn rows(text: &str) -> Vec<String> {
     read(&source(Format::Ndjson, "a:text n:dec38.18? b:bool?"), "x.ndjson", text.as_bytes()).unwrap()
@@ -91,21 +91,4 @@ fn a_line_that_is_too_long_is_cut_and_the_next_one_read() {
 fn lines_that_are_no_utf8_are_set_aside() {
     let lines = read(&source(Format::Ndjson, "a:text"), "x.ndjson", b"{\"a\":\"\xff\"}\n{\"a\":\"y\"}").unwrap();
     assert_eq!(lines, ["0 !not_utf8 - <{\"a\":\"\u{fffd}\"}>", "1 y"]);
-}
-
-#[test]
-fn the_raw_text_of_any_record_can_be_fetched_again() {
-    let source = source(Format::Ndjson, "a:int");
-    let lines: Vec<String> = (0..20_000)
-        .map(|row| format!("{{\"a\":{}}}", if row % 7 == 0 { "[]".into() } else { row.to_string() }))
-        .collect();
-    let bytes = bytes::Bytes::from(lines.join("\n"));
-    let schema = crate::read::input_schema(&source, None).unwrap();
-    let wanted = [0, 1, 6, 7, 8191, 8192, 8193, 19_999, 20_000];
-    let raw = crate::read::raw_rows(&source, &schema, "x.ndjson", bytes, &super::LIMITS, &wanted).unwrap();
-    let mut expected: Vec<String> =
-        wanted.iter().filter_map(|row| lines.get(usize::try_from(*row).unwrap()).cloned()).collect();
-    expected.push(String::new());
-    assert_eq!(raw, expected);
-    assert!(refused(&source, "x.ndjson.gz", b"{}").contains("U002"));
 }

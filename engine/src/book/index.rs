@@ -1,0 +1,90 @@
+//! Everything a book declares, by id: what references are looked up in, and the numbers that stand for it afterwards.
+//!
+//! Ids count as declared even when what they stand for is broken, so that one mistake is reported once.
+
+use std::collections::BTreeMap;
+
+use super::fields::{Entry, Fields};
+use super::sections::{Sections, by_id};
+use crate::fault::{Fault, Faults, Located, codes};
+use crate::yaml::{Node, did_you_mean};
+
+/// A charge as declared.
+pub(super) struct Declared<'a> {
+    /// `product/charge`.
+    pub(super) id: String,
+    /// Index of its product.
+    pub(super) product: usize,
+    /// Its own id.
+    pub(super) key: &'a Located,
+    /// Its fields.
+    pub(super) fields: Fields<'a>,
+    /// Index of its meter, when it names one that exists.
+    pub(super) meter: Option<usize>,
+}
+
+/// What can be referred to.
+pub(super) struct Index<'a> {
+    pub(super) meters: BTreeMap<&'a str, usize>,
+    pub(super) products: BTreeMap<&'a str, usize>,
+    /// In order of (product, charge).
+    pub(super) charges: Vec<Declared<'a>>,
+    charge_ids: BTreeMap<String, usize>,
+    /// Dimensions of every meter.
+    pub(super) dimensions: Vec<Vec<String>>,
+}
+
+impl<'a> Index<'a> {
+    /// Everything `sections` declare.
+    pub(super) fn of(sections: &Sections<'a>, faults: &mut Faults) -> Self {
+        let meters = positions(&sections.meters);
+        let products = positions(&sections.products);
+        let dimensions = sections.meters.iter().map(|(_, node)| node.get("dimensions"));
+        let dimensions = dimensions.map(|node| node.map(Node::texts).unwrap_or_default());
+        let dimensions = dimensions.map(|texts| texts.into_iter().map(|text| text.text).collect()).collect();
+        let mut charges = Vec::new();
+        for (product, (name, node)) in sections.products.iter().enumerate() {
+            for (key, node) in by_id(node.get("charges").into_iter(), "charge", faults) {
+                let fields = Fields::of(node);
+                let meter = fields.get("meter").and_then(|meter| find(&meters, meter, "meter", faults));
+                charges.push(Declared { id: format!("{}/{}", name.text, key.text), product, key, fields, meter });
+            }
+        }
+        let charge_ids = charges.iter().enumerate().map(|(index, charge)| (charge.id.clone(), index)).collect();
+        Self { meters, products, charges, charge_ids, dimensions }
+    }
+
+    /// The index of the charge called `id`, or a fault.
+    pub(super) fn charge(&self, id: &Located, faults: &mut Faults) -> Option<usize> {
+        let found = self.charge_ids.get(&id.text).copied();
+        if found.is_none() {
+            faults.push(unknown(id, "charge", self.charge_ids.keys().map(String::as_str)));
+        }
+        found
+    }
+
+    /// The dimensions of a charge's meter.
+    pub(super) fn dimensions_of(&self, charge: &Declared<'_>) -> Option<&[String]> {
+        charge.meter.and_then(|meter| self.dimensions.get(meter)).map(Vec::as_slice)
+    }
+}
+
+/// The index `node` refers to in `known`, or a fault.
+pub(super) fn find(known: &BTreeMap<&str, usize>, node: &Node, what: &str, faults: &mut Faults) -> Option<usize> {
+    let id = node.located()?;
+    let found = known.get(id.text.as_str()).copied();
+    if found.is_none() {
+        faults.push(unknown(&id, what, known.keys().copied()));
+    }
+    found
+}
+
+/// A reference to something that does not exist.
+pub(super) fn unknown<'k>(id: &Located, what: &str, known: impl IntoIterator<Item = &'k str>) -> Fault {
+    let fault = Fault::new(&codes::B003, format!("there is no {what} `{}`", id.text)).at(&id.place);
+    Fault { hint: did_you_mean(&id.text, known), ..fault }
+}
+
+fn positions<'a>(entries: &[Entry<'a>]) -> BTreeMap<&'a str, usize> {
+    entries.iter().enumerate().map(|(index, (key, _))| (key.text.as_str(), index)).collect()
+}

@@ -1,0 +1,488 @@
+//! Small books and what is said about them, as a user meets it: the folder is in memory, the texts are YAML.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Decimal128Array, Float64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+
+use super::model::{Aggregate, Model, OverrideFields, Percent, Scope};
+use super::*;
+use crate::fault::Place;
+use crate::money::{Decimal, Rounding};
+use crate::store::Location;
+use crate::yaml::tests::pointed;
+
+mod damage;
+
+fn dec(text: &str) -> Decimal {
+    Decimal::parse(text).unwrap()
+}
+
+async fn put(folder: &str, name: &str, bytes: Vec<u8>) {
+    Location::parse(&format!("memory://{folder}/{name}")).unwrap().put(bytes.into()).await.unwrap();
+}
+
+/// Loads the book made of `files` in a folder of that name.
+async fn load_files(folder: &str, files: &[(&str, &str)]) -> Outcome<PriceBook> {
+    for (name, text) in files {
+        put(folder, name, text.as_bytes().to_vec()).await;
+    }
+    load(&Located { text: format!("memory://{folder}"), place: Place::file("nightly.yaml") }).await
+}
+
+/// Each fault as its code, line and the text it points at, with the file's name in front when there are several.
+async fn faults_of(folder: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let faults = load_files(folder, files).await.err().unwrap_or_default();
+    let shown = |fault: &Fault| {
+        let place = fault.place.clone().unwrap();
+        let file = place.source.name.rsplit('/').next().unwrap().to_owned();
+        if files.len() > 1 { format!("{file}: {}", pointed(fault)) } else { pointed(fault) }
+    };
+    faults.0.iter().map(shown).collect()
+}
+
+/// A sound book that the cases below add to: its 14 lines are in front of each of them.
+const BASE: &str = "\
+book: test
+meters:
+  minutes: { record_type: call, quantity: duration_s / 60, dimensions: [region, device] }
+  peak: { record_type: call, quantity: duration_s, aggregate: max }
+products:
+  video:
+    charges:
+      minutes: { meter: minutes, model: per_unit, unit_price: 0.10 }
+      peak: { meter: peak, model: per_unit, unit_price: 1 }
+      platform: { model: recurring, amount: 49.00 }
+  recording:
+    charges:
+      storage: { meter: minutes, model: graduated, tiers: [ { up_to: 10, unit_price: 1 }, { unit_price: 0.5 } ] }
+# 14
+";
+
+#[tokio::test]
+async fn what_does_not_fit_together_is_reported_at_its_place() {
+    let cases: &[(&str, &[&str])] = &[
+        ("", &[]),
+        ("plans:\n  a: { includes: [video, vidoe] }\n", &["B003 16 vidoe"]),
+        ("plans:\n  a: { includes: [video, video] }\n", &["B002 16 video"]),
+        (
+            "plans:\n  a: { includes: [video], prices: { video/minuts: { unit_price: 1 } } }\n",
+            &["B003 16 video/minuts"],
+        ),
+        (
+            "plans:\n  a: { includes: [video], prices: { recording/storage: { scope: account } } }\n",
+            &["B003 16 recording/storage"],
+        ),
+        (
+            "plans:\n  a: { includes: [video], prices: { video/minutes: { model: package, size: 10 } } }\n",
+            &["B005 16 package"],
+        ),
+        (
+            "plans:\n  a: { includes: [video], prices: { video/minutes: { tiers: [ { unit_price: 1 } ] } } }\n",
+            &["B005 16 tiers"],
+        ),
+        (
+            "plans:\n  a: { includes: [video], prices: { video/minutes: { model: one_time, amount: 1 } } }\n",
+            &["B005 16 one_time"],
+        ),
+        ("plans:\n  a: { includes: [video], prices: { video/minutes: { unitprice: 1 } } }\n", &["Y004 16 unitprice"]),
+        ("plans:\n  a: { includes: [video], allowances: [ { meter: minute, quantity: 1 } ] }\n", &["B003 16 minute"]),
+        ("plans:\n  a: { includes: [video], allowances: [ { meter: peak, quantity: 1 } ] }\n", &["B011 16 peak"]),
+        ("plans:\n  a: { includes: [], allowances: [ { meter: minutes, quantity: 1 } ] }\n", &["B011 16 minutes"]),
+        ("plans:\n  a: { includes: [video], allowances: [ { meter: minutes, quantity: -1 } ] }\n", &["B001 16 -1"]),
+        ("plans:\n  a: { includes: [video], currency: usd }\n", &["R009 16 usd"]),
+        ("plans:\n  a: { includes: [video] }\n  b/c: { includes: [video] }\n", &["Y006 17 b/c"]),
+        ("currency: dollars\n", &["R009 15 dollars"]),
+        ("discounts: [ { id: a, percent: 10 }, { id: a, percent: 5 } ]\n", &["B002 15 a"]),
+        ("discounts: [ { id: a } ]\n", &["B005 15 a"]),
+        ("discounts: [ { id: a, percent: 10, percent_column: x } ]\n", &["B005 15 a"]),
+        ("discounts: [ { id: a, percent: 101 } ]\n", &["B001 15 101"]),
+        (
+            "discounts: [ { id: a, percent: 1, on: [video/minutes, audio, recording/x] } ]\n",
+            &["B003 15 audio", "B003 15 recording/x"],
+        ),
+        ("overrides: [ { account: A, charge: video/minutes } ]\n", &["B005 15 video/minutes"]),
+        ("overrides: [ { account: A, charge: video/minute, unit_price: 1 } ]\n", &["B003 15 video/minute"]),
+        ("overrides: [ { account: A, charge: video/minutes, amount: 1 } ]\n", &["B005 15 video/minutes"]),
+        ("overrides: [ { account: A, charge: video/minutes, unit_price: abc } ]\n", &["B001 15 abc"]),
+        (
+            "overrides: [ { account: A, charge: video/minutes, unit_price: 1 }, { account: A, charge: video/minutes, unit_price: 2 } ]\n",
+            &["B002 15 video/minutes"],
+        ),
+        ("rounding: { mode: halfup }\n", &["Y006 15 halfup"]),
+        ("book: again\n", &["Y002 15 book"]),
+        ("layers: []\n", &["Y004 15 layers"]),
+    ];
+    for (index, (text, expected)) in cases.iter().enumerate() {
+        let found = faults_of(&format!("whole-{index}"), &[("b.yaml", &format!("{BASE}{text}"))]).await;
+        assert_eq!(found, *expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn each_charge_model_takes_its_own_keys_and_numbers() {
+    let cases: &[(&str, &[&str])] = &[
+        ("model: per_unit, unit_price: 0.1", &[]),
+        ("model: per_unit", &["B005 5 per_unit"]),
+        ("model: per_unti, unit_price: 1", &["Y006 5 per_unti"]),
+        ("unit_price: 1", &["Y005 5 c"]),
+        ("model: per_unit, unit_price: 0.0000000000000000001", &["B001 5 0.0000000000000000001"]),
+        ("model: per_unit, unit_price: [1]", &["Y006 5 unit_price"]),
+        ("model: per_unit, unit_price: 1, size: 3", &["B005 5 size"]),
+        ("model: graduated, tiers: [ { unit_price: 1 } ]", &[]),
+        ("model: graduated, tiers: []", &["B004 5 ["]),
+        ("model: graduated, tiers: [ { up_to: 0, unit_price: 1 }, { unit_price: 1 } ]", &["B004 5 0"]),
+        (
+            "model: graduated, tiers: [ { up_to: 5, unit_price: 1 }, { up_to: 5, unit_price: 1 }, { unit_price: 1 } ]",
+            &["B004 5 5"],
+        ),
+        ("model: volume, tiers: [ { unit_price: 1 }, { up_to: 5, unit_price: 1 } ]", &["B004 5 {", "B004 5 5"]),
+        (
+            "model: volume, tiers: [ { up_to: x, unit_price: 1 }, { unit_prise: 1 } ]",
+            &["B001 5 x", "Y005 5 {", "Y004 5 unit_prise"],
+        ),
+        ("model: package, size: 0, price: 1", &["B001 5 0"]),
+        ("model: package, size: 10, price: 1, round: exact", &[]),
+        ("model: percentage, percent: 6.5, minimum: 3, maximum: 2", &["B001 5 2"]),
+        ("model: matrix, by: [region], cells: [ { region: EU, unit_price: 1 } ]", &[]),
+        ("model: matrix, by: [regoin], cells: [ { regoin: EU, unit_price: 1 } ]", &["B007 5 regoin"]),
+        (
+            "model: matrix, by: [region], cells: [ { region: EU }, { region: US, unit_price: 1, device: x } ]",
+            &["Y005 5 {", "Y004 5 device"],
+        ),
+        (
+            "model: matrix, by: [region], cells: [ { region: EU, unit_price: 1 }, { region: EU, unit_price: 2 } ]",
+            &["B008 5 {"],
+        ),
+        (
+            "model: matrix, by: [region, device], lines_by: [region], cells: [ { region: EU, device: x, unit_price: 1 } ]",
+            &["B007 5 ["],
+        ),
+        ("model: matrix, by: [region], cells: []", &["B005 5 ["]),
+        ("model: graduated, tiers: { tabel: x.csv }", &["Y005 5 tiers", "Y004 5 tabel"]),
+        ("model: per_unit, unit_price: 1, lines_by: [site]", &["B007 5 site"]),
+        ("model: recurring, amount: 5", &["B005 5 recurring"]),
+    ];
+    for (index, (charge, expected)) in cases.iter().enumerate() {
+        let text = format!(
+            "book: b\nmeters:\n  m: {{ record_type: r, quantity: q, dimensions: [region, device] }}\nproducts:\n  p: {{ charges: {{ c: {{ meter: m, {charge} }} }} }}\n"
+        );
+        let found = faults_of(&format!("model-{index}"), &[("b.yaml", &text)]).await;
+        assert_eq!(found, *expected, "{charge}");
+    }
+}
+
+#[tokio::test]
+async fn each_aggregate_takes_its_own_keys() {
+    let cases: &[(&str, &[&str])] = &[
+        ("record_type: a, quantity: x", &[]),
+        ("record_type: [a, b], aggregate: count", &[]),
+        ("record_type: a", &["B005 3 m"]),
+        ("record_type: a, aggregate: count, quantity: x", &["B005 3 quantity"]),
+        ("record_type: a, aggregate: unique, quantity: x", &["B005 3 unique", "B005 3 quantity"]),
+        ("record_type: a, aggregate: unique, of: x", &[]),
+        ("record_type: [], quantity: x", &["Y005 3 ["]),
+        ("record_type: [a, a], quantity: x, dimensions: [d, d]", &["B002 3 a", "B002 3 d"]),
+        ("quantity: x", &["Y005 3 m"]),
+        ("record_type: a, quantity: x, round_each: { step: 0 }", &["B001 3 0"]),
+        ("record_type: a, aggregate: sun, quantity: x", &["Y006 3 sun"]),
+    ];
+    for (index, (meter, expected)) in cases.iter().enumerate() {
+        let text = format!("book: b\nmeters:\n  m: {{ {meter} }}\n");
+        let found = faults_of(&format!("meter-{index}"), &[("b.yaml", &text)]).await;
+        assert_eq!(found, *expected, "{meter}");
+    }
+}
+
+#[tokio::test]
+async fn faults_of_all_files_come_in_one_go_and_name_them() {
+    let files = [
+        ("a.yaml", "book: x\nmeters: { m: { record_type: r, aggregate: count } }\ncolour: red\n"),
+        (
+            "b/c.yml",
+            "book: y\nmeters: { m: { record_type: s, aggregate: count } }\nproducts: { p: { charges: { c: { model: per_unit, meter: n, unit_price: 1 } } } }\n",
+        ),
+        ("notes.txt", "not: [YAML"),
+    ];
+    let found = faults_of("several", &files).await;
+    assert_eq!(found, ["a.yaml: Y004 3 colour", "c.yml: B002 1 y", "c.yml: B002 2 m", "c.yml: B003 3 n"]);
+    let faults = load_files("several", &files).await.unwrap_err();
+    assert!(faults.to_string().contains("memory://several/b/c.yml:3:58: B003 there is no meter `n`"), "{faults}");
+    assert!(faults.0.iter().any(|fault| fault.hint.as_deref() == Some("the first is at memory://several/a.yaml:2:11")));
+}
+
+#[tokio::test]
+async fn a_broken_list_price_is_reported_once_however_many_plans_lie_over_it() {
+    let mut text = "book: b\nmeters: { m: { record_type: r, aggregate: count } }\nproducts: { p: { charges: { c: { meter: m, model: per_unit } } } }\nplans:\n".to_owned();
+    for plan in 0..5 {
+        text.push_str(&format!("  p{plan}: {{ includes: [p], prices: {{ p/c: {{ scope: account }} }} }}\n"));
+    }
+    assert_eq!(faults_of("once", &[("b.yaml", &text)]).await, ["B005 3 per_unit"]);
+}
+
+#[tokio::test]
+async fn an_unreadable_file_does_not_make_references_to_it_faults() {
+    let files = [
+        ("a.yaml", "meters: { m: [\n"),
+        ("b.yaml", "book: b\nproducts: { p: { charges: { c: { model: per_unit, meter: m, unit_price: x } } } }\n"),
+    ];
+    assert_eq!(faults_of("half", &files).await, ["a.yaml: Y001 2", "b.yaml: B001 2 x"]);
+}
+
+#[tokio::test]
+async fn a_book_is_a_folder_or_a_single_file() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("video");
+    std::fs::create_dir_all(folder.join(".git")).unwrap();
+    std::fs::write(folder.join("b.yaml"), RICH).unwrap();
+    std::fs::write(folder.join(".git/x.yaml"), "colour: red").unwrap();
+    let open = async |path: String| load(&Located { text: path, place: Place::row("nightly.yaml", 4) }).await;
+    let shown = folder.to_str().unwrap().to_owned();
+    let (whole, single) = (open(format!("{shown}/")).await.unwrap(), open(format!("{shown}/b.yaml")).await.unwrap());
+    assert_eq!(whole.digest, single.digest);
+    assert_eq!(whole.plans[0].place.source.name, format!("{shown}/b.yaml"));
+    let missing = open(format!("{shown}/c.yaml")).await.unwrap_err();
+    assert_eq!(missing.to_string(), format!("nightly.yaml:4: Y007 there is no price book at `{shown}/c.yaml`"));
+}
+
+#[tokio::test]
+async fn a_book_that_is_not_there_is_a_fault_of_the_pipeline() {
+    let path = Located { text: "memory://nowhere".to_owned(), place: Place::row("nightly.yaml", 4) };
+    let faults = load(&path).await.unwrap_err();
+    assert_eq!(faults.to_string(), "nightly.yaml:4: Y007 there is no price book at `memory://nowhere`");
+}
+
+const RICH: &str = "\
+book: video-2026
+rounding: { mode: half_even, discount_base: rounded }
+meters:
+  minutes:
+    record_type: [video.call, audio.call]
+    quantity: |
+      duration_s
+        / 60
+    round_each: { step: 1 }
+    dimensions: [region, device]
+    unit: minute
+  people: { record_type: video.call, aggregate: unique, of: participant_id }
+products:
+  video:
+    name: Video conferencing
+    gl_account: 4000
+    charges:
+      minutes: { meter: minutes, model: graduated, scope: account, tiers: [ { up_to: 1000, unit_price: 0.10 }, { unit_price: 0.05, flat_fee: 5.00 } ] }
+      people: { meter: people, model: matrix, by: [], cells: [], default_unit_price: 2 }
+  audio:
+    charges:
+      minutes: { meter: minutes, model: package, size: 100, price: 9.5, lines_by: [region] }
+      setup: { name: Set-up, model: one_time, amount: 100 }
+plans:
+  gold:
+    name: Gold
+    currency: JPY
+    includes: [video, audio]
+    prices:
+      audio/minutes: { price: 8 }
+      video/minutes: { model: per_unit, unit_price: 0.09 }
+    allowances: [ { meter: minutes, quantity: 5000, shared_over: account } ]
+discounts:
+  - { id: negotiated, percent_column: discount_percent, on: [video] }
+  - { id: launch, percent: 10 }
+overrides:
+  - { account: A0001, charge: audio/setup, amount: 50 }
+";
+
+#[tokio::test]
+async fn a_sound_book_becomes_values() {
+    let book = load_files("rich", &[("b.yaml", RICH)]).await.unwrap();
+    let ids: Vec<&str> = book.charges.iter().map(|charge| charge.id.as_str()).collect();
+    assert_eq!(ids, ["audio/minutes", "audio/setup", "video/minutes", "video/people"]);
+    assert_eq!((book.rounding.mode, book.rounding.discount_base), (Rounding::HalfEven, DiscountBase::Rounded));
+    let meter = &book.meters[0];
+    assert_eq!(meter.record_types, ["video.call", "audio.call"]);
+    let expression = meter.expression.clone().unwrap();
+    assert_eq!(
+        (expression.text.as_str(), expression.place.line, expression.place.column),
+        ("duration_s\n  / 60\n", 7, 7)
+    );
+    assert_eq!(meter.round_each.map(|rounding| (rounding.step, rounding.mode)), Some((Decimal::ONE, Rounding::Up)));
+    assert_eq!(book.meters[1].aggregate, Aggregate::Unique);
+    assert_eq!(book.products[1].gl_account, "4000");
+    let minutes = &book.charges[2].price;
+    assert_eq!((minutes.scope, minutes.layer.as_str(), minutes.place.line), (Scope::Account, "list", 18));
+    let Model::Graduated { tiers } = &minutes.model else { panic!("{:?}", minutes.model) };
+    assert_eq!((tiers[0].up_to, tiers[1].flat_fee), (Some(dec("1000")), dec("5")));
+    assert_eq!((book.charges[2].unit.as_str(), book.charges[2].label.as_str()), ("minute", "minutes"));
+    assert_eq!((book.charges[1].unit.as_str(), book.charges[1].label.as_str()), ("", "Set-up"));
+    let plan = &book.plans[0];
+    assert_eq!((plan.includes.as_slice(), plan.currency.as_deref()), ([0, 1].as_slice(), Some("JPY")));
+    let (of, package) = &plan.prices[0];
+    assert_eq!(
+        (*of, package.layer.as_str(), package.place.line, package.lines_by.as_slice()),
+        (0, "plan:gold", 30, ["region".to_owned()].as_slice())
+    );
+    assert!(
+        matches!(package.model, Model::Package { size, price, rounding: Some(Rounding::Up) } if (size, price) == (dec("100"), dec("8")))
+    );
+    let (of, own) = &plan.prices[1];
+    assert!(matches!(own.model, Model::PerUnit { unit_price } if unit_price == dec("0.09")));
+    assert_eq!((*of, own.scope), (2, Scope::Account));
+    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
+    assert_eq!(book.discounts[0].on, Some(vec![2, 3]));
+    assert_eq!(book.discounts[1].percent, Percent::Fixed(dec("10")));
+    assert_eq!(book.overrides[0].fields, OverrideFields { amount: Some(dec("50")), ..OverrideFields::default() });
+}
+
+const TABLES: &str = "\
+book: b
+meters: { m: { record_type: r, quantity: q, dimensions: [region, device] } }
+products:
+  p:
+    charges:
+      cells: { meter: m, model: matrix, by: [region, device], cells: { table: tables/cells.csv } }
+      bands: { meter: m, model: volume, tiers: { table: tables/bands.csv } }
+";
+
+#[tokio::test]
+async fn long_price_lists_are_tables() {
+    let cells = "region,device,unit_price\nUS,room,0.02\nEU,\"a,b\",0.01\n";
+    let bands = "up_to,unit_price,flat_fee\n10,1.5,\n,1,2\n";
+    let files = [("b.yaml", TABLES), ("tables/cells.csv", cells), ("tables/bands.csv", bands)];
+    let book = load_files("tables", &files).await.unwrap();
+    let Model::Volume { tiers } = &book.charges[0].price.model else { panic!() };
+    assert_eq!((tiers[0].up_to, tiers[1].up_to, tiers[1].flat_fee), (Some(dec("10")), None, dec("2")));
+    let Model::Matrix { cells: found, .. } = &book.charges[1].price.model else { panic!() };
+    assert_eq!(found[0], (vec!["EU".to_owned(), "a,b".to_owned()], dec("0.01")));
+    assert_eq!(book.charges[1].price.lines_by, ["region", "device"]);
+    let elsewhere = load_files("tables-elsewhere", &files).await.unwrap();
+    assert_eq!(book.digest, elsewhere.digest);
+    let changed = [("b.yaml", TABLES), ("tables/cells.csv", cells), ("tables/bands.csv", "up_to,unit_price\n,1\n")];
+    assert_ne!(book.digest, load_files("tables-changed", &changed).await.unwrap().digest);
+}
+
+#[tokio::test]
+async fn faults_of_tables_name_their_rows() {
+    let cells = "region,devise,unit_price\nUS,room,0.02\n";
+    let bands = "up_to,unit_price\n10,1.5\n5,1,5\n";
+    let files = [("b.yaml", TABLES), ("tables/cells.csv", cells), ("tables/bands.csv", bands)];
+    assert_eq!(
+        faults_of("rows-1", &files).await,
+        ["b.yaml: B006 6 tables/cells.csv", "b.yaml: B006 6 tables/cells.csv", "bands.csv: B006 3 5,1,5"]
+    );
+    let cells = "region,device,unit_price\nUS,room,0.02\nEU,room,abc\nUS,room,0.03\n";
+    let bands = "up_to,unit_price\n10,1.5\n5,1\n,1\n";
+    let files = [("b.yaml", TABLES), ("tables/cells.csv", cells), ("tables/bands.csv", bands)];
+    assert_eq!(
+        faults_of("rows-2", &files).await,
+        ["bands.csv: B004 3 5,1", "cells.csv: B001 3 EU,room,abc", "cells.csv: B008 4 US,room,0.03"]
+    );
+    assert_eq!(
+        faults_of("rows-3", &[("b.yaml", TABLES)]).await,
+        ["B006 6 tables/cells.csv", "B006 7 tables/bands.csv"]
+    );
+}
+
+fn parquet(columns: Vec<(&str, arrow::array::ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn parquet_prices_are_exact_and_floats_are_refused() {
+    let text = "book: b\nmeters: { m: { record_type: r, quantity: q, dimensions: [region] } }\nproducts: { p: { charges: { c: { meter: m, model: matrix, by: [region], cells: { table: c.parquet } } } } }\n";
+    let regions = || Arc::new(StringArray::from(vec!["US", "EU"]));
+    let prices = Decimal128Array::from(vec![20_i128, 1]).with_precision_and_scale(18, 6).unwrap();
+    put("exact", "c.parquet", parquet(vec![("region", regions()), ("unit_price", Arc::new(prices))])).await;
+    let book = load_files("exact", &[("b.yaml", text)]).await.unwrap();
+    let Model::Matrix { cells, .. } = &book.charges[0].price.model else { panic!() };
+    assert_eq!(cells[0], (vec!["EU".to_owned()], dec("0.000001")));
+    let floats = parquet(vec![("region", regions()), ("unit_price", Arc::new(Float64Array::from(vec![0.1, 0.2])))]);
+    put("floats", "c.parquet", floats).await;
+    assert_eq!(faults_of("floats", &[("b.yaml", text)]).await, ["B006 3 c.parquet"]);
+}
+
+#[tokio::test]
+async fn overrides_replace_fields_or_the_whole_model() {
+    let book = load_files("override", &[("b.yaml", RICH)]).await.unwrap();
+    let place = Place::row("price_overrides.csv", 2);
+    let fields = |pairs: &[(&str, &str)]| {
+        let text: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        override_fields(&text, &place)
+    };
+    let resolve = |charge: usize, pairs: &[(&str, &str)]| {
+        resolve_override(&book.charges[charge].price, &fields(pairs).unwrap(), "override:A1".to_owned(), &place)
+    };
+    let package = resolve(0, &[("price", "7"), ("size", " "), ("note", "agreed")]).unwrap();
+    assert!(matches!(package.model, Model::Package { size, price, .. } if (size, price) == (dec("100"), dec("7"))));
+    assert_eq!((package.layer.as_str(), package.place.line, package.lines_by.len()), ("override:A1", 2, 1));
+    let replaced = resolve(2, &[("model", "per_unit"), ("unit_price", "0.031")]).unwrap();
+    assert!(matches!(replaced.model, Model::PerUnit { unit_price } if unit_price == dec("0.031")));
+    assert_eq!(replaced.scope, Scope::Account);
+    let matrix = resolve(3, &[("unit_price", "3")]).unwrap();
+    assert!(matches!(matrix.model, Model::Matrix { default: Some(price), .. } if price == dec("3")));
+    for (charge, pairs, message) in [
+        (2, vec![("unit_price", "1")], "`graduated` does not take `unit_price`"),
+        (0, vec![("model", "per_unit")], "`per_unit` needs `unit_price`"),
+        (0, vec![("model", "volume")], "`volume` needs `tiers`"),
+        (
+            0,
+            vec![("model", "recurring"), ("amount", "1")],
+            "a `package` charge cannot become `recurring`: only one of them prices usage",
+        ),
+        (0, vec![("size", "0")], "the size 0 is not above zero"),
+    ] {
+        assert_eq!(resolve(charge, &pairs).unwrap_err().0[0].message, message);
+    }
+    for (pairs, shown) in [
+        (vec![("unit_price", "1,5")], "price_overrides.csv:2: B001 `1,5` in `unit_price`: not a decimal number"),
+        (vec![("unitprice", "1")], "price_overrides.csv:2: B005 an override has no field `unitprice`"),
+        (vec![("model", "per-unit")], "price_overrides.csv:2: B005 there is no charge model `per-unit`"),
+        (vec![("note", "x")], "price_overrides.csv:2: B005 the override replaces nothing"),
+    ] {
+        assert_eq!(fields(&pairs).unwrap_err().to_string(), shown);
+    }
+}
+
+#[tokio::test]
+async fn a_long_book_loads_whole() {
+    let mut text = BASE.to_owned() + "plans:\n";
+    for plan in 0..200 {
+        text.push_str(&format!("  plan-{plan:03}:\n    includes: [video, recording]\n    prices:\n"));
+        text.push_str("      recording/storage:\n        tiers:\n");
+        for tier in 1..=11 {
+            text.push_str(&format!("          - {{ up_to: {}, unit_price: 0.0{tier} }}\n", tier * 100));
+        }
+        text.push_str("          - { unit_price: 0.01 }\n      video/minutes:\n        model: matrix\n        by: [region, device]\n        cells:\n");
+        for cell in 0..44 {
+            text.push_str(&format!("          - {{ region: r{cell}, device: desk, unit_price: 0.0{cell} }}\n"));
+        }
+    }
+    let book = load_files("long", &[("b.yaml", &text)]).await.unwrap();
+    assert_eq!(book.plans.len(), 200);
+}
+
+#[test]
+fn loading_can_move_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    let path = Located { text: String::new(), place: Place::file("") };
+    sent(load(&path));
+}
+
+#[test]
+fn the_schema_names_every_model_and_its_keys() {
+    let schema = schema();
+    let charge = &schema["$defs"]["a_charge"];
+    let rules = charge["allOf"].as_array().unwrap();
+    assert_eq!(rules.len(), keys::MODELS.len());
+    assert_eq!(rules[3]["then"]["required"], serde_json::json!(["size", "price"]));
+    for variant in keys::MODELS {
+        for key in variant.required.iter().chain(variant.optional) {
+            assert!(charge["properties"].get(key).is_some(), "{key}");
+        }
+    }
+}

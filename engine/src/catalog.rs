@@ -1,0 +1,232 @@
+//! The catalog: the price book joined with the reference data. It answers who is sold what (offers) and at which price.
+//!
+//! Prices are data: every distinct price exists once and is named by a number, so that a hundred thousand accounts cost
+//! a hundred thousand small integers. It never looks at usage.
+
+use hashbrown::HashMap;
+
+use crate::book::model::{AccountOverride, Charge, Price, PriceBook};
+use crate::book::{override_fields, resolve_override};
+use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::period::Period;
+use crate::reference::model::{Index, OverrideRow, Reference};
+
+/// What a subscription can be for: a plan or a single product.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Plan index, when it is a plan.
+    pub plan: Option<usize>,
+    /// Charge indices, ascending.
+    pub charges: Vec<usize>,
+    /// Number in [`Catalog::prices`] of each of `charges`.
+    pub prices: Vec<u32>,
+}
+
+/// The book joined with the reference data.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Every distinct price.
+    pub prices: Vec<Price>,
+    /// Every offer: the plans in order, then the products in order.
+    pub offers: Vec<Offer>,
+    /// Offer number of each subscription.
+    pub offer_of: Vec<u32>,
+    /// Price number by (account that holds the override, charge, underlying price).
+    overrides: HashMap<(Index, u32), Vec<Override>>,
+}
+
+/// One account override of one charge, resolved for each price it may lie over.
+#[derive(Clone, Debug)]
+struct Override {
+    over: u32,
+    price: u32,
+}
+
+impl Catalog {
+    /// Joins `book` and `reference` for `period`.
+    ///
+    /// # Errors
+    /// Unknown plans, products and charges (`B003`), currencies that do not fit (`B010`), overrides whose fields do not
+    /// fit their charge.
+    pub fn new(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Self> {
+        let mut faults = Faults::default();
+        let mut prices: Vec<Price> = book.charges.iter().map(|charge| charge.price.clone()).collect();
+        let offers = offers(book, &mut prices);
+        let offer_of = offers_of(book, reference, &mut faults);
+        let mut catalog = Self { prices, offers, offer_of, overrides: HashMap::new() };
+        let rows = faults.keep(rows_of(book, reference, period)).unwrap_or_default();
+        for row in &rows {
+            let kept = catalog.add_override(reference, row);
+            faults.keep(kept);
+        }
+        faults.or(catalog)
+    }
+
+    /// The price number of position `nth` of `subscription`'s offer: its account's own override of the charge, the
+    /// nearest ancestor's, or what the plan or product says.
+    #[must_use]
+    pub fn price_of(&self, reference: &Reference, subscription: Index, nth: usize) -> u32 {
+        let offer = &self.offers[self.offer_of[subscription as usize] as usize];
+        let (charge, base) = (offer.charges[nth], offer.prices[nth]);
+        if self.overrides.is_empty() {
+            return base;
+        }
+        let mut account = Some(reference.subscriptions[subscription as usize].account);
+        while let Some(index) = account {
+            let own = u32::try_from(charge).ok().and_then(|charge| self.overrides.get(&(index, charge)));
+            if let Some(own) = own.and_then(|own| own.iter().find(|own| own.over == base)) {
+                return own.price;
+            }
+            account = reference.accounts[index as usize].parent;
+        }
+        base
+    }
+
+    /// The offer of `subscription`.
+    #[must_use]
+    pub fn offer(&self, subscription: Index) -> &Offer {
+        &self.offers[self.offer_of[subscription as usize] as usize]
+    }
+
+    fn add_override(&mut self, reference: &Reference, row: &AccountOverride) -> Outcome<()> {
+        let unknown = || Fault::new(&codes::B003, format!("unknown account `{}`", row.account)).at(&row.place);
+        let account = reference.account_index(&row.account).ok_or_else(unknown)?;
+        let charge = u32::try_from(row.charge).map_err(|_| Fault::ours("more than 2^32 charges"))?;
+        let mut bases: Vec<u32> = Vec::new();
+        for offer in &self.offers {
+            if let Ok(nth) = offer.charges.binary_search(&row.charge) {
+                bases.push(offer.prices[nth]);
+            }
+        }
+        bases.sort_unstable();
+        bases.dedup();
+        // A complete override (with a model of its own) is one price, whatever it lies over.
+        let mut whole: Option<u32> = None;
+        for base in bases {
+            let price = match whole {
+                Some(price) => price,
+                None => {
+                    let layer = format!("override:{}", row.account);
+                    let price = resolve_override(&self.prices[base as usize], &row.fields, layer, &row.place)?;
+                    self.prices.push(price);
+                    u32::try_from(self.prices.len() - 1).map_err(|_| Fault::ours("more than 2^32 prices"))?
+                }
+            };
+            if row.fields.model.is_some() {
+                whole = Some(price);
+            }
+            self.overrides.entry((account, charge)).or_default().push(Override { over: base, price });
+        }
+        Ok(())
+    }
+}
+
+fn offers(book: &PriceBook, prices: &mut Vec<Price>) -> Vec<Offer> {
+    let mut offers = Vec::with_capacity(book.plans.len() + book.products.len());
+    let charges_of = |products: &[usize]| -> Vec<usize> {
+        (0..book.charges.len()).filter(|charge| products.contains(&book.charges[*charge].product)).collect()
+    };
+    let by_product: Vec<Vec<usize>> = (0..book.products.len()).map(|product| charges_of(&[product])).collect();
+    for (index, plan) in book.plans.iter().enumerate() {
+        let mut charges: Vec<usize> = plan.includes.iter().flat_map(|product| by_product[*product].clone()).collect();
+        charges.sort_unstable();
+        let mut numbers = Vec::with_capacity(charges.len());
+        for charge in &charges {
+            let own = plan.prices.binary_search_by_key(charge, |(own, _)| *own);
+            numbers.push(own.map_or(*charge, |at| {
+                prices.push(plan.prices[at].1.clone());
+                prices.len() - 1
+            }));
+        }
+        offers.push(Offer { plan: Some(index), charges, prices: narrow(&numbers) });
+    }
+    for charges in by_product {
+        let prices = narrow(&charges);
+        offers.push(Offer { plan: None, charges, prices });
+    }
+    offers
+}
+
+fn narrow(numbers: &[usize]) -> Vec<u32> {
+    numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX)).collect()
+}
+
+/// The offer of each subscription; the product offers follow the plan offers.
+fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Vec<u32> {
+    let plans: HashMap<&str, usize> = book.plans.iter().enumerate().map(|(i, plan)| (plan.id.as_str(), i)).collect();
+    let products: HashMap<&str, usize> =
+        book.products.iter().enumerate().map(|(i, product)| (product.id.as_str(), i + book.plans.len())).collect();
+    let mut offers = Vec::with_capacity(reference.subscriptions.len());
+    for subscription in &reference.subscriptions {
+        let (kind, id, found) = if subscription.plan.is_empty() {
+            ("product", &subscription.product, products.get(subscription.product.as_str()))
+        } else {
+            ("plan", &subscription.plan, plans.get(subscription.plan.as_str()))
+        };
+        let Some(offer) = found else {
+            let message = format!("subscription `{}` is for the unknown {kind} `{id}`", subscription.id);
+            faults.push(Fault::new(&codes::B003, message).at(&subscription.place));
+            offers.push(0);
+            continue;
+        };
+        let account = &reference.accounts[subscription.account as usize];
+        let plan_currency = book.plans.get(*offer).and_then(|plan| plan.currency.as_ref());
+        if let Some(currency) = plan_currency.or(book.currency.as_ref()).filter(|own| **own != account.currency) {
+            let message = format!(
+                "subscription `{}`: {kind} `{id}` is priced in {currency}, account `{}` is billed in {}",
+                subscription.id, account.id, account.currency
+            );
+            let fault = Fault::new(&codes::B010, message).at(&subscription.place);
+            faults.push(fault.hint("give the account a plan in its own currency"));
+        }
+        offers.push(u32::try_from(*offer).unwrap_or(u32::MAX));
+    }
+    offers
+}
+
+/// The overrides of the book and of the reference table that hold in `period`.
+fn rows_of(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Vec<AccountOverride>> {
+    let mut faults = Faults::default();
+    let mut rows = book.overrides.clone();
+    let charges: HashMap<&str, usize> =
+        book.charges.iter().enumerate().map(|(i, charge): (usize, &Charge)| (charge.id.as_str(), i)).collect();
+    for row in &reference.overrides {
+        let Some(holds) = faults.keep(holds_all_period(row, period)) else { continue };
+        let Some(charge) = charges.get(row.charge.as_str()) else {
+            faults.push(Fault::new(&codes::B003, format!("unknown charge `{}`", row.charge)).at(&row.place));
+            continue;
+        };
+        let fields = faults.keep(override_fields(&row.fields, &row.place));
+        if let (true, Some(fields)) = (holds, fields) {
+            let place = row.place.clone();
+            rows.push(AccountOverride { account: row.account.clone(), charge: *charge, fields, place });
+        }
+    }
+    let mut seen = HashMap::new();
+    for row in &rows {
+        if let Some(earlier) = seen.insert((row.account.as_str(), row.charge), &row.place) {
+            let message =
+                format!("account `{}` has this override of `{}` twice", row.account, book.charges[row.charge].id);
+            faults
+                .push(Fault::new(&codes::B002, message).at(&row.place).hint(format!("the other stands at {earlier}")));
+        }
+    }
+    drop(seen);
+    faults.or(rows)
+}
+
+/// Whether an override holds in `period`. One that begins or ends inside it would have to split the period's usage,
+/// which this version does not do: it is refused, not guessed.
+fn holds_all_period(row: &OverrideRow, period: &Period) -> Outcome<bool> {
+    let last = period.end_day();
+    let begins_late = row.valid_from.is_some_and(|from| from > period.first_day);
+    let ends_early = row.valid_to.is_some_and(|to| to < last);
+    let outside =
+        row.valid_from.is_some_and(|from| from >= last) || row.valid_to.is_some_and(|to| to <= period.first_day);
+    if !outside && (begins_late || ends_early) {
+        let message = format!("the override of `{}` for `{}` changes inside {}", row.charge, row.account, period.label);
+        let fault = Fault::new(&codes::B012, message).at(&row.place);
+        return Err(fault.hint("let it begin and end with a period; splitting a period is not supported yet").into());
+    }
+    Ok(!outside)
+}

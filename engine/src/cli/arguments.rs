@@ -1,0 +1,128 @@
+//! The words of the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Batch rating engine: usage files in, exact and explainable Parquet invoice line sets out.
+#[derive(Debug, Parser)]
+#[command(name = "ratemill", version, about, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    /// What is printed on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Log lines on stderr; RATEMILL_LOG sets the level (error, warn, info, debug)
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Shape of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Shape of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Rate a period: read usage, write and commit a verified line set
+    Run(RunArguments),
+    /// Show what a run would read and write, without writing anything
+    Plan(RunArguments),
+    /// Check pipeline, price book, reference data and rules; show all faults at once
+    Validate(ValidateArguments),
+    /// Print the JSON Schema of a YAML file, for editors
+    Schema(SchemaArguments),
+    /// Print completions for a shell
+    Completions(CompletionArguments),
+}
+
+/// Words of `run` and `plan`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// The period to rate, as YYYY-MM
+    #[arg(long)]
+    pub(super) period: String,
+    /// Where the tables go, instead of the pipeline's `output`: a folder, s3://bucket/folder, …
+    #[arg(long)]
+    pub(super) output: Option<String>,
+    /// Workers [default: one per processor]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) partitions: Option<u16>,
+    /// Records of a batch
+    #[arg(long, default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub(super) batch_rows: u32,
+    /// Most memory the usage of the run may take, such as 256MB or 4GiB [default: no limit]
+    #[arg(long, value_parser = bytes)]
+    pub(super) memory_limit: Option<usize>,
+    /// Read the files in another order (the result is the same)
+    #[arg(long, hide = true)]
+    pub(super) shuffle_seed: Option<u64>,
+}
+
+/// Words of `validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// The period whose prices are checked, as YYYY-MM
+    #[arg(long, default_value = "2026-01")]
+    pub(super) period: String,
+}
+
+/// Words of `schema`.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Which file
+    #[arg(value_enum)]
+    pub(super) file: SchemaFile,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaFile {
+    /// A pipeline
+    Pipeline,
+    /// A file of a price book
+    Book,
+}
+
+/// Words of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Bytes written with a unit: `256MB` is 256,000,000, `256MiB` is 268,435,456.
+fn bytes(text: &str) -> Result<usize, String> {
+    let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err("use B, KB, MB, GB, KiB, MiB or GiB".to_owned()),
+    };
+    let number: usize = digits.parse().map_err(|_| "a number and a unit, such as 256MB".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "too large".to_owned())
+}

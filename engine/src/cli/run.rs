@@ -1,0 +1,137 @@
+//! `ratemill run`.
+
+use super::arguments::{Format, RunArguments};
+use super::{Ending, progress, talk};
+use crate::fault::Outcome;
+use crate::money::Decimal;
+use crate::run::{Prepared, RunOptions, RunReport, RunState, prepare, run};
+
+/// The options a command line asks for.
+pub(super) fn options(arguments: &RunArguments, prepared: &Prepared) -> RunOptions {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    RunOptions {
+        output: arguments.output.clone().unwrap_or_else(|| prepared.pipeline.output.text.clone()),
+        partitions: arguments.partitions.map_or(processors, usize::from),
+        batch_rows: usize::try_from(arguments.batch_rows).unwrap_or(65_536),
+        memory_limit: arguments.memory_limit,
+        shuffle_seed: arguments.shuffle_seed,
+        progress_total: progress::total,
+        progress: progress::advance,
+    }
+}
+
+/// Rates a period.
+///
+/// # Errors
+/// All faults found.
+pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outcome<Ending> {
+    let prepared = prepare(&arguments.pipeline, &arguments.period, &|name| std::env::var(name).ok()).await?;
+    let options = options(arguments, &prepared);
+    tracing::info!(pipeline = prepared.pipeline.name, period = prepared.period.label, "run started");
+    let outcome = run(&prepared, &options).await;
+    progress::done();
+    let report = outcome?;
+    tracing::info!(run_id = report.run_id, number = report.number, outcome = ?report.outcome, "run ended");
+    if report.outcome == RunState::AlreadyDone {
+        talk::say(&format!(
+            "already done: run {} is number {} of {}; nothing was changed",
+            report.run_id, report.number, report.period
+        ));
+    }
+    match format {
+        Format::Json => talk::json(&report)?,
+        Format::Text => talk::result(&summary(&report))?,
+    }
+    let over = over_threshold(&report, prepared.pipeline.limits.suspense_records);
+    if over {
+        let share = prepared.pipeline.limits.suspense_records;
+        talk::say(&format!(
+            "suspense is over the threshold: {} of {} records, more than the share {share}",
+            report.records.suspended, report.records.read
+        ));
+    }
+    Ok(if over { Ending::OverThreshold } else { Ending::Done })
+}
+
+fn over_threshold(report: &RunReport, share: Decimal) -> bool {
+    let whole = |number: u64| i64::try_from(number).ok().map(Decimal::whole);
+    let allowed = whole(report.records.read).and_then(|read| read.times(share));
+    match (whole(report.records.suspended), allowed) {
+        (Some(suspended), Some(allowed)) => suspended > allowed,
+        _ => false,
+    }
+}
+
+/// The summary a person reads.
+fn summary(report: &RunReport) -> String {
+    let mut lines =
+        vec![format!("Period {}, run {} ({})", report.period, report.run_id, state(report.outcome)), String::new()];
+    let records = &report.records;
+    for (name, count, note) in [
+        ("records read", records.read, ""),
+        ("rated", records.rated, ""),
+        ("suspended", records.suspended, "set aside with a reason, see the table `suspense`"),
+        ("duplicate", records.duplicate, "delivered again, counted once"),
+        ("out of window", records.out_of_window, "of another period"),
+        ("filtered", records.filtered, "left out by the mediation"),
+    ] {
+        lines.push(format!("  {name:<14} {:>14}  {note}", grouped(&count.to_string())).trim_end().to_owned());
+    }
+    if !report.suspense.is_empty() {
+        lines.extend([String::new(), "Suspense by reason".to_owned()]);
+        lines.extend(
+            report.suspense.iter().map(|row| {
+                format!("  {:<28} {:<12} {:>10}", row.reason, row.source, grouped(&row.records.to_string()))
+            }),
+        );
+    }
+    let (count, invoices) = (grouped(&report.lines.to_string()), grouped(&report.invoices.to_string()));
+    lines.extend([String::new(), format!("{count} invoice lines on {invoices} invoices")]);
+    lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", "currency", "net", "tax", "gross"));
+    for total in &report.totals {
+        let amounts = &total.amounts;
+        lines.push(format!(
+            "  {:<8} {:>18} {:>18} {:>18}",
+            total.currency,
+            grouped(&amounts.net),
+            grouped(&amounts.tax),
+            grouped(&amounts.gross)
+        ));
+    }
+    lines.extend([String::new(), "Tables".to_owned()]);
+    lines.extend(report.tables.values().map(|glob| format!("  {glob}")));
+    lines.push(format!("  {}/{}", report.output, report.manifest));
+    lines.extend([String::new(), "Next".to_owned()]);
+    if let Some(glob) = report.tables.get("invoices") {
+        lines.push(format!("  duckdb -c \"SELECT * FROM read_parquet('{glob}') ORDER BY amount_gross DESC LIMIT 10\""));
+    }
+    if let Some(glob) = report.tables.get("suspense").filter(|_| records.suspended > 0) {
+        lines.push(format!("  duckdb -c \"SELECT reason, source, file, row, raw FROM read_parquet('{glob}')\""));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn state(state: RunState) -> &'static str {
+    match state {
+        RunState::Committed => "committed",
+        RunState::AlreadyDone => "already done",
+    }
+}
+
+/// A decimal text with its thousands apart.
+fn grouped(number: &str) -> String {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut text = String::from(sign);
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
+}

@@ -1,0 +1,93 @@
+//! Reading text columns of any Arrow string type, row by row or value by value.
+//!
+//! Usage keeps Parquet's dictionaries: a stage that looks something up does so once for each dictionary value, not for
+//! each row. This room hides which of the four string types a column has.
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, LargeStringArray, StringArray, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type};
+
+use crate::fault::{Fault, Outcome};
+
+/// A text column.
+#[derive(Clone, Copy, Debug)]
+pub enum Texts<'a> {
+    /// Plain.
+    Plain(&'a StringArray),
+    /// Plain with 64-bit offsets.
+    Large(&'a LargeStringArray),
+    /// Views.
+    View(&'a StringViewArray),
+    /// Dictionary-encoded, values plain.
+    Dictionary(&'a DictionaryArray<Int32Type>, &'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    /// The text column `array`; `None` when it is of another type.
+    #[must_use]
+    pub fn of(array: &'a ArrayRef) -> Option<Self> {
+        match array.data_type() {
+            DataType::Utf8 => Some(Self::Plain(array.as_string())),
+            DataType::LargeUtf8 => Some(Self::Large(array.as_string())),
+            DataType::Utf8View => Some(Self::View(array.as_string_view())),
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_dictionary_opt::<Int32Type>()?;
+                Some(Self::Dictionary(dictionary, dictionary.values().as_string_opt::<i32>()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Plain(array) => array.len(),
+            Self::Large(array) => array.len(),
+            Self::View(array) => array.len(),
+            Self::Dictionary(array, _) => array.len(),
+        }
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text of `row`; `None` for null.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        match self {
+            Self::Plain(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Large(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::View(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Dictionary(array, values) => {
+                let key = array.key(row)?;
+                values.is_valid(key).then(|| values.value(key))
+            }
+        }
+    }
+
+    /// `lookup` of every row's text, asked once for each dictionary value; null rows get `null`.
+    pub fn map<T: Copy>(&self, null: T, mut lookup: impl FnMut(&'a str) -> T) -> Vec<T> {
+        let Self::Dictionary(array, values) = self else {
+            return (0..self.len()).map(|row| self.get(row).map_or(null, &mut lookup)).collect();
+        };
+        let of_value: Vec<T> =
+            (0..values.len()).map(|at| if values.is_valid(at) { lookup(values.value(at)) } else { null }).collect();
+        (0..array.len()).map(|row| array.key(row).map_or(null, |key| of_value[key])).collect()
+    }
+}
+
+/// `array` as a text column: itself when it is one, its plain text otherwise.
+///
+/// # Errors
+/// Our bug when a type that rules may produce has no text.
+pub fn to_text(array: &ArrayRef) -> Outcome<ArrayRef> {
+    if Texts::of(array).is_some() {
+        return Ok(ArrayRef::clone(array));
+    }
+    cast(array, &DataType::Utf8)
+        .map_err(|cause| Fault::ours(format!("no text for {}: {cause}", array.data_type())).into())
+}

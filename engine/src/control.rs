@@ -1,0 +1,206 @@
+//! Control totals: the counts and sums of a run that must agree between the rooms, as typed values.
+//!
+//! Separate from the stages that count and from the engines that recount, because all of them must mean the same by a
+//! name: [`rows`] gives every total its name, [`measures`] says how it is recomputed from the tables, [`memory`] does so
+//! with DataFusion before anything is written, and `verify.rs` with Polars from what was written. Nothing here corrects
+//! a number.
+
+use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::money::Decimal;
+
+pub mod measures;
+pub mod memory;
+pub mod rows;
+
+pub use memory::check_in_memory;
+
+/// All control totals of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControlTotals {
+    /// One for every input file.
+    pub files: Vec<FileTotals>,
+    /// One for every meter.
+    pub meters: Vec<MeterTotals>,
+    /// One for every usage charge.
+    pub charges: Vec<ChargeTotals>,
+    /// One for every currency billed.
+    pub currencies: Vec<CurrencyTotals>,
+}
+
+/// Where the records of one input file went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileTotals {
+    /// Its source.
+    pub source: String,
+    /// Its name, as in the `suspense` table.
+    pub file: String,
+    /// Records in the file, unreadable ones included.
+    pub read: u64,
+    /// Records that count in at least one meter.
+    pub rated: u64,
+    /// Records set aside.
+    pub suspended: u64,
+    /// Further copies of a record.
+    pub duplicate: u64,
+    /// Records of another period.
+    pub out_of_window: u64,
+    /// Records the mediation leaves out.
+    pub filtered: u64,
+}
+
+/// What one meter counted, and what arrived in its buckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeterTotals {
+    /// The meter.
+    pub meter: String,
+    /// Records metered at intake.
+    pub records: u64,
+    /// Records in the buckets.
+    pub bucket_records: u64,
+    /// Sum of the quantities at intake; `None` when the meter's aggregate is no sum.
+    pub quantity_metered: Option<Decimal>,
+    /// Sum of the quantities of all buckets, whatever the aggregate.
+    pub quantity_in_buckets: Decimal,
+}
+
+/// What one usage charge was given to price, and what stands on its lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChargeTotals {
+    /// The charge, as product/charge.
+    pub charge: String,
+    /// Quantity it was given.
+    pub quantity_in_buckets: Decimal,
+    /// Sum of the quantities of its usage and allowance lines.
+    pub quantity_on_lines: Decimal,
+}
+
+/// What is billed in one currency, by lines, taxes and invoices, each summed on its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CurrencyTotals {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Invoice lines.
+    pub lines: u64,
+    /// Sum of the lines before discount.
+    pub amount_list: Decimal,
+    /// Sum of the lines' discounts.
+    pub amount_discount: Decimal,
+    /// Sum of the lines after discount.
+    pub amount_net: Decimal,
+    /// Sum of the tax rows.
+    pub amount_tax: Decimal,
+    /// Invoices.
+    pub invoices: u64,
+    /// Sum of the invoices' line counts.
+    pub invoice_lines: u64,
+    /// Sum of the invoices' net amounts.
+    pub invoice_net: Decimal,
+    /// Sum of the invoices' taxes.
+    pub invoice_tax: Decimal,
+    /// Sum of the invoices' gross amounts.
+    pub invoice_gross: Decimal,
+}
+
+impl FileTotals {
+    /// Every record that went somewhere.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        self.rated + self.suspended + self.duplicate + self.out_of_window + self.filtered
+    }
+
+    /// Adds the counts of another file.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.rated += other.rated;
+        self.suspended += other.suspended;
+        self.duplicate += other.duplicate;
+        self.out_of_window += other.out_of_window;
+        self.filtered += other.filtered;
+    }
+}
+
+impl ControlTotals {
+    /// The records of all files together; source and file are blank.
+    #[must_use]
+    pub fn records(&self) -> FileTotals {
+        let mut all = FileTotals::default();
+        self.files.iter().for_each(|file| all.add(file));
+        all
+    }
+
+    /// Checks every identity of the totals.
+    ///
+    /// # Errors
+    /// One `G001` for each broken identity, with both numbers.
+    pub fn reconcile(&self) -> Outcome<()> {
+        let mut faults = Faults::default();
+        self.files.iter().for_each(|file| reconcile_file(file, &mut faults));
+        self.meters.iter().for_each(|meter| reconcile_meter(meter, &mut faults));
+        for charge in &self.charges {
+            let name = format!("charge {}", charge.charge);
+            let (given, billed) = (charge.quantity_in_buckets, charge.quantity_on_lines);
+            agree(&mut faults, &name, ("quantity in the buckets", given), ("on the lines", billed));
+        }
+        self.currencies.iter().for_each(|currency| reconcile_currency(currency, &mut faults));
+        faults.or(())
+    }
+}
+
+fn reconcile_file(file: &FileTotals, faults: &mut Faults) {
+    if file.read != file.accounted() {
+        let message = format!(
+            "source {}, file {}: {} records read, but {} accounted for (rated {}, suspended {}, duplicate {}, out of \
+             window {}, filtered {})",
+            file.source,
+            file.file,
+            file.read,
+            file.accounted(),
+            file.rated,
+            file.suspended,
+            file.duplicate,
+            file.out_of_window,
+            file.filtered
+        );
+        faults.push(Fault::new(&codes::G001, message));
+    }
+}
+
+fn reconcile_meter(meter: &MeterTotals, faults: &mut Faults) {
+    let name = format!("meter {}", meter.meter);
+    let (metered, held) = (count(meter.records), count(meter.bucket_records));
+    agree(faults, &name, ("records metered", metered), ("in the buckets", held));
+    if let Some(metered) = meter.quantity_metered {
+        agree(faults, &name, ("quantity metered", metered), ("in the buckets", meter.quantity_in_buckets));
+    }
+}
+
+fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
+    let name = format!("currency {}", totals.currency);
+    let mut same = |left, right| agree(faults, &name, left, right);
+    let (lines, net, tax) = (count(totals.lines), totals.amount_net, totals.amount_tax);
+    same(("lines", lines), ("line counts of the invoices", count(totals.invoice_lines)));
+    same(("net of the lines", net), ("net of the invoices", totals.invoice_net));
+    same(("tax of the lines", tax), ("tax of the invoices", totals.invoice_tax));
+    match (totals.amount_list.minus(totals.amount_discount), net.plus(tax)) {
+        (Some(less), Some(gross)) => {
+            same(("net of the lines", net), ("list less discount", less));
+            same(("gross of the invoices", totals.invoice_gross), ("net and tax", gross));
+        }
+        _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),
+    }
+}
+
+fn agree(faults: &mut Faults, of: &str, left: (&str, Decimal), right: (&str, Decimal)) {
+    if left.1 != right.1 {
+        let message = format!("{of}: {} is {}, but {} is {}", left.0, left.1, right.0, right.1);
+        faults.push(Fault::new(&codes::G001, message));
+    }
+}
+
+/// A count as an exact number: every u64 fits.
+pub(crate) fn count(number: u64) -> Decimal {
+    Decimal::from_units(i128::from(number) * Decimal::ONE.units())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

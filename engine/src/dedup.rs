@@ -1,0 +1,143 @@
+//! Duplicates: the same record twice counts once; the same key with other content goes to suspense.
+//!
+//! A key is compared by a 128-bit hash and the whole record by a further 64-bit hash that covers the key as well, so two
+//! different keys that happened to share the 128 bits would show up as a conflict in suspense, never as a lost record.
+//! Of the records of one key the first by path and row wins: that does not depend on the order in which files are read.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::columns::{Texts, to_text};
+use crate::fault::{Fault, Outcome};
+use crate::usage::{Metered, Origin};
+
+/// The key and content hash of every row.
+#[derive(Debug)]
+pub struct Fingerprints {
+    /// 128-bit hash of the key columns.
+    pub keys: Vec<u128>,
+    /// 64-bit hash of all columns.
+    pub contents: Vec<u64>,
+}
+
+/// Hashes the rows of a mediated batch; with no key columns, `origin_of(row)` is the key: every record counts.
+///
+/// # Errors
+/// Our bug when a key column is missing.
+pub fn fingerprints(
+    records: &RecordBatch,
+    key: &[String],
+    source: u64,
+    origin_of: impl Fn(usize) -> Origin,
+) -> Outcome<Fingerprints> {
+    let rows = records.num_rows();
+    let mut contents = vec![0_u64; rows];
+    for column in records.columns() {
+        mix_column(&mut contents, column)?;
+    }
+    let keys = if key.is_empty() {
+        (0..rows).map(|row| hash_parts(source, [origin_of(row)].iter().map(|origin| format!("{origin:?}")))).collect()
+    } else {
+        let columns: Vec<ArrayRef> = key
+            .iter()
+            .map(|name| {
+                records.column_by_name(name).ok_or_else(|| Fault::ours(format!("no key column `{name}`")).into())
+            })
+            .map(|column: Outcome<&ArrayRef>| to_text(column?))
+            .collect::<Outcome<_>>()?;
+        let texts: Vec<Texts<'_>> = columns.iter().filter_map(Texts::of).collect();
+        key_hashes(source, &texts, rows)
+    };
+    Ok(Fingerprints { keys, contents })
+}
+
+fn key_hashes(source: u64, texts: &[Texts<'_>], rows: usize) -> Vec<u128> {
+    if let [column] = texts {
+        // One key column, the usual case: no part lengths needed.
+        let hash = |text: &str| xxhash_rust::xxh3::xxh3_128_with_seed(text.as_bytes(), source);
+        return (0..rows).map(|row| column.get(row).map_or(0, hash)).collect();
+    }
+    (0..rows).map(|row| hash_parts(source, texts.iter().map(|column| column.get(row).unwrap_or("\0")))).collect()
+}
+
+fn hash_parts<T: AsRef<str>>(source: u64, parts: impl Iterator<Item = T>) -> u128 {
+    let mut hash = Xxh3::with_seed(source);
+    for part in parts {
+        hash.update(&part.as_ref().len().to_le_bytes());
+        hash.update(part.as_ref().as_bytes());
+    }
+    hash.digest128()
+}
+
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+const NULL: u64 = 0x5851_F42D_4C95_7F2D;
+
+/// Mixes `value` into a row's running hash; the order of columns matters.
+fn mix(hash: u64, value: u64) -> u64 {
+    let mixed = (hash.rotate_left(23) ^ value).wrapping_mul(MIX);
+    mixed ^ (mixed >> 29)
+}
+
+fn mix_column(contents: &mut [u64], column: &ArrayRef) -> Outcome<()> {
+    if let Some(texts) = Texts::of(column) {
+        let hashes = texts.map(NULL, |text| xxh3_64(text.as_bytes()));
+        contents.iter_mut().zip(hashes).for_each(|(content, hash)| *content = mix(*content, hash));
+        return Ok(());
+    }
+    if matches!(column.data_type(), DataType::Decimal128(..)) {
+        let decimals = column.as_primitive::<Decimal128Type>();
+        for (row, content) in contents.iter_mut().enumerate() {
+            *content = mix(*content, if decimals.is_null(row) { NULL } else { fold(decimals.value(row)) });
+        }
+        return Ok(());
+    }
+    if let Ok(numbers) = arrow::compute::cast(column, &DataType::Int64) {
+        let numbers = numbers.as_primitive::<arrow::datatypes::Int64Type>();
+        for (row, content) in contents.iter_mut().enumerate() {
+            *content = mix(*content, if numbers.is_null(row) { NULL } else { numbers.value(row).cast_unsigned() });
+        }
+        return Ok(());
+    }
+    mix_column(contents, &to_text(column)?)
+}
+
+fn fold(units: i128) -> u64 {
+    xxh3_64(&units.to_le_bytes())
+}
+
+/// What became of the records of one shard of keys.
+#[derive(Debug, Default)]
+pub struct Settlement {
+    /// Records that count (or fail) once, each with the range of its measures in the sorted shard.
+    pub kept: Vec<std::ops::Range<usize>>,
+    /// Further copies of a kept record.
+    pub duplicates: Vec<Origin>,
+    /// Records with the key of a kept record and other content.
+    pub conflicts: Vec<Origin>,
+}
+
+/// Sorts a shard that holds *all* measures of its keys, and tells first copies, duplicates and conflicts apart.
+pub fn settle(shard: &mut [Metered]) -> Settlement {
+    shard.sort_unstable_by_key(|metered| (metered.key, metered.origin, metered.slot));
+    let mut settlement = Settlement::default();
+    let mut at = 0;
+    while at < shard.len() {
+        let (winner, start) = (shard[at], at);
+        at += shard[at..]
+            .iter()
+            .take_while(|metered| metered.key == winner.key && metered.origin == winner.origin)
+            .count();
+        settlement.kept.push(start..at);
+        while at < shard.len() && shard[at].key == winner.key {
+            let copy = shard[at];
+            let same = copy.content == winner.content;
+            if same { &mut settlement.duplicates } else { &mut settlement.conflicts }.push(copy.origin);
+            at += shard[at..]
+                .iter()
+                .take_while(|metered| metered.key == winner.key && metered.origin == copy.origin)
+                .count();
+        }
+    }
+    settlement
+}

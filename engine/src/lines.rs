@@ -1,0 +1,161 @@
+//! The tables between the stages of the price path: portions of usage, rated parts, invoice lines, tax rows, invoices.
+//!
+//! Vocabulary only. Accounts, subscriptions, charges, prices and groups are named by their index.
+
+use std::sync::Arc;
+
+use crate::money::Decimal;
+
+/// The usage of one subscription and one group of dimension values that a charge prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// Subscription index.
+    pub subscription: u32,
+    /// Index of the group in [`Groups`].
+    pub group: u32,
+    /// Quantity of the period.
+    pub quantity: Decimal,
+    /// Records behind it.
+    pub records: u64,
+}
+
+/// Which band of its price a line belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Band {
+    /// The price has no bands.
+    #[default]
+    Whole,
+    /// Covered by an allowance.
+    Included,
+    /// The tier, counted from 1.
+    Tier(u16),
+}
+
+impl Band {
+    /// The text of the `tier` column.
+    #[must_use]
+    pub fn label(self) -> String {
+        match self {
+            Self::Whole => String::new(),
+            Self::Included => "included".to_owned(),
+            Self::Tier(number) => number.to_string(),
+        }
+    }
+}
+
+/// A rated part of a portion: what becomes one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Position of the portion.
+    pub portion: usize,
+    /// Band of the price.
+    pub band: Band,
+    /// Quantity priced here.
+    pub quantity: Decimal,
+    /// Price of a unit (of a block for packages); `None` where there is no such thing.
+    pub unit_price: Option<Decimal>,
+    /// Unrounded amount.
+    pub amount: Decimal,
+}
+
+/// Groups of dimension values that get lines of their own.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// Names and values of each group; the first group has none.
+    pub list: Vec<Vec<(Arc<str>, Arc<str>)>>,
+}
+
+/// What a line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineKind {
+    /// Metered usage.
+    Usage,
+    /// Usage covered by an allowance.
+    Allowance,
+    /// A recurring amount.
+    Recurring,
+    /// A one-time amount.
+    OneTime,
+}
+
+impl LineKind {
+    /// The text of the `line_kind` column.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Allowance => "allowance",
+            Self::Recurring => "recurring",
+            Self::OneTime => "one_time",
+        }
+    }
+}
+
+/// One invoice line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Subscription index.
+    pub subscription: u32,
+    /// Charge index.
+    pub charge: u32,
+    /// Price number in the catalog.
+    pub price: u32,
+    /// What it is for.
+    pub kind: LineKind,
+    /// Index of its group.
+    pub group: u32,
+    /// Band of the price.
+    pub band: Band,
+    /// Quantity.
+    pub quantity: Decimal,
+    /// Price of a unit, where there is one.
+    pub unit_price: Option<Decimal>,
+    /// Unrounded amount before discount.
+    pub rated: Decimal,
+    /// Rounded amount before discount.
+    pub list: Decimal,
+    /// Rounded discount.
+    pub discount: Decimal,
+    /// list − discount.
+    pub net: Decimal,
+    /// Usage records behind it.
+    pub records: u64,
+    /// First instant of the service.
+    pub service_start: i64,
+    /// First instant after the service.
+    pub service_end: i64,
+}
+
+/// One tax on one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaxRow {
+    /// Position of the line.
+    pub line: u32,
+    /// Index of the rate in the reference table.
+    pub rate: u32,
+    /// What the tax is taken of.
+    pub taxable: Decimal,
+    /// The tax; zero for the exempt.
+    pub amount: Decimal,
+    /// Whether the account is exempt from it.
+    pub exempt: bool,
+}
+
+/// The header of one invoice: its totals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// Index of the bill-to account.
+    pub bill_to: u32,
+    /// Currency.
+    pub currency: String,
+    /// Number of lines.
+    pub lines: u64,
+    /// Sum of list amounts.
+    pub list: Decimal,
+    /// Sum of discounts.
+    pub discount: Decimal,
+    /// Sum of net amounts.
+    pub net: Decimal,
+    /// Sum of taxes.
+    pub tax: Decimal,
+}

@@ -1,0 +1,130 @@
+//! One part of a table as Parquet bytes, the same for the same rows.
+//!
+//! Everything a writer could choose by itself (name, compression, row groups, statistics, encodings) is fixed here.
+//! Dictionaries of the memory are not kept as types: every reader sees plain text columns. Nothing here writes.
+
+use std::cmp::Ordering;
+
+use arrow::array::{DynComparator, RecordBatch, make_comparator};
+use arrow::compute::SortOptions;
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::fault::{Fault, Outcome};
+use crate::tables::Table;
+use crate::tables::columns::{Column, Kind};
+
+/// Rows of a row group: what a reader skips, or reads on one thread.
+const ROW_GROUP_ROWS: usize = 1 << 18;
+/// Columns whose values do not repeat: a dictionary would only be built and thrown away.
+const DISTINCT: [&str; 4] = ["line_id", "amount_rated", "record_id", "raw"];
+/// Numbers that do not repeat but differ little from row to row: their differences are stored.
+const STEPPING: [&str; 3] = ["first_record_time", "last_record_time", "row"];
+/// Leaves whose smallest and largest value tell a reader nothing: hashes, free text, map entries.
+const UNORDERED: [&[&str]; 6] = [
+    &["line_id"],
+    &["raw"],
+    &["detail"],
+    &["dimensions", "key_value", "key"],
+    &["dimensions", "key_value", "value"],
+    &["values", "list", "element"],
+];
+
+/// The Parquet file of `rows`.
+///
+/// # Errors
+/// `X001` when the rows do not fit the table.
+pub fn part(table: Table, rows: &RecordBatch) -> Outcome<Bytes> {
+    // Fails when a column is of another type than the table says.
+    let rows = table.batch(rows.columns().to_vec())?;
+    // Readers believe the sort order the file declares; the code that sorts is checked wherever tests run.
+    if cfg!(debug_assertions)
+        && let Some(row) = unsorted(table, &rows).map_err(|cause| Fault::ours(cause.to_string()))?
+    {
+        return Err(Fault::ours(format!("table {}: row {row} is not in sort order", table.name())).into());
+    }
+    let broken = |cause: ParquetError| Fault::ours(format!("table {} cannot be encoded: {cause}", table.name()));
+    Ok(encode(table, &rows).map_err(broken)?.into())
+}
+
+fn encode(table: Table, rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
+    let options = ArrowWriterOptions::new().with_properties(properties(table)?).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
+    writer.write(rows)?;
+    writer.into_inner()
+}
+
+fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
+    let mut properties = WriterProperties::builder()
+        .set_created_by("ratemill".to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(Some(sorting(table)));
+    for name in DISTINCT.into_iter().chain(STEPPING) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    for name in STEPPING {
+        properties = properties.set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    for leaf in UNORDERED {
+        let path = ColumnPath::new(leaf.iter().map(|part| (*part).to_owned()).collect());
+        properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
+    Ok(properties.build())
+}
+
+/// The sort order by leaf column: a map has two leaves, so positions after one shift.
+fn sorting(table: Table) -> Vec<SortingColumn> {
+    let leaves = |column: &Column| if column.kind == Kind::TextMap { 2 } else { 1 };
+    let leaf = |name: &str| table.columns().iter().take_while(|column| column.name != name).map(leaves).sum();
+    let ascending = |name: &&str| SortingColumn { column_idx: leaf(name), descending: false, nulls_first: true };
+    table.sort_columns().iter().map(ascending).collect()
+}
+
+/// The first row that stands before its place by the table's sort columns.
+fn unsorted(table: Table, rows: &RecordBatch) -> Result<Option<usize>, ArrowError> {
+    let options = SortOptions { descending: false, nulls_first: true };
+    let columns = table.sort_columns().iter().filter_map(|name| rows.column_by_name(name));
+    let comparators = columns.map(|column| make_comparator(column, column, options));
+    let comparators = comparators.collect::<Result<Vec<DynComparator>, ArrowError>>()?;
+    let order = |row: usize| comparators.iter().fold(Ordering::Equal, |order, by| order.then_with(|| by(row - 1, row)));
+    Ok((1..rows.num_rows()).find(|row| order(*row) == Ordering::Greater))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::take_record_batch;
+
+    use super::*;
+    use crate::control::tests::fixture;
+
+    #[test]
+    fn rows_out_of_their_declared_order_are_refused() {
+        let (table, lines) = fixture().0.swap_remove(0);
+        let turned = take_record_batch(&lines, &arrow::array::UInt32Array::from(vec![0, 2, 1])).unwrap();
+        let faults = part(table, &turned).unwrap_err();
+        assert_eq!(faults.0[0].message, "table invoice_lines: row 2 is not in sort order");
+    }
+
+    #[test]
+    fn the_declared_order_names_leaf_columns() {
+        let rows = Table::UsageBuckets.empty();
+        let file = part(Table::UsageBuckets, &rows).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let leaves: Vec<String> = reader.parquet_schema().columns().iter().map(|leaf| leaf.path().string()).collect();
+        for table in Table::ALL {
+            assert_eq!(sorting(table).len(), table.sort_columns().len());
+        }
+        assert_eq!(leaves[7], "dimensions.key_value.key");
+        assert_eq!(leaves[14], "values.list.element");
+        assert_eq!(reader.metadata().file_metadata().created_by(), Some("ratemill"));
+    }
+}

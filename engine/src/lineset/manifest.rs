@@ -1,0 +1,181 @@
+//! The manifest of a run: the one small object that makes its tables the line set of their period.
+//!
+//! Pretty JSON with a stable order, so that the same run has the same bytes. There is no clock in it. Amounts and counts
+//! of money are texts: JSON readers turn numbers into floats.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Written;
+use crate::control::ControlTotals;
+use crate::fault::{Fault, Outcome, codes};
+
+/// The version of this layout.
+pub const FORMAT: u32 = 1;
+
+/// A manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the layout, [`FORMAT`].
+    pub format: u32,
+    /// Hash of the facts of the run, 32 hex digits.
+    pub run_id: String,
+    /// The period, `YYYY-MM`.
+    pub period: String,
+    /// Version of the engine.
+    pub engine_version: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Digest of what the pipeline says.
+    pub pipeline_digest: String,
+    /// Digest of the price book.
+    pub book_digest: String,
+    /// Digest of the reference tables.
+    pub reference_digest: String,
+    /// The usage files, in the order of their sources and names.
+    pub inputs: Vec<Input>,
+    /// The parts of every table, by its name.
+    pub tables: BTreeMap<String, Vec<Part>>,
+    /// What a person looks at first.
+    pub totals: Totals,
+}
+
+/// A usage file of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Its source.
+    pub source: String,
+    /// Its name below the fixed part of the source's path.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Digest of its bytes.
+    pub digest: String,
+}
+
+/// A part of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its path below the output.
+    pub path: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// BLAKE3 of its bytes, hex.
+    pub digest: String,
+}
+
+/// Totals of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Where the records went.
+    pub records: Records,
+    /// Amounts by currency.
+    pub currencies: BTreeMap<String, Amounts>,
+}
+
+/// Where the records of a run went: the first is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Records {
+    /// Records in the files.
+    pub read: u64,
+    /// Rated.
+    pub rated: u64,
+    /// Set aside.
+    pub suspended: u64,
+    /// Further copies of a record.
+    pub duplicate: u64,
+    /// Of another period.
+    pub out_of_window: u64,
+    /// Left out by the mediation.
+    pub filtered: u64,
+}
+
+/// Amounts in one currency, as decimal texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Invoices.
+    pub invoices: u64,
+    /// Invoice lines.
+    pub lines: u64,
+    /// Before discount.
+    pub list: String,
+    /// Discounts.
+    pub discount: String,
+    /// After discount, before tax.
+    pub net: String,
+    /// Taxes.
+    pub tax: String,
+    /// Net and tax.
+    pub gross: String,
+}
+
+impl Manifest {
+    /// The object's bytes.
+    ///
+    /// # Errors
+    /// `X001` when it is no JSON.
+    pub fn to_bytes(&self) -> Outcome<Bytes> {
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|cause| Fault::ours(format!("the manifest: {cause}")))?;
+        text.push(b'\n');
+        Ok(text.into())
+    }
+
+    /// Reads the object called `name`.
+    ///
+    /// # Errors
+    /// `O005` when it is not a manifest of this format.
+    pub fn parse(name: &str, bytes: &[u8]) -> Outcome<Self> {
+        let unreadable = |cause: String| {
+            Fault::new(&codes::O005, format!("`{name}` is not a manifest of format {FORMAT}: {cause}"))
+                .hint("a newer version of Ratemill may have written it; nothing was changed")
+        };
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|cause| unreadable(cause.to_string()))?;
+        if manifest.format != FORMAT {
+            return Err(unreadable(format!("it says format {}", manifest.format)).into());
+        }
+        Ok(manifest)
+    }
+}
+
+/// The `tables` of a manifest.
+#[must_use]
+pub fn tables(written: &[Written]) -> BTreeMap<String, Vec<Part>> {
+    let mut tables: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    for part in written {
+        let Written { table, path, rows, bytes, digest } = part.clone();
+        tables.entry(table.name().to_owned()).or_default().push(Part { path, rows, bytes, digest });
+    }
+    tables
+}
+
+impl From<&ControlTotals> for Totals {
+    fn from(totals: &ControlTotals) -> Self {
+        let all = totals.records();
+        let records = Records {
+            read: all.read,
+            rated: all.rated,
+            suspended: all.suspended,
+            duplicate: all.duplicate,
+            out_of_window: all.out_of_window,
+            filtered: all.filtered,
+        };
+        let amounts = totals.currencies.iter().map(|of| {
+            let amounts = Amounts {
+                invoices: of.invoices,
+                lines: of.lines,
+                list: of.amount_list.to_string(),
+                discount: of.amount_discount.to_string(),
+                net: of.invoice_net.to_string(),
+                tax: of.invoice_tax.to_string(),
+                gross: of.invoice_gross.to_string(),
+            };
+            (of.currency.clone(), amounts)
+        });
+        Self { records, currencies: amounts.collect() }
+    }
+}

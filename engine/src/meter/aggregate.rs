@@ -1,0 +1,112 @@
+//! Settled measures -> usage buckets.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::book::model::{Aggregate, Meter};
+use crate::fault::{Fault, Outcome};
+use crate::money::Decimal;
+use crate::period::Period;
+use crate::usage::{Buckets, Cell, Settled};
+
+/// The shard of `subscription` among `shards` ascending ranges of subscriptions.
+#[must_use]
+pub fn shard_of(subscription: u32, subscriptions: usize, shards: usize) -> usize {
+    (subscription as usize * shards / subscriptions.max(1)).min(shards - 1)
+}
+
+/// Folds measures into buckets. `shards` hold ascending, disjoint ranges of subscriptions; the result is the same
+/// whatever their number and the order within.
+///
+/// # Errors
+/// Our bug when a record lies outside the period; a fault when a bucket's sum has more than 20 digits before the point.
+pub fn bucketed(
+    shards: Vec<Vec<Settled>>,
+    cells: Vec<Cell>,
+    values: &[Arc<str>],
+    meters: &[Meter],
+    period: &Period,
+) -> Outcome<Buckets> {
+    let parts: Vec<Outcome<Buckets>> = shards
+        .into_par_iter()
+        .map(|mut shard| {
+            shard.sort_unstable_by_key(|settled| (settled.slot, settled.time, settled.origin));
+            let mut part = Buckets::default();
+            let mut rest = shard.as_slice();
+            while let Some(first) = rest.first() {
+                let day = period.day_of(first.time).ok_or_else(|| Fault::ours("a record outside the period"))?;
+                let end = period.midnights[usize::from(day) + 1];
+                let length = rest.iter().take_while(|next| next.slot == first.slot && next.time < end).count();
+                let (bucket, after) = rest.split_at(length);
+                let meter = &meters[cells[first.slot.cell() as usize].meter as usize];
+                push(&mut part, bucket, day, meter, values)?;
+                rest = after;
+            }
+            Ok(part)
+        })
+        .collect();
+    let mut buckets = Buckets { cells, ..Buckets::default() };
+    for part in parts {
+        append(&mut buckets, part?)?;
+    }
+    Ok(buckets)
+}
+
+/// Adds the bucket of `records`: one slot and day, in order of time.
+fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values: &[Arc<str>]) -> Outcome<()> {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
+    let quantities = records.iter().map(|record| record.quantity);
+    let whole = |count: usize| i64::try_from(count).map(|count| Decimal::whole(count).units()).unwrap_or(i128::MAX);
+    let quantity = match meter.aggregate {
+        Aggregate::Sum => sum(quantities).ok_or_else(|| {
+            let message = format!("the usage of meter `{}` in one bucket has more than 20 digits", meter.id);
+            Fault::new(&crate::fault::codes::G002, message).at(&meter.place)
+        })?,
+        Aggregate::Count => whole(records.len()),
+        Aggregate::Max => quantities.max().unwrap_or_default(),
+        Aggregate::Min => quantities.min().unwrap_or_default(),
+        Aggregate::Latest => last.quantity,
+        Aggregate::Unique => {
+            let mut places: Vec<i128> = quantities.collect();
+            places.sort_unstable();
+            places.dedup();
+            // A record without a value counts as used, but adds no value.
+            let texts = places.iter().filter_map(|place| values.get(usize::try_from(*place).ok()?));
+            let texts: Vec<Arc<str>> = texts.filter(|text| !text.is_empty()).cloned().collect();
+            let count = texts.len();
+            part.values
+                .push((u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?, texts));
+            whole(count)
+        }
+    };
+    part.subscription.push(first.slot.subscription());
+    part.cell.push(first.slot.cell());
+    part.day.push(day);
+    part.quantity.push(quantity);
+    part.records.push(u32::try_from(records.len()).map_err(|_| Fault::ours("more than 2^32 records in a bucket"))?);
+    part.first.push(first.time);
+    part.last.push(last.time);
+    Ok(())
+}
+
+fn sum(quantities: impl Iterator<Item = i128>) -> Option<i128> {
+    let mut total = Decimal::ZERO;
+    for quantity in quantities {
+        total = total.plus(Decimal::from_units(quantity))?;
+    }
+    Some(total.units())
+}
+
+fn append(whole: &mut Buckets, part: Buckets) -> Outcome<()> {
+    let offset = u32::try_from(whole.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?;
+    whole.subscription.extend(part.subscription);
+    whole.cell.extend(part.cell);
+    whole.day.extend(part.day);
+    whole.quantity.extend(part.quantity);
+    whole.records.extend(part.records);
+    whole.first.extend(part.first);
+    whole.last.extend(part.last);
+    whole.values.extend(part.values.into_iter().map(|(row, values)| (row + offset, values)));
+    Ok(())
+}

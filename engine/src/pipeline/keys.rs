@@ -1,0 +1,140 @@
+//! Every key of a pipeline file: what it takes, what leaving it out means, and one line for whoever writes it.
+
+use crate::yaml::keys::{Key, Kind, Record};
+
+/// A pipeline file.
+pub(super) static PIPELINE: Record = Record {
+    title: "a pipeline",
+    choice: None,
+    keys: &[&[
+        Key::required("pipeline", Kind::Text, "its name: lower-case letters, digits, `_` and `-`"),
+        Key::defaulted("timezone", Kind::Text, "UTC", "IANA zone whose midnights bound periods and days"),
+        Key::defaulted("period", Kind::OneOf(&["month"]), "month", "what one run bills"),
+        Key::required(
+            "book",
+            Kind::Path,
+            "the price book: a folder with YAML files below it, or one file; relative to this file, ${NAME:-default} is read from the environment",
+        ),
+        Key::required("usage", Kind::Map(&Kind::Record(&SOURCE)), "usage sources, by name"),
+        Key::required("reference", Kind::Record(&REFERENCE), "reference tables"),
+        Key::optional("limits", Kind::Record(&LIMITS), "limits of a run"),
+        Key::required("output", Kind::Path, "folder or URL the tables are written to"),
+    ]],
+};
+
+static SOURCE: Record = Record {
+    title: "a usage source",
+    choice: None,
+    keys: &[&[
+        Key::required("path", Kind::Path, "path or URL of its files, with `*`, `**`, `?`, `[…]` and `{a,b}`"),
+        Key::required(
+            "format",
+            Kind::OneOf(&["csv", "ndjson", "parquet"]),
+            "how its files are written; .gz and .zst are seen by the ending",
+        ),
+        Key::optional("csv", Kind::Record(&CSV), "how delimited text is split"),
+        Key::required(
+            "schema",
+            Kind::Map(&Kind::Either(&Kind::Text, &Kind::Record(&COLUMN))),
+            "its columns by their name in SQL: string, int, decimal(p,s), bool, date, timestamp or timestamp(Zone)",
+        ),
+        Key::required(
+            "mediate",
+            Kind::Either(&Kind::Sql, &Kind::Record(&SQL_FILE)),
+            "one SELECT over `input` that makes record_id, record_type, identifier, record_time and the columns meters use",
+        ),
+        Key::optional("dedup", Kind::Record(&DEDUP), "what makes two records the same"),
+        Key::optional(
+            "suspend",
+            Kind::List(&Kind::Record(&SUSPEND)),
+            "records to set aside; the first rule that holds wins",
+        ),
+    ]],
+};
+
+static CSV: Record = Record {
+    title: "the csv format",
+    choice: None,
+    keys: &[&[
+        Key::defaulted("delimiter", Kind::Text, ",", "the character between fields; `tab` for a tab"),
+        Key::defaulted("header", Kind::Truth, "true", "whether the first row names the columns"),
+    ]],
+};
+
+static COLUMN: Record = Record {
+    title: "a column",
+    choice: None,
+    keys: &[&[
+        Key::optional("column", Kind::Text, "its name in the file, where that is another"),
+        Key::required("type", Kind::Text, "string, int, decimal(p,s), bool, date, timestamp or timestamp(Zone)"),
+        Key::defaulted("optional", Kind::Truth, "false", "whether a file may lack it"),
+        Key::defaulted(
+            "float",
+            Kind::Truth,
+            "false",
+            "accepts a float column of Parquet and converts it once to its decimal type",
+        ),
+    ]],
+};
+
+static SQL_FILE: Record = Record {
+    title: "an SQL file",
+    choice: None,
+    keys: &[&[Key::required("file", Kind::Path, "file with the SELECT, relative to this file")]],
+};
+
+static DEDUP: Record = Record {
+    title: "a dedup rule",
+    choice: None,
+    keys: &[&[
+        Key::required("key", Kind::Texts, "mediated columns that identify a record"),
+        Key::defaulted("window", Kind::Text, WINDOW, "how long keys are remembered over nights"),
+    ]],
+};
+
+/// How long keys are remembered when the pipeline does not say.
+pub(super) const WINDOW: &str = "35 days";
+
+static SUSPEND: Record = Record {
+    title: "a suspend rule",
+    choice: None,
+    keys: &[&[
+        Key::required("code", Kind::Text, "the reason its records carry: lower-case letters, digits and `_`"),
+        Key::required("when", Kind::Sql, "SQL predicate over the mediated record"),
+    ]],
+};
+
+static REFERENCE: Record = Record {
+    title: "the reference tables",
+    choice: None,
+    keys: &[&[
+        Key::required("accounts", Kind::Path, "accounts and their hierarchy"),
+        Key::required("subscriptions", Kind::Path, "who subscribes to what"),
+        Key::required("identifiers", Kind::Path, "what the identifiers in usage stand for"),
+        Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
+        Key::optional("fx_rates", Kind::Path, "exchange rates"),
+        Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+    ]],
+};
+
+static LIMITS: Record = Record {
+    title: "the limits",
+    choice: None,
+    keys: &[&[
+        Key::defaulted(
+            "suspense_records",
+            Kind::Number,
+            SUSPENSE_RECORDS,
+            "share of records in suspense (0 to 1) above which a run exits with 1",
+        ),
+        Key::defaulted("decompressed_file", Kind::Whole, DECOMPRESSED_FILE, "bytes one usage file may decompress to"),
+        Key::defaulted("row_bytes", Kind::Whole, ROW_BYTES, "bytes one CSV row or NDJSON line may have"),
+    ]],
+};
+
+/// Share of records that may be in suspense.
+pub(super) const SUSPENSE_RECORDS: &str = "0.05";
+/// 4 GiB.
+pub(super) const DECOMPRESSED_FILE: &str = "4294967296";
+/// 1 MiB.
+pub(super) const ROW_BYTES: &str = "1048576";

@@ -1,0 +1,102 @@
+//! The conductor: the only room that knows the order of the stages.
+//!
+//! A run reads like the product's sentence: check everything, find and fingerprint the usage files, take them in, settle
+//! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
+
+mod batches;
+mod intake;
+pub mod options;
+mod prepare;
+mod publish;
+mod rating;
+mod settle;
+
+pub use options::{Outlook, RunOptions, RunReport, RunState};
+pub use prepare::{Prepared, prepare};
+
+use crate::book::model::PriceBook;
+use crate::catalog::Catalog;
+use crate::control::ControlTotals;
+use crate::fault::Outcome;
+use crate::guide::Guide;
+use crate::lineset::{Commit, commit, current};
+use crate::mediate::Mediator;
+use crate::meter::{Cells, Gauges};
+use crate::period::Period;
+use crate::pipeline::model::Pipeline;
+use crate::read::{self, InputFile};
+use crate::reference::model::Reference;
+use crate::store::Location;
+
+/// One source with its rules compiled.
+#[derive(Debug)]
+pub(crate) struct SourceRules {
+    /// Columns of `input`.
+    pub(crate) input: arrow::datatypes::SchemaRef,
+    pub(crate) mediator: Mediator,
+    pub(crate) gauges: Gauges,
+    pub(crate) dedup_key: Vec<String>,
+}
+
+/// Everything a run works with; nothing in it changes while it runs, but the numbering of cells.
+#[derive(Debug)]
+pub(crate) struct Job<'j> {
+    pub(crate) pipeline: &'j Pipeline,
+    pub(crate) period: &'j Period,
+    pub(crate) book: &'j PriceBook,
+    pub(crate) reference: &'j Reference,
+    pub(crate) catalog: &'j Catalog,
+    pub(crate) guide: &'j Guide<'j>,
+    pub(crate) files: &'j [InputFile],
+    pub(crate) sources: &'j [SourceRules],
+    pub(crate) cells: &'j Cells,
+}
+
+/// Runs a prepared pipeline: usage in, a verified and committed line set out.
+///
+/// # Errors
+/// All faults of the stage that failed; nothing is visible then.
+pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport> {
+    let output = Location::parse(&options.output)?;
+    let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
+    let run_id = prepared.run_id(&files);
+    let standing = current(&output, &prepared.period.label).await?;
+    if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
+        return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
+    }
+    let sources = prepared.sources(&files).await?;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog)?;
+    let cells = Cells::default();
+    let job = prepared.job(&guide, &files, &sources, &cells);
+
+    let order = options.file_order(files.len());
+    (options.progress_total)(files.iter().map(|file| file.size).sum());
+    let intakes = intake::take_in(&job, options, &order).await?;
+    let usage = settle::settle_all(&job, intakes, options.batch_rows).await?;
+    let billing = rating::bill(&job, &usage.buckets)?;
+
+    let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
+    totals.reconcile()?;
+    let reasons = publish::reasons(&job, &usage.suspended);
+    let written = publish::write(&job, usage, billing, &totals, &run_id, &output, options).await?;
+    let manifest = publish::manifest(&job, &run_id, written, &totals);
+    let number = standing.map_or(1, |(number, _)| number + 1);
+    let (state, number) = match commit(&output, &manifest, number).await? {
+        Commit::Done { number } => (RunState::Committed, number),
+        Commit::AlreadyDone { number } => (RunState::AlreadyDone, number),
+    };
+    Ok(publish::report(state, number, &output, manifest, reasons))
+}
+
+/// What a run would read and write; writes nothing.
+///
+/// # Errors
+/// Faults of the usage files' listing and of the output.
+pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook> {
+    let output = Location::parse(&options.output)?;
+    let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
+    prepared.sources(&files).await?;
+    let run_id = prepared.run_id(&files);
+    let standing = current(&output, &prepared.period.label).await?;
+    Ok(Outlook::new(prepared, &files, run_id, &output, standing))
+}

@@ -1,0 +1,374 @@
+//! The hot path's first half, one pass over every usage file: read -> mediate -> guide -> meter. Measures end in shards
+//! by dedup key; whatever cannot be counted is set aside with its raw text while it is at hand.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::{Job, RunOptions};
+use crate::book::model::Aggregate;
+use crate::dedup::{Fingerprints, fingerprints};
+use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::guide::Guided;
+use crate::mediate::{Fate, Mediated, text_at};
+use crate::meter::{Measured, Measures};
+use crate::read::{self, Batch, InputFile};
+use crate::usage::{Metered, Origin, Slot, Suspended, Tally};
+
+/// Shards of dedup keys: enough that one shard of ten million records stays in a processor's cache while it is sorted.
+pub(super) const SHARDS: usize = 128;
+
+/// What one worker has taken in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// Measures by the top bits of their key.
+    pub(super) shards: Vec<Vec<Metered>>,
+    /// By file.
+    pub(super) tallies: Vec<Tally>,
+    /// Records set aside for good.
+    pub(super) suspended: Vec<Suspended>,
+    /// Records set aside unless they are duplicates.
+    pub(super) pending: Vec<Suspended>,
+}
+
+impl Intake {
+    fn new(files: usize) -> Self {
+        let tallies = vec![Tally::default(); files];
+        Self { shards: vec![Vec::new(); SHARDS], tallies, suspended: Vec::new(), pending: Vec::new() }
+    }
+}
+
+/// Takes in every file on `options.partitions` workers.
+///
+/// # Errors
+/// Faults of files that cannot be read to their end, are not of the declared shape, or changed meanwhile.
+pub(super) async fn take_in(job: &Job<'_>, options: &RunOptions, order: &[usize]) -> Outcome<Vec<Intake>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<(usize, Outcome<Bytes>)>(options.partitions);
+    let locations: Vec<_> = order.iter().map(|index| (*index, job.files[*index].location.clone())).collect();
+    let fetching = tokio::spawn(async move {
+        let reads = locations.into_iter().map(|(index, location)| async move { (index, location.read().await) });
+        let mut reads = futures::stream::iter(reads).buffered(options_in_flight());
+        while let Some(read) = reads.next().await {
+            if sender.send(read).await.is_err() {
+                return;
+            }
+        }
+    });
+    let receiver = Mutex::new(receiver);
+    let budget = Budget { used: AtomicUsize::new(0), limit: options.memory_limit.unwrap_or(usize::MAX) };
+    let outcomes: Vec<Outcome<Intake>> = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let worker =
+                || Worker { job, options, budget: &budget, intake: Intake::new(job.files.len()) }.work(&receiver);
+            let workers: Vec<_> = (0..options.partitions).map(|_| scope.spawn(worker)).collect();
+            let lost = || Err(Fault::ours("a worker died").into());
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
+        })
+    });
+    fetching.abort();
+    let mut faults = Faults::default();
+    let intakes: Vec<Intake> = outcomes.into_iter().filter_map(|outcome| faults.keep(outcome)).collect();
+    faults.or(intakes)
+}
+
+/// Files fetched ahead of the workers.
+const fn options_in_flight() -> usize {
+    4
+}
+
+/// Bytes of measures held, against the memory limit.
+#[derive(Debug)]
+struct Budget {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl Budget {
+    fn take(&self, bytes: usize) -> Outcome<()> {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if used <= self.limit {
+            return Ok(());
+        }
+        let message = format!("the usage of this run needs more than the memory limit of {} bytes", self.limit);
+        Err(Fault::new(&codes::O004, message)
+            .hint("raise --memory-limit, or split the sources over several pipelines")
+            .into())
+    }
+}
+
+type Queue = Mutex<tokio::sync::mpsc::Receiver<(usize, Outcome<Bytes>)>>;
+
+struct Worker<'j> {
+    job: &'j Job<'j>,
+    options: &'j RunOptions,
+    budget: &'j Budget,
+    intake: Intake,
+}
+
+/// One batch on its way: everything a row's fate is decided by.
+struct InHand<'b> {
+    file: usize,
+    source: usize,
+    batch: &'b Batch,
+    mediated: &'b Mediated,
+    measures: &'b Measures,
+    guided: &'b [Guided],
+    prints: &'b Fingerprints,
+    /// By meter: the cell of each row, for the meters that occur.
+    cells: Vec<Option<Vec<u32>>>,
+}
+
+impl Worker<'_> {
+    fn work(mut self, queue: &Queue) -> Outcome<Intake> {
+        let mut faults = Faults::default();
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let Some((index, bytes)) = next else { break };
+            let taken = bytes.and_then(|bytes| self.take_file(index, bytes));
+            faults.keep(taken);
+        }
+        faults.or(self.intake)
+    }
+
+    fn take_file(&mut self, index: usize, bytes: Bytes) -> Outcome<()> {
+        let file = &self.job.files[index];
+        if blake3::hash(&bytes).to_hex().as_str() != file.digest {
+            let message = format!("`{}` changed while it was read", file.location.display());
+            return Err(Fault::new(&codes::U005, message).hint("run again when the file is complete").into());
+        }
+        for batch in open(self.job, file, bytes, self.options.batch_rows)? {
+            self.take_batch(index, &batch?)?;
+        }
+        (self.options.progress)(file.size);
+        Ok(())
+    }
+
+    fn take_batch(&mut self, file: usize, batch: &Batch) -> Outcome<()> {
+        let source = self.job.files[file].source;
+        let rules = &self.job.sources[source];
+        let records = batch.records.num_rows();
+        self.intake.tallies[file].read += (records + batch.broken.len()) as u64;
+        self.take_broken(file, batch);
+        if records == 0 {
+            return Ok(());
+        }
+        let mediated = rules.mediator.mediate(&batch.records)?;
+        let guided = self.job.guide.guide(&mediated.records, &mediated.times)?;
+        let measures = rules.gauges.measure(&mediated.records)?;
+        let origin_of = |row| origin(&self.job.files[file], batch, row);
+        let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
+        let cells = self.cells(source, &measures, &guided);
+        let hand = InHand {
+            file,
+            source,
+            batch,
+            mediated: &mediated,
+            measures: &measures,
+            guided: &guided,
+            prints: &prints,
+            cells,
+        };
+        let mut taken = 0;
+        for row in 0..records {
+            taken += self.take_record(&hand, row);
+        }
+        self.budget.take(taken * size_of::<Metered>())
+    }
+
+    /// The cell of each row for every meter some row of the batch is guided to.
+    fn cells(&self, source: usize, measures: &Measures, guided: &[Guided]) -> Vec<Option<Vec<u32>>> {
+        let mut routes: Vec<bool> = Vec::new();
+        for guided in guided {
+            if let Guided::To { route, .. } = guided {
+                let route = usize::from(*route);
+                routes.resize(routes.len().max(route + 1), false);
+                routes[route] = true;
+            }
+        }
+        let mut cells = vec![None; self.job.book.meters.len()];
+        for (route, _) in (0_u16..).zip(&routes).filter(|(_, met)| **met) {
+            for meter in self.job.guide.meters(route) {
+                if cells[*meter].is_none() {
+                    let wanted = |row: usize| matches!(guided[row], Guided::To { route, .. } if self.job.guide.meters(route).contains(meter));
+                    let dimensions = self.job.sources[source].gauges.dimensions(measures, *meter);
+                    let number = u32::try_from(*meter).unwrap_or(u32::MAX);
+                    cells[*meter] = Some(self.job.cells.number_rows(number, &dimensions, guided.len(), wanted));
+                }
+            }
+        }
+        cells
+    }
+
+    /// Decides one record's fate; returns how many measures it has become.
+    fn take_record(&mut self, hand: &InHand<'_>, row: usize) -> usize {
+        let fate = hand.mediated.fates[row];
+        if fate == Fate::Filtered {
+            self.intake.tallies[hand.file].filtered += 1;
+            return 0;
+        }
+        if let Some((reason, field)) = self.job.sources[hand.source].mediator.reason(fate) {
+            self.intake.tallies[hand.file].suspended += 1;
+            let suspended = self.describe(hand, row, reason, field.map(str::to_owned), None);
+            self.intake.suspended.push(suspended);
+            return 0;
+        }
+        let time = hand.mediated.times[row];
+        if time < self.job.period.start() || time >= self.job.period.end() {
+            self.intake.tallies[hand.file].out_of_window += 1;
+            return 0;
+        }
+        match hand.guided[row] {
+            Guided::To { subscription, route } => self.take_measures(hand, row, subscription, route),
+            Guided::Nowhere(why) => {
+                self.set_aside(hand, row, why.reason(), Some(why.field().to_owned()), None);
+                1
+            }
+        }
+    }
+
+    fn take_measures(&mut self, hand: &InHand<'_>, row: usize, subscription: u32, route: u16) -> usize {
+        let meters = self.job.guide.meters(route);
+        let gauges = &self.job.sources[hand.source].gauges;
+        let before = self.shard(hand, row).len();
+        for index in meters {
+            let meter = &self.job.book.meters[*index];
+            let quantity = match gauges.measured(hand.measures, meter, *index, row) {
+                Measured::Quantity(quantity) => quantity.units(),
+                Measured::Value(value) => i128::from(self.job.cells.number_value(value)),
+                // A record that has no value is simply not counted by a unique meter; it is used all the same.
+                Measured::Null if meter.aggregate == Aggregate::Unique => i128::from(self.job.cells.number_value("")),
+                failed => {
+                    self.shard(hand, row).truncate(before);
+                    let reason = if failed == Measured::Null { "no_quantity" } else { "not_measurable_here" };
+                    self.set_aside(hand, row, reason, None, Some(format!("meter {}", meter.id)));
+                    return 1;
+                }
+            };
+            let cell = hand.cells[*index].as_ref().map_or(0, |cells| cells[row]);
+            self.push(hand, row, quantity, Slot::new(subscription, cell));
+        }
+        meters.len()
+    }
+
+    /// Sets a record aside unless it turns out to be a duplicate: it takes part in dedup without counting.
+    fn set_aside(
+        &mut self,
+        hand: &InHand<'_>,
+        row: usize,
+        reason: &str,
+        field: Option<String>,
+        detail: Option<String>,
+    ) {
+        let suspended = self.describe(hand, row, Arc::from(reason), field, detail);
+        self.intake.pending.push(suspended);
+        self.push(hand, row, 0, Slot::NOWHERE);
+    }
+
+    fn push(&mut self, hand: &InHand<'_>, row: usize, quantity: i128, slot: Slot) {
+        let at = origin(&self.job.files[hand.file], hand.batch, row);
+        let (key, content, time) = (hand.prints.keys[row], hand.prints.contents[row], hand.mediated.times[row]);
+        self.shard(hand, row).push(Metered { key, quantity, content, origin: at, slot, time });
+    }
+
+    fn shard(&mut self, hand: &InHand<'_>, row: usize) -> &mut Vec<Metered> {
+        let bits = SHARDS.trailing_zeros();
+        let shard = usize::try_from(hand.prints.keys[row] >> (u128::BITS - bits)).unwrap_or(0);
+        &mut self.intake.shards[shard]
+    }
+
+    fn take_broken(&mut self, file: usize, batch: &Batch) {
+        self.intake.tallies[file].suspended += batch.broken.len() as u64;
+        for broken in &batch.broken {
+            self.intake.suspended.push(Suspended {
+                origin: Origin::new(self.job.files[file].index, broken.row),
+                reason: Arc::from(broken.reason),
+                field: broken.field.clone(),
+                detail: Some(broken.detail.clone()),
+                record_id: None,
+                record_type: None,
+                identifier: None,
+                record_time: None,
+                raw: broken.raw.clone(),
+            });
+        }
+    }
+
+    fn describe(
+        &self,
+        hand: &InHand<'_>,
+        row: usize,
+        reason: Arc<str>,
+        field: Option<String>,
+        detail: Option<String>,
+    ) -> Suspended {
+        let at = origin(&self.job.files[hand.file], hand.batch, row);
+        describe(hand.batch, hand.mediated, row, at, reason, field, detail)
+    }
+}
+
+/// Where row `row` of a batch stands.
+fn origin(file: &InputFile, batch: &Batch, row: usize) -> Origin {
+    Origin::new(file.index, batch.rows.get(row).unwrap_or(u32::MAX))
+}
+
+/// The suspense row of a mediated record.
+fn describe(
+    batch: &Batch,
+    mediated: &Mediated,
+    row: usize,
+    origin: Origin,
+    reason: Arc<str>,
+    field: Option<String>,
+    detail: Option<String>,
+) -> Suspended {
+    let text = |name| text_at(&mediated.records, name, row);
+    let record_time = (!matches!(mediated.fates[row], Fate::Failed | Fate::Missing(3))).then(|| mediated.times[row]);
+    let (record_id, record_type, identifier) = (text("record_id"), text("record_type"), text("identifier"));
+    Suspended { origin, reason, field, detail, record_id, record_type, identifier, record_time, raw: batch.raw(row) }
+}
+
+fn open(
+    job: &Job<'_>,
+    file: &InputFile,
+    bytes: Bytes,
+    batch_rows: usize,
+) -> Outcome<Box<dyn Iterator<Item = Outcome<Batch>> + Send>> {
+    let source = &job.pipeline.sources[file.source];
+    read::open(
+        source,
+        &job.sources[file.source].input,
+        &file.location.display(),
+        bytes,
+        &job.pipeline.limits,
+        batch_rows,
+    )
+}
+
+/// The suspense rows of records found to be in conflict only after every file was read: their file is read again.
+pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usize) -> Outcome<Vec<Suspended>> {
+    let mut suspended = Vec::with_capacity(origins.len());
+    for of_file in origins.chunk_by(|a, b| a.file() == b.file()) {
+        let Some(first) = of_file.first() else { continue };
+        let file = &job.files[first.file()];
+        let bytes = file.location.read().await?;
+        for batch in open(job, file, bytes, batch_rows)? {
+            let batch = batch?;
+            let mut mediated = None;
+            for row in 0..batch.records.num_rows() {
+                let at = origin(file, &batch, row);
+                if of_file.binary_search(&at).is_err() {
+                    continue;
+                }
+                let mediated = match &mediated {
+                    Some(mediated) => mediated,
+                    None => mediated.insert(job.sources[file.source].mediator.mediate(&batch.records)?),
+                };
+                let detail = Some("another record with this key came first".to_owned());
+                suspended.push(describe(&batch, mediated, row, at, Arc::from("conflicting_key"), None, detail));
+            }
+        }
+    }
+    Ok(suspended)
+}

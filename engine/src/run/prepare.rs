@@ -1,0 +1,150 @@
+//! Everything that can be checked before usage is read: pipeline, book, reference data and rules, all faults at once.
+
+use arrow::datatypes::SchemaRef;
+
+use super::{Job, SourceRules};
+use crate::book::model::{Meter, PriceBook};
+use crate::catalog::Catalog;
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::guide::Guide;
+use crate::mediate::Mediator;
+use crate::meter::{Cells, Gauges};
+use crate::period::Period;
+use crate::pipeline::model::{Pipeline, Source};
+use crate::read::{self, InputFile};
+use crate::reference::model::Reference;
+use crate::rules::Rules;
+use crate::{book, pipeline, reference};
+
+/// A pipeline with everything it names, checked.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    /// The period.
+    pub period: Period,
+    /// The price book.
+    pub book: PriceBook,
+    /// The reference data.
+    pub reference: Reference,
+    /// Book and reference data joined.
+    pub catalog: Catalog,
+}
+
+/// Loads and checks the pipeline file at `path` for the period labelled `label`.
+///
+/// # Errors
+/// Every fault of pipeline, book, reference data and rules.
+pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
+    let (pipeline, mut faults) = pipeline::draft(path, env).await;
+    let Some(pipeline) = pipeline else {
+        faults.keep(Period::month(label, chrono_tz::UTC));
+        return Err(faults);
+    };
+    let period = faults.keep(Period::month(label, pipeline.timezone));
+    let (book, reference) =
+        tokio::join!(book::draft(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));
+    faults.keep(check_rules(&pipeline, &book.meters));
+    let (book, reference) = (faults.keep(book.book), faults.keep(reference));
+    let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
+    let catalog = faults.keep(Catalog::new(&book, &reference, &period));
+    let Some(catalog) = catalog else { return Err(faults) };
+    faults.or(Prepared { pipeline, period, book, reference, catalog })
+}
+
+/// Plans every rule over the declared columns, before any usage file is looked at.
+fn check_rules(pipeline: &Pipeline, meters: &[Meter]) -> Outcome<()> {
+    let rules = Rules::new()?;
+    let mut faults = Faults::default();
+    let mut of_meters: Vec<Vec<Option<Faults>>> = Vec::new();
+    for source in &pipeline.sources {
+        let compiled = read::input_schema(source, None).and_then(|input| compile(&rules, source, meters, input));
+        let Some((_, unmeasured)) = faults.keep(compiled) else { continue };
+        of_meters.push(unmeasured);
+    }
+    if of_meters.len() == pipeline.sources.len() {
+        // A meter that some source can measure is fine: the others simply do not carry its records.
+        for index in 0..meters.len() {
+            let own: Option<Vec<&Faults>> = of_meters.iter().map(|faults| faults[index].as_ref()).collect();
+            if let Some(first) = own.and_then(|own| own.first().copied().cloned()) {
+                faults.0.extend(first.0);
+            }
+        }
+    }
+    faults.or(())
+}
+
+type Compiled = (SourceRules, Vec<Option<Faults>>);
+
+fn compile(rules: &Rules, source: &Source, meters: &[Meter], input: SchemaRef) -> Outcome<Compiled> {
+    let mut faults = Faults::default();
+    let Some(mediator) = faults.keep(Mediator::new(rules, source, &input)) else { return Err(faults) };
+    for key in &source.dedup_key {
+        if mediator.schema().index_of(&key.text).is_err() {
+            faults.push(unknown_key(key, &source.name));
+        }
+    }
+    let (gauges, unmeasured) = Gauges::new(rules, meters, mediator.schema());
+    let dedup_key = source.dedup_key.iter().map(|key| key.text.clone()).collect();
+    faults.or((SourceRules { input, mediator, gauges, dedup_key }, unmeasured))
+}
+
+fn unknown_key(key: &Located, source: &str) -> Fault {
+    let message = format!("source `{source}`: the dedup key `{}` is no column of the mediation SELECT", key.text);
+    Fault::new(&codes::B003, message).at(&key.place)
+}
+
+impl Prepared {
+    /// The run's id: a hash of everything that decides its result (DESIGN section 1, "A run is a value"), and of nothing
+    /// else: not of where files lie, in which order they are read, or with how many workers.
+    #[must_use]
+    pub fn run_id(&self, files: &[InputFile]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&text.len().to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        add(env!("CARGO_PKG_VERSION"));
+        for text in [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest] {
+            add(text);
+        }
+        for file in files {
+            add(&self.pipeline.sources[file.source].name);
+            add(&file.name);
+            add(&file.size.to_string());
+            add(&file.digest);
+        }
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        format!("{:032x}", u128::from_be_bytes(bytes))
+    }
+
+    /// The rules of every source, compiled for the columns its files really have.
+    ///
+    /// # Errors
+    /// Faults of the rules, or of a source's first file.
+    pub(crate) async fn sources(&self, files: &[InputFile]) -> Outcome<Vec<SourceRules>> {
+        let rules = Rules::new()?;
+        let mut sources = Vec::new();
+        for (index, source) in self.pipeline.sources.iter().enumerate() {
+            let first = match files.iter().find(|file| file.source == index) {
+                Some(file) => Some(file.location.read().await?),
+                None => None,
+            };
+            let input = read::input_schema(source, first.as_ref())?;
+            sources.push(compile(&rules, source, &self.book.meters, input)?.0);
+        }
+        Ok(sources)
+    }
+
+    pub(crate) fn job<'j>(
+        &'j self,
+        guide: &'j Guide<'j>,
+        files: &'j [InputFile],
+        sources: &'j [SourceRules],
+        cells: &'j Cells,
+    ) -> Job<'j> {
+        let Self { pipeline, period, book, reference, catalog } = self;
+        Job { pipeline, period, book, reference, catalog, guide, files, sources, cells }
+    }
+}

@@ -1,0 +1,158 @@
+//! The hot path's second half: shards of measures -> duplicates and conflicts settled -> usage buckets.
+
+use hashbrown::HashSet;
+use rayon::prelude::*;
+
+use super::Job;
+use super::intake::{Intake, SHARDS, conflicts};
+use crate::book::model::Aggregate;
+use crate::dedup::settle;
+use crate::fault::{Fault, Outcome};
+use crate::meter::{bucketed, shard_of};
+use crate::money::Decimal;
+use crate::usage::{Buckets, Metered, Origin, Settled, Slot, Suspended, Tally};
+
+/// Everything usage has become.
+#[derive(Debug)]
+pub(super) struct Usage {
+    /// By file.
+    pub(super) tallies: Vec<Tally>,
+    /// Sorted by origin.
+    pub(super) suspended: Vec<Suspended>,
+    /// The usage cube.
+    pub(super) buckets: Buckets,
+    /// By meter: records and the sum of their quantities, as metered.
+    pub(super) metered: Vec<(u64, Decimal)>,
+}
+
+/// Settles what the workers took in.
+///
+/// # Errors
+/// Sums that do not fit; faults of files that must be read again for conflicts.
+pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: usize) -> Outcome<Usage> {
+    let mut tallies = vec![Tally::default(); job.files.len()];
+    let (mut suspended, mut pending) = (Vec::new(), Vec::new());
+    let mut shards: Vec<Vec<Vec<Metered>>> = (0..SHARDS).map(|_| Vec::new()).collect();
+    for intake in intakes {
+        tallies.iter_mut().zip(&intake.tallies).for_each(|(tally, own)| tally.add(own));
+        suspended.extend(intake.suspended);
+        pending.extend(intake.pending);
+        shards.iter_mut().zip(intake.shards).for_each(|(shard, own)| shard.push(own));
+    }
+    let (cells, places) = job.cells.sorted_cells();
+    let (values, value_places) = job.cells.sorted_values();
+    let sorting = Sorting {
+        job,
+        places: &places,
+        value_places: &value_places,
+        meter_of: cells.iter().map(|cell| cell.meter as usize).collect(),
+    };
+    let settled: Vec<Outcome<Shard>> = shards.into_par_iter().map(|parts| sorting.shard(parts)).collect();
+
+    let mut by_subscription: Vec<Vec<Settled>> = (0..SHARDS).map(|_| Vec::new()).collect();
+    let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];
+    let (mut conflicting, mut nowhere) = (Vec::new(), HashSet::new());
+    for shard in settled {
+        let shard = shard?;
+        by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.extend(own));
+        tallies.iter_mut().zip(&shard.tallies).for_each(|(tally, own)| tally.add(own));
+        for (total, own) in metered.iter_mut().zip(&shard.metered) {
+            *total = (
+                total.0 + own.0,
+                total
+                    .1
+                    .plus(own.1)
+                    .ok_or_else(|| Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits"))?,
+            );
+        }
+        conflicting.extend(shard.conflicts);
+        nowhere.extend(shard.nowhere);
+    }
+    suspended.extend(pending.into_iter().filter(|record| nowhere.contains(&record.origin)));
+    conflicting.sort_unstable();
+    suspended.extend(conflicts(job, &conflicting, batch_rows).await?);
+    suspended.sort_by_key(|record| record.origin);
+    let buckets = bucketed(by_subscription, cells, &values, &job.book.meters, job.period)?;
+    Ok(Usage { tallies, suspended, buckets, metered })
+}
+
+/// One settled shard.
+struct Shard {
+    settled: Vec<Vec<Settled>>,
+    tallies: Vec<Tally>,
+    metered: Vec<(u64, Decimal)>,
+    conflicts: Vec<Origin>,
+    nowhere: Vec<Origin>,
+}
+
+struct Sorting<'s> {
+    job: &'s Job<'s>,
+    places: &'s [u32],
+    value_places: &'s [u32],
+    meter_of: Vec<usize>,
+}
+
+impl Sorting<'_> {
+    fn shard(&self, parts: Vec<Vec<Metered>>) -> Outcome<Shard> {
+        let mut all: Vec<Metered> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+        for part in parts {
+            all.extend(part);
+        }
+        let settlement = settle(&mut all);
+        let mut shard = Shard {
+            settled: vec![Vec::new(); SHARDS],
+            tallies: vec![Tally::default(); self.job.files.len()],
+            metered: vec![(0, Decimal::ZERO); self.job.book.meters.len()],
+            conflicts: settlement.conflicts,
+            nowhere: Vec::new(),
+        };
+        for origin in settlement.duplicates {
+            shard.tallies[origin.file()].duplicate += 1;
+        }
+        for origin in &shard.conflicts {
+            shard.tallies[origin.file()].suspended += 1;
+        }
+        for kept in settlement.kept {
+            self.keep(&mut shard, &all[kept])?;
+        }
+        Ok(shard)
+    }
+
+    /// Keeps one record: all its measures, or its place in suspense.
+    fn keep(&self, shard: &mut Shard, measures: &[Metered]) -> Outcome<()> {
+        let Some(first) = measures.first() else { return Ok(()) };
+        let tally = &mut shard.tallies[first.origin.file()];
+        if first.slot == Slot::NOWHERE {
+            tally.suspended += 1;
+            shard.nowhere.push(first.origin);
+            return Ok(());
+        }
+        tally.rated += 1;
+        let subscriptions = self.job.reference.subscriptions.len();
+        for measure in measures {
+            let cell = self.places[measure.slot.cell() as usize];
+            let meter = self.meter_of[cell as usize];
+            let mut quantity = measure.quantity;
+            let total = &mut shard.metered[meter];
+            total.0 += 1;
+            match self.job.book.meters[meter].aggregate {
+                Aggregate::Unique => {
+                    let number = usize::try_from(quantity).map_err(|_| Fault::ours("a value without a number"))?;
+                    quantity = i128::from(self.value_places[number]);
+                }
+                Aggregate::Sum | Aggregate::Count => {
+                    let sum = total.1.plus(Decimal::from_units(quantity));
+                    total.1 = sum.ok_or_else(|| {
+                        Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits")
+                    })?;
+                }
+                Aggregate::Max | Aggregate::Min | Aggregate::Latest => {}
+            }
+            let subscription = measure.slot.subscription();
+            let slot = Slot::new(subscription, cell);
+            let (time, origin) = (measure.time, measure.origin);
+            shard.settled[shard_of(subscription, subscriptions, SHARDS)].push(Settled { quantity, slot, time, origin });
+        }
+        Ok(())
+    }
+}

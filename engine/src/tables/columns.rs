@@ -1,0 +1,179 @@
+//! Every column of every published table: name, kind, whether it may be null, meaning. Read by the schemas, by whoever
+//! documents the tables, and by nobody who computes.
+
+/// What kind of value a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text; blank when there is none.
+    Text,
+    /// 64-bit whole number.
+    Whole,
+    /// `DECIMAL(38,18)`: quantities, unit prices, unrounded amounts.
+    Exact,
+    /// `DECIMAL(18,4)`: amounts rounded to the minor unit of the row's currency.
+    Money,
+    /// Instant, microseconds UTC.
+    Instant,
+    /// Calendar date in the pipeline's time zone.
+    Day,
+    /// true or false.
+    Flag,
+    /// List of texts.
+    Texts,
+    /// Map from text to text, keys sorted.
+    TextMap,
+}
+
+/// One column of a published table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+}
+
+const fn given(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+    Column { name, kind, nullable: false, meaning }
+}
+
+const fn maybe(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+    Column { name, kind, nullable: true, meaning }
+}
+
+use Kind::{Day, Exact, Flag, Instant, Money, Text, TextMap, Texts, Whole};
+
+const RUN: Column = given("run_id", Text, "The run that made the row, 32 hex digits");
+const INVOICE: Column = given("invoice_id", Text, "The invoice the row belongs to, 32 hex digits");
+const PERIOD_START: Column = given("period_start", Instant, "First instant of the billed period");
+const PERIOD_END: Column = given("period_end", Instant, "First instant after the billed period");
+const ACCOUNT: Column = given("account_id", Text, "The account that used or subscribed");
+const BILL_TO: Column = given("bill_to_account_id", Text, "The account that is billed");
+const SUBSCRIPTION: Column = given("subscription_id", Text, "The subscription");
+const PLAN: Column = given("plan", Text, "Plan of the subscription; blank when it names a product");
+const CURRENCY: Column = given("currency", Text, "ISO 4217 code of all amounts of the row");
+
+/// `invoice_lines`.
+pub const INVOICE_LINES: &[Column] = &[
+    given("line_id", Text, "Hash of the line's natural key, 32 hex digits; the same facts give the same id"),
+    INVOICE,
+    RUN,
+    PERIOD_START,
+    PERIOD_END,
+    given("service_start", Instant, "First instant the line bills"),
+    given("service_end", Instant, "First instant the line no longer bills"),
+    ACCOUNT,
+    given("account_path", Text, "Account ids from the root of the hierarchy down to the account, joined by /"),
+    BILL_TO,
+    SUBSCRIPTION,
+    given("order_id", Text, "Order of the subscription"),
+    PLAN,
+    given("product", Text, "Product of the charge"),
+    given("charge", Text, "The charge, as product/charge"),
+    given("line_kind", Text, "usage, recurring, one_time, allowance, commitment, discount, credit or adjustment"),
+    given("model", Text, "Charge model that priced the line"),
+    given("meter", Text, "Meter whose usage is billed; blank without usage"),
+    given("dimensions", TextMap, "Dimension values the line stands for"),
+    given("tier", Text, "Tier or band from 1, `included` for an allowance; blank without tiers"),
+    given("quantity", Exact, "Billed quantity in `unit`"),
+    given("unit", Text, "Unit of the quantity"),
+    maybe("unit_price", Exact, "Price of one unit that was applied; null when there is no single one"),
+    maybe("list_unit_price", Exact, "Price of one unit by the product's own price; null when there is none"),
+    given("amount_rated", Exact, "Amount before discount, unrounded"),
+    given("amount_list", Money, "Amount before discount"),
+    given("amount_discount", Money, "What the discount takes off, positive"),
+    given("amount_net", Money, "amount_list less amount_discount, before tax"),
+    CURRENCY,
+    given("gl_account", Text, "General ledger account of the product"),
+    given("tax_category", Text, "Tax category of the product"),
+    given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
+    given("price_layer", Text, "Where the price comes from: list, plan:<id> or override:<account>"),
+    given("price_ref", Text, "File and line of the price"),
+    given("record_count", Whole, "Usage records in the line"),
+    maybe("adjusts_line_id", Text, "The earlier line this one adjusts"),
+];
+
+/// `invoice_taxes`.
+pub const INVOICE_TAXES: &[Column] = &[
+    given("line_id", Text, "The line that is taxed"),
+    INVOICE,
+    RUN,
+    ACCOUNT,
+    BILL_TO,
+    given("tax", Text, "Name of the tax"),
+    given("tax_jurisdiction", Text, "Jurisdiction that levies it"),
+    given("tax_category", Text, "Tax category of the product"),
+    given("rate_percent", Exact, "Rate in percent: 7.25 is 7.25 %"),
+    given("taxable_amount", Money, "The amount the rate is applied to"),
+    given("amount", Money, "The tax; 0 when exempt"),
+    given("exempt", Flag, "Whether the account is exempt from it"),
+    CURRENCY,
+];
+
+/// `invoices`.
+pub const INVOICES: &[Column] = &[
+    given("invoice_id", Text, "Hash of bill-to account, currency and period, 32 hex digits"),
+    RUN,
+    PERIOD_START,
+    PERIOD_END,
+    BILL_TO,
+    given("bill_to_name", Text, "Its name"),
+    CURRENCY,
+    given("line_count", Whole, "Lines of the invoice"),
+    given("amount_list", Money, "Sum of the lines before discount"),
+    given("amount_discount", Money, "Sum of the discounts, positive"),
+    given("amount_net", Money, "Sum of the lines after discount, before tax"),
+    given("amount_tax", Money, "Sum of the taxes"),
+    given("amount_gross", Money, "amount_net plus amount_tax"),
+];
+
+/// `usage_buckets`.
+pub const USAGE_BUCKETS: &[Column] = &[
+    RUN,
+    PERIOD_START,
+    ACCOUNT,
+    SUBSCRIPTION,
+    PLAN,
+    given("product", Text, "Product of the subscription; blank when it names a plan"),
+    given("meter", Text, "Meter"),
+    given("dimensions", TextMap, "Dimension values"),
+    given("day", Day, "Local day of the usage"),
+    given("quantity", Exact, "Aggregated quantity of the day"),
+    given("record_count", Whole, "Records in the bucket"),
+    given("first_record_time", Instant, "Time of the earliest record"),
+    given("last_record_time", Instant, "Time of the latest record"),
+    maybe("values", Texts, "Distinct values of a `unique` meter, sorted; null for other meters"),
+];
+
+/// `suspense`.
+pub const SUSPENSE: &[Column] = &[
+    RUN,
+    given("source", Text, "Source of the record"),
+    given("file", Text, "File of the record, as the source names it"),
+    given("row", Whole, "Number of the record in the file, from 0"),
+    given("reason", Text, "Stable reason code"),
+    maybe("field", Text, "The column at fault"),
+    maybe("detail", Text, "What was found"),
+    maybe("record_id", Text, "Id of the record"),
+    maybe("record_type", Text, "Its type"),
+    maybe("identifier", Text, "Its identifier"),
+    maybe("record_time", Instant, "Its time"),
+    given("raw", Text, "The record as it arrived: the line of a text file, a JSON object of a Parquet row"),
+];
+
+/// `control_totals`.
+pub const CONTROL_TOTALS: &[Column] = &[
+    RUN,
+    given("scope", Text, "What is counted: file, source, meter, charge, currency or run"),
+    maybe("source", Text, "The source, for file and source"),
+    maybe("file", Text, "The file, for file"),
+    maybe("meter", Text, "The meter, for meter"),
+    maybe("charge", Text, "The charge, for charge"),
+    maybe("currency", Text, "The currency, for currency"),
+    given("measure", Text, "What the value is: records_read, records_rated, amount_net…"),
+    given("value", Exact, "The count or sum"),
+];
