@@ -157,8 +157,7 @@ pub fn open(
     limits: &Limits,
     batch_rows: usize,
 ) -> Outcome<Batches> {
-    let packed = name.ends_with(".gz") || name.ends_with(".zst");
-    if bytes.is_empty() && !packed && source.format != Format::Parquet {
+    if bytes.is_empty() && !unpack::is_packed(name) && source.format != Format::Parquet {
         // An hour without usage is often delivered as an empty text file; any other format says itself that it is empty.
         return Ok(Box::new(std::iter::empty()));
     }

@@ -22,18 +22,20 @@ pub(super) struct Unpacked {
 impl Unpacked {
     /// The stream of `bytes`, packed as `name` says.
     pub(super) fn new(name: &str, bytes: Bytes, limits: &Limits) -> Outcome<Self> {
-        let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-        let packed = matches!(ending.as_str(), "gz" | "zst");
-        let stream: Box<dyn Read + Send> = match ending.as_str() {
-            "gz" if packed => Box::new(MultiGzDecoder::new(bytes.reader())),
-            "zst" if packed => {
+        let packing = packing(name);
+        if packing.is_some() && bytes.is_empty() {
+            return Err(unreadable(name, "it has no bytes at all").into());
+        }
+        let stream: Box<dyn Read + Send> = match packing {
+            Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(bytes.reader())),
+            Some(Packing::Zstd) => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(bytes.reader());
                 Box::new(decoder.map_err(|cause| unreadable(name, &cause.to_string()))?)
             }
-            _ => Box::new(bytes.reader()),
+            None => Box::new(bytes.reader()),
         };
         let limit = limits.decompressed_file;
-        Ok(Self { name: name.to_owned(), stream, left: packed.then_some(limit), limit })
+        Ok(Self { name: name.to_owned(), stream, left: packing.map(|_| limit), limit })
     }
 
     /// Appends up to `length` bytes to `text`; fewer only at the end of the file.
@@ -68,6 +70,25 @@ impl Unpacked {
         while file.append(&mut text, PIECE)? == PIECE {}
         Ok(text.freeze())
     }
+}
+
+/// How a file is packed.
+enum Packing {
+    Gzip,
+    Zstd,
+}
+
+fn packing(name: &str) -> Option<Packing> {
+    match name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "gz" => Some(Packing::Gzip),
+        "zst" => Some(Packing::Zstd),
+        _ => None,
+    }
+}
+
+/// Whether the file's name says that it is packed.
+pub(super) fn is_packed(name: &str) -> bool {
+    packing(name).is_some()
 }
 
 /// `U002`: the file breaks off or is damaged.

@@ -22,7 +22,8 @@ fn packed_files_are_read_whole_also_in_several_pieces() {
     for (name, pack) in [("x.csv.gz", gz as fn(&[u8]) -> Vec<u8>), ("x.csv.ZST", zst)] {
         let pieces = [pack(b"a\nx\ny"), pack(b"y\n"), pack(b""), pack(b"z")].concat();
         assert_eq!(read(&source, name, &pieces).unwrap(), ["0 x", "1 yy", "2 z"], "{name}");
-        assert_eq!(read(&source, name, b"").unwrap(), Vec::<String>::new(), "{name}");
+        assert_eq!(read(&source, name, &pack(b"")).unwrap(), Vec::<String>::new(), "{name}");
+        assert!(refused(&source, name, b"").contains("U002 the file cannot be read to its end: it has no bytes"), "{name}");
     }
 }
 
