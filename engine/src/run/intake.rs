@@ -46,10 +46,10 @@ impl Intake {
 /// Faults of files that cannot be read to their end, are not of the declared shape, or changed meanwhile.
 pub(super) async fn take_in(job: &Job<'_>, options: &RunOptions, order: &[usize]) -> Outcome<Vec<Intake>> {
     let (sender, receiver) = tokio::sync::mpsc::channel::<(usize, Outcome<Bytes>)>(options.partitions);
-    let locations: Vec<_> = order.iter().map(|index| (*index, job.files[*index].location.clone())).collect();
+    let files: Vec<(usize, InputFile)> = order.iter().map(|index| (*index, job.files[*index].clone())).collect();
     let fetching = tokio::spawn(async move {
-        let reads = locations.into_iter().map(|(index, location)| async move { (index, location.read().await) });
-        let mut reads = futures::stream::iter(reads).buffered(options_in_flight());
+        let reads = files.into_iter().map(|(index, file)| async move { (index, file.read().await) });
+        let mut reads = futures::stream::iter(reads).buffered(FILES_AHEAD);
         while let Some(read) = reads.next().await {
             if sender.send(read).await.is_err() {
                 return;
@@ -74,9 +74,7 @@ pub(super) async fn take_in(job: &Job<'_>, options: &RunOptions, order: &[usize]
 }
 
 /// Files fetched ahead of the workers.
-const fn options_in_flight() -> usize {
-    4
-}
+const FILES_AHEAD: usize = 4;
 
 /// Bytes of measures held, against the memory limit.
 #[derive(Debug)]
@@ -134,10 +132,6 @@ impl Worker<'_> {
 
     fn take_file(&mut self, index: usize, bytes: Bytes) -> Outcome<()> {
         let file = &self.job.files[index];
-        if blake3::hash(&bytes).to_hex().as_str() != file.digest {
-            let message = format!("`{}` changed while it was read", file.location.display());
-            return Err(Fault::new(&codes::U005, message).hint("run again when the file is complete").into());
-        }
         for batch in open(self.job, file, bytes, self.options.batch_rows)? {
             self.take_batch(index, &batch?)?;
         }
@@ -352,7 +346,7 @@ pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usi
     for of_file in origins.chunk_by(|a, b| a.file() == b.file()) {
         let Some(first) = of_file.first() else { continue };
         let file = &job.files[first.file()];
-        let bytes = file.location.read().await?;
+        let bytes = file.read().await?;
         for batch in open(job, file, bytes, batch_rows)? {
             let batch = batch?;
             let mut mediated = None;

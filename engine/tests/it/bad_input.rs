@@ -81,11 +81,7 @@ fn an_empty_csv_file_has_no_records() {
 
 #[test]
 fn an_empty_packed_file_cannot_be_read() {
-    Tiny::new()
-        .with("pipeline.yaml", "calls.csv", "calls.csv.gz")
-        .usage("calls.csv.gz", "")
-        .refused("U002", 3)
-        .says("calls.csv.gz");
+    Tiny::new().usage("calls.csv.gz", "").refused("U002", 3).says("calls.csv.gz");
 }
 
 #[test]

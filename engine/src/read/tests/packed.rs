@@ -23,7 +23,10 @@ fn packed_files_are_read_whole_also_in_several_pieces() {
         let pieces = [pack(b"a\nx\ny"), pack(b"y\n"), pack(b""), pack(b"z")].concat();
         assert_eq!(read(&source, name, &pieces).unwrap(), ["0 x", "1 yy", "2 z"], "{name}");
         assert_eq!(read(&source, name, &pack(b"")).unwrap(), Vec::<String>::new(), "{name}");
-        assert!(refused(&source, name, b"").contains("U002 the file cannot be read to its end: it has no bytes"), "{name}");
+        assert!(
+            refused(&source, name, b"").contains("U002 the file cannot be read to its end: it has no bytes"),
+            "{name}"
+        );
     }
 }
 
