@@ -124,6 +124,11 @@ impl Mediator {
                 mark(&mut fates, Fate::Missing(at), |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)));
             }
         }
+        if let Some(ids) = Texts::of(column(&records, "record_id")?) {
+            // A blank id is no id: such records must not pass for copies of each other.
+            let blank = ids.map(false, str::is_empty);
+            mark(&mut fates, Fate::Missing(0), |row| blank[row]);
+        }
         for (at, (_, when)) in (0_u16..).zip(&self.suspend) {
             let holds = when.evaluate(&records)?;
             let holds: &BooleanArray =

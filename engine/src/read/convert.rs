@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, DictionaryArray, Int32Array, PrimitiveArray,
-    PrimitiveBuilder, StringArray, StringViewArray, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, PrimitiveArray, PrimitiveBuilder, StringArray,
+    new_null_array,
 };
-use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, i256,
+    DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, i256,
 };
 use chrono_tz::Tz;
 
@@ -27,7 +26,7 @@ use crate::pipeline::model::{Column, ColumnKind};
 pub(super) enum Conversion {
     /// Nothing.
     Same,
-    /// Text: a blank one is no value.
+    /// Text.
     Text,
     /// Bytes that may be text.
     Bytes,
@@ -216,30 +215,10 @@ fn narrowed(value: i256, scale: u8, precision: u8, to: u8) -> Result<i128, Reaso
     values::rescale(units, u32::from(scale.min(to)), precision, to)
 }
 
-/// Text with blank values made null; nothing is copied, and a column without blanks stays as it is.
+/// Text as it stands. Parquet tells null from blank, so blank text stays text here; in CSV and NDJSON it is no value.
 fn text(array: &ArrayRef, wanted: &DataType) -> Outcome<ArrayRef> {
-    let ours = |cause: arrow::error::ArrowError| Fault::ours(cause.to_string());
     if array.data_type() != wanted {
         return Err(Fault::ours(format!("text is {}, not {wanted}", array.data_type())).into());
-    }
-    if let Some(texts) = array.as_string_view_opt() {
-        // The low 32 bits of a view are the length of its text.
-        let full: Vec<bool> = texts.views().iter().map(|view| view.trailing_zeros() < 32).collect();
-        if full.iter().filter(|full| !**full).count() == texts.null_count() {
-            return Ok(Arc::clone(array));
-        }
-        let nulls = NullBuffer::union(texts.nulls(), Some(&NullBuffer::from(full)));
-        let (views, buffers, _) = texts.clone().into_parts();
-        return Ok(Arc::new(StringViewArray::try_new(views, buffers, nulls).map_err(ours)?));
-    }
-    if let Some(texts) = array.as_dictionary_opt::<Int32Type>() {
-        let values = texts.values().as_string::<i32>();
-        let blank = |key: i32| usize::try_from(key).is_ok_and(|key| key < values.len() && values.value(key).is_empty());
-        if values.offsets().windows(2).all(|pair| pair.first() != pair.last()) {
-            return Ok(Arc::clone(array));
-        }
-        let keys: Int32Array = texts.keys().iter().map(|key| key.filter(|key| !blank(*key))).collect();
-        return Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(texts.values())).map_err(ours)?));
     }
     Ok(Arc::clone(array))
 }
