@@ -4,6 +4,7 @@ use super::arguments::{Format, RunArguments};
 use super::{Ending, progress, talk};
 use crate::fault::Outcome;
 use crate::money::Decimal;
+use crate::money::currency::minor_digits;
 use crate::run::{Prepared, RunOptions, RunReport, RunState, prepare, run};
 
 /// The options a command line asks for.
@@ -89,14 +90,9 @@ fn summary(report: &RunReport) -> String {
     lines.extend([String::new(), format!("{count} invoice lines on {invoices} invoices")]);
     lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", "currency", "net", "tax", "gross"));
     for total in &report.totals {
-        let amounts = &total.amounts;
-        lines.push(format!(
-            "  {:<8} {:>18} {:>18} {:>18}",
-            total.currency,
-            grouped(&amounts.net),
-            grouped(&amounts.tax),
-            grouped(&amounts.gross)
-        ));
+        let [net, tax, gross] =
+            [&total.amounts.net, &total.amounts.tax, &total.amounts.gross].map(|amount| money(amount, &total.currency));
+        lines.push(format!("  {:<8} {net:>18} {tax:>18} {gross:>18}", total.currency));
     }
     lines.extend([String::new(), "Tables".to_owned()]);
     lines.extend(report.tables.values().map(|glob| format!("  {glob}")));
@@ -116,6 +112,14 @@ fn state(state: RunState) -> &'static str {
         RunState::Committed => "committed",
         RunState::AlreadyDone => "already done",
     }
+}
+
+/// An amount with all digits of its currency's minor unit.
+fn money(amount: &str, currency: &str) -> String {
+    let digits = minor_digits(currency).and_then(|digits| usize::try_from(digits).ok()).unwrap_or(2);
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
+    let point = if digits > 0 { "." } else { "" };
+    format!("{}{point}{fraction:0<digits$}", grouped(whole))
 }
 
 /// A decimal text with its thousands apart.
