@@ -60,6 +60,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let output = Location::parse(&options.output)?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     let run_id = prepared.run_id(&files);
+    tracing::info!(run_id, files = files.len(), "usage files found and fingerprinted");
     let standing = current(&output, &prepared.period.label).await?;
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
@@ -72,13 +73,17 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let order = options.file_order(files.len());
     (options.progress_total)(files.iter().map(|file| file.size).sum());
     let intakes = intake::take_in(&job, options, &order).await?;
+    tracing::info!(run_id, "usage read and metered");
     let usage = settle::settle_all(&job, intakes, options.batch_rows).await?;
+    tracing::info!(run_id, buckets = usage.buckets.len(), suspended = usage.suspended.len(), "duplicates settled");
     let billing = rating::bill(&job, &usage.buckets)?;
 
+    tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
     let written = publish::write(&job, usage, billing, &totals, &run_id, &output, options).await?;
+    tracing::info!(run_id, parts = written.len(), "tables written and read back");
     let manifest = publish::manifest(&job, &run_id, written, &totals);
     let number = standing.map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {

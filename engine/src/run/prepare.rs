@@ -44,6 +44,7 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     let period = faults.keep(Period::month(label, pipeline.timezone));
     let (book, reference) =
         tokio::join!(book::draft(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));
+    tracing::info!("book and reference data read");
     faults.keep(check_rules(&pipeline, &book.meters));
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };

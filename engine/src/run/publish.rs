@@ -110,8 +110,11 @@ pub(super) async fn write(
     tables.push((Table::Suspense, batches::suspense(job, &pools, &usage.suspended)?));
     tables.push((Table::ControlTotals, totals.to_batch(run_id)?));
     drop(usage);
+    tracing::info!(run_id, "tables made");
     check_in_memory(&tables, totals).await?;
+    tracing::info!(run_id, "tables recounted in memory");
     let written = crate::lineset::write(output, &job.period.label, run_id, tables, options.partitions).await?;
+    tracing::info!(run_id, parts = written.len(), "tables written");
     read_back(output, &written, totals).await?;
     Ok(written)
 }
