@@ -1,0 +1,31 @@
+"""Where the text of the language can be read in two ways: what is held to be right, and what the oracle read first.
+
+A reading that was settled is changed here, in one line, together with the text that settles it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Readings:
+    # `shared_over: account`: do subscriptions of the account whose plan does not declare the allowance draw from it?
+    pool_serves_other_plans: bool = False
+    # Two subscriptions of the account on the plan: two allowances in the pool, or one? (cases/allowance_account: one)
+    pool_grows_by_subscription: bool = False
+    # unit_price is the "price of one unit that was applied; null when there is no single one".
+    # Percentage: percent / 100 for one unit of money, null where the minimum or maximum decides.
+    percentage_has_unit_price: bool = True
+    # Package: the price of a block is not the price of one unit: 2,567.480752 GB x 4.00 is not the 104.00 of the line.
+    package_has_unit_price: bool = False
+    # model is the "charge model that priced the line": is `allowance` one, or is it the charge's model?
+    allowance_is_a_model: bool = True
+
+
+SETTLED = Readings()
+FIRST = Readings(
+    pool_serves_other_plans=True,
+    pool_grows_by_subscription=True,
+    percentage_has_unit_price=False,
+    package_has_unit_price=False,
+    allowance_is_a_model=False,
+)
