@@ -42,7 +42,8 @@ def recording_event(r):
 
 MEDIATION = {
     "SELECT call_leg_id AS record_id, 'video.' || leg_kind AS record_type, room AS identifier, "
-    "started_at AS record_time, duration_s, region, device, participant_id, peak_participants FROM input WHERE leg_kind <> 'probe'": video_call,
+    "started_at AS record_time, duration_s, region, device, participant_id, peak_participants "
+    "FROM input WHERE leg_kind <> 'probe'": video_call,
     "SELECT event_id AS record_id, 'media.' || kind AS record_type, tenant AS identifier, occurred_at AS record_time, "
     "measured, destination, number_type FROM input": media_event,
     "SELECT event_id AS record_id, 'recording.' || event AS record_type, room AS identifier, "

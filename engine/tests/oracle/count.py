@@ -9,6 +9,7 @@ from by_hand import EXPRESSIONS, MEDIATION, SUSPEND, translated
 from exact import ZERO, number, to_step
 from facts import Facts, active
 from job import Job, Period
+from readings import Readings
 from usage import rows
 
 OUTCOMES = ("read", "rated", "suspended", "duplicate", "out_of_window", "filtered")
@@ -21,7 +22,7 @@ class Counted:
     dimensions: tuple[tuple[str, str], ...]
     day: date
     time: datetime
-    quantity: Decimal
+    quantity: Decimal | None
     value: str | None  # what a `unique` meter counts
 
 
@@ -39,8 +40,8 @@ class Usage:
 class Tally:
     """Knows the job, the facts and the period; counts the records of all sources."""
 
-    def __init__(self, job: Job, facts: Facts, period: Period):
-        self.job, self.facts, self.period, self.usage = job, facts, period, Usage()
+    def __init__(self, job: Job, facts: Facts, period: Period, readings: Readings):
+        self.readings, self.job, self.facts, self.period, self.usage = readings, job, facts, period, Usage()
         self.meters_of_type: dict[str, list[str]] = defaultdict(list)
         for name, meter in job.book.meters.items():
             types = meter["record_type"]
@@ -72,7 +73,8 @@ class Tally:
         record = mediate(row)
         if record is None:
             return "filtered"
-        if any(record[name] is None for name in ("record_id", "record_type", "identifier", "record_time")):
+        # Blank text is no id and no identifier.
+        if any(record[name] in (None, "") for name in ("record_id", "record_type", "identifier", "record_time")):
             return "missing_required"
         for code, holds in rules:
             if holds(record):
@@ -86,6 +88,9 @@ class Tally:
 
     def guide(self, record: dict) -> str:
         identifier, at = record["identifier"], record["record_time"]
+        meters = self.meters_of_type.get(record["record_type"])
+        if not meters and self.readings.no_meter_comes_first:
+            return "no_meter"
         if identifier not in self.facts.identifiers:
             return "unknown_identifier"
         holders = self.facts.holders(identifier, at)
@@ -101,7 +106,6 @@ class Tally:
         candidates = [one for one in candidates if active(one, day)]
         if not candidates:
             return "subscription_not_active"
-        meters = self.meters_of_type.get(record["record_type"])
         if not meters:
             return "no_meter"
         candidates = [one for one in candidates if self.charged[one["subscription_id"]].intersection(meters)]
@@ -110,9 +114,11 @@ class Tally:
         if len(candidates) > 1:
             return "ambiguous_subscription"
         key = candidates[0]["subscription_id"]
-        for meter in meters:
-            if meter in self.charged[key]:
-                self.usage.metered[key, meter].append(self.meter(meter, record, day))
+        counted = {meter: self.meter(meter, record, day) for meter in meters if meter in self.charged[key]}
+        if self.readings.null_quantity_is_suspended and any(one.quantity is None for one in counted.values()):
+            return "no_quantity"
+        for meter, one in counted.items():
+            self.usage.metered[key, meter].append(one)
         return "rated"
 
     def meter(self, name: str, record: dict, day: date) -> Counted:
@@ -122,17 +128,19 @@ class Tally:
             value = translated(EXPRESSIONS, meter["of"])(record)
         elif meter["aggregate"] != "count":
             quantity = translated(EXPRESSIONS, meter["quantity"])(record)
-            if quantity is None:
-                raise SystemExit(f"{name}: a null quantity in {record}: the language says nothing about it")
-            quantity = Decimal(quantity)
-            if "round_each" in meter:
+            quantity = None if quantity is None else Decimal(quantity)
+            if quantity is not None and "round_each" in meter:
                 quantity = to_step(quantity, number(meter["round_each"]["step"]), meter["round_each"]["mode"])
         dimensions = tuple(sorted((d, record[d] or "") for d in meter.get("dimensions", [])))
         return Counted(dimensions, day, record["record_time"], quantity, value)
 
 
 def aggregate(kind: str, records: list[Counted]) -> Decimal:
-    """One quantity of many records, in path and row order."""
+    """One quantity of many records, in path and row order; nulls are left out, as in SQL aggregates."""
+    if kind != "unique":
+        records = [r for r in records if r.quantity is not None]
+        if not records:
+            return ZERO
     if kind in ("sum", "count"):
         return sum((r.quantity for r in records), ZERO)
     if kind == "unique":

@@ -21,7 +21,7 @@ MODES = {
 }
 # ISO 4217 minor units of the currencies that differ from two.
 MINOR_UNITS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "JOD": 3, "TND": 3, "CLF": 4}
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def number(text: str) -> Decimal:
@@ -33,12 +33,6 @@ def number(text: str) -> Decimal:
 
 def optional_number(text: str | None) -> Decimal | None:
     return None if text is None or text == "" else number(text)
-
-
-def fits(value: Decimal, precision: int, scale: int) -> bool:
-    """Whether the value is a decimal(precision, scale) without any cut."""
-    shifted = value.scaleb(scale)
-    return shifted == shifted.to_integral_value() and abs(shifted) < Decimal(10) ** precision
 
 
 def e18(value: Decimal) -> Decimal:

@@ -94,7 +94,7 @@ def control_rows(job: Job, usage: Usage, all_billed: list[Billed], bucketed: dic
     for (_, meter), records in usage.metered.items():
         totals["meter", meter, "records_metered"] += len(records)
         if job.book.meters[meter]["aggregate"] in ("sum", "count"):
-            totals["meter", meter, "quantity_metered"] += sum(r.quantity for r in records)
+            totals["meter", meter, "quantity_metered"] += sum(r.quantity for r in records if r.quantity is not None)
     for (_, meter, *_), row in bucketed.items():
         totals["meter", meter, "records_in_buckets"] += row["record_count"]
         totals["meter", meter, "quantity_in_buckets"] += row["quantity"]

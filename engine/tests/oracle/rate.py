@@ -145,7 +145,7 @@ class Rater:
             rated = e18(quantity * share)
             rated = rated if minimum is None else max(rated, minimum)
             rated = rated if maximum is None else min(rated, maximum)
-            unit = share if self.readings.percentage_has_unit_price and rated == e18(quantity * share) else None
+            unit = e18(share) if self.readings.percentage_has_unit_price and rated == e18(quantity * share) else None
             self.add(one, charge, "usage", price, dimensions, "", quantity, unit, rated)
         elif model in ("graduated", "volume"):
             self.tiers(one, charge, price, dimensions, ZERO, quantity, quantity)

@@ -28,7 +28,7 @@ def tables(pipeline: Path, month: str, readings: Readings) -> dict[str, dict[tup
     job = Job(pipeline)
     period = Period(month, job.zone)
     facts = Facts(job, period)
-    usage = Tally(job, facts, period).count()
+    usage = Tally(job, facts, period, readings).count()
     billed = bill(job, facts, Rater(job, facts, usage, readings).rate())
     bucketed, invoiced = expected.bucket_rows(job, facts, usage), expected.invoice_rows(facts, billed)
     return {

@@ -19,6 +19,11 @@ class Readings:
     package_has_unit_price: bool = False
     # model is the "charge model that priced the line": is `allowance` one, or is it the charge's model?
     allowance_is_a_model: bool = True
+    # A record of a type that no meter counts, with an identifier nobody holds: no_meter, or unknown_identifier (the
+    # order in which the language lists the reasons)?
+    no_meter_comes_first: bool = True
+    # A counted record without a quantity: suspense `no_quantity`, or left out, as in SQL? The language is silent.
+    null_quantity_is_suspended: bool = True
 
 
 SETTLED = Readings()
@@ -28,4 +33,6 @@ FIRST = Readings(
     percentage_has_unit_price=False,
     package_has_unit_price=False,
     allowance_is_a_model=False,
+    no_meter_comes_first=False,
+    null_quantity_is_suspended=False,
 )

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 
-from exact import fits, number
+from exact import number
 
-INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?")
+INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d+)?(?:([Zz])|([+-]\d\d):?(\d\d)?)?")
 DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 
 
@@ -36,35 +36,47 @@ class Columns:
         if text is None:
             return None
         if kind == "string":
-            return text
+            return str(text)
         decimal = DECIMAL.fullmatch(kind)
         if decimal:
             try:
-                read = text if isinstance(text, Decimal) else number(text)
+                read = text if isinstance(text, Decimal) else number(str(text).strip())
             except ValueError:
                 raise Unreadable("not_a_decimal") from None
-            if not fits(read, int(decimal[1]), int(decimal[2])):
-                raise Unreadable("not_a_decimal")
-            return read
+            return fitting(read, int(decimal[1]), int(decimal[2]))
         if kind == "int":
-            if not re.fullmatch(r"[+-]?\d+", str(text)):
+            if not re.fullmatch(r"[+-]?[0-9]+", str(text).strip()):
                 raise Unreadable("not_an_integer")
+            if not -(2**63) <= int(text) < 2**63:
+                raise Unreadable("integer_out_of_range")
             return int(text)
         if kind == "timestamp":
             return instant(text)
         raise NotImplementedError(f"the oracle does not read {kind}")
 
 
+def fitting(read: Decimal, precision: int, scale: int) -> Decimal:
+    shifted = read.scaleb(scale)
+    if shifted != shifted.to_integral_value():
+        raise Unreadable("decimal_too_precise")
+    if abs(shifted) >= Decimal(10) ** precision:
+        raise Unreadable("decimal_out_of_range")
+    return read
+
+
 def instant(text) -> datetime:
     if isinstance(text, datetime):
         return text.astimezone(timezone.utc)
-    if not INSTANT.fullmatch(text):
+    found = INSTANT.fullmatch(str(text))
+    if not found:
         raise Unreadable("not_a_timestamp")
+    day, minutes, seconds, fraction, utc, hours, rest = found.groups()
+    offset = "+00:00" if utc or not hours else f"{hours}:{rest or '00'}"
     try:
-        read = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{(fraction or '.0')[:7]}{offset}")
     except ValueError:
         raise Unreadable("not_a_timestamp") from None
-    return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    return read.astimezone(timezone.utc)
 
 
 def rows(source: dict, path: Path):
@@ -93,6 +105,8 @@ def csv_rows(columns: Columns, path: Path):
         records = csv.reader(opened)
         header = next(records)
         for fields in records:
+            if not fields:  # a blank line is no record
+                continue
             if len(fields) != len(header):
                 yield Unreadable("missing_field" if len(fields) < len(header) else "extra_field")
                 continue
@@ -107,16 +121,33 @@ def json_rows(columns: Columns, path: Path):
             if not line.strip():
                 continue
             try:
-                found = json.loads(line, parse_float=Decimal, parse_int=Decimal)
+                found = json.loads(
+                    line, parse_float=Decimal, parse_int=Decimal, parse_constant=not_json, object_pairs_hook=keys_once
+                )
+            except Unreadable as reason:
+                yield reason
+                continue
             except ValueError:
                 yield Unreadable("not_json")
                 continue
             if not isinstance(found, dict):
-                yield Unreadable("not_json")
+                yield Unreadable("not_an_object")
+            elif any(isinstance(found.get(column), (list, dict)) for _, column, _, _ in columns.all):
+                yield Unreadable("not_a_scalar")
             elif any(column not in found and not optional for _, column, _, optional in columns.all):
                 yield Unreadable("missing_field")
             else:
                 yield {name: found.get(column) for name, column, _, _ in columns.all}
+
+
+def not_json(constant: str):
+    raise Unreadable("not_json")  # NaN and Infinity are words of Python, not of JSON
+
+
+def keys_once(pairs: list) -> dict:
+    if len(dict(pairs)) < len(pairs):
+        raise Unreadable("duplicate_key")
+    return dict(pairs)
 
 
 def parquet_rows(columns: Columns, path: Path):
