@@ -76,8 +76,9 @@ class Rater:
                         self.fixed(one, charge, price)
                     else:
                         by_charge[charge].append((one, price))
-            for charge, sold in by_charge.items():
-                self.metered(charge, sold, pools)
+            # Two charges on one meter: who draws first from an allowance is not said; the name decides.
+            for charge in sorted(by_charge):
+                self.metered(charge, by_charge[charge], pools)
         return self.lines
 
     def add(self, one, charge, kind, price, dimensions, tier, quantity, unit_price, rated):
@@ -97,21 +98,27 @@ class Rater:
 
     def metered(self, charge: str, sold: list[tuple[dict, dict]], pools: "Pools"):
         """One charge of all subscriptions of an account, in subscription_id order."""
-        shared: dict[str, list] = defaultdict(list)  # model -> what fills the account's tiers
+        shared: dict[tuple, list] = defaultdict(list)  # what fills the same tiers, in order
         for one, price in sold:
             for dimensions, quantity in self.groups(one, price).items():
                 drawn = pools.draw(one, price["meter"], quantity)
                 self.add(one, charge, "allowance", price, dimensions, "included", drawn, ZERO, ZERO)
                 rest = quantity - drawn
-                if price.get("scope") == "account" and price["model"] in ("graduated", "volume"):
-                    shared[price["model"]].append((one, price, dimensions, rest))
+                if price["model"] in ("graduated", "volume"):
+                    shared[self.shares_tiers(one, price)].append((one, price, dimensions, rest))
                 else:
                     self.model(one, charge, price, dimensions, rest)
-        for model, shares in shared.items():
+        for shares in shared.values():
             total, before = sum(rest for *_, rest in shares), ZERO
             for one, price, dimensions, rest in shares:
                 self.tiers(one, charge, price, dimensions, before, rest, total)
                 before += rest
+
+    def shares_tiers(self, one: dict, price: dict) -> tuple:
+        """The same for all that fills the same tiers: lines by dimension always share those of their charge."""
+        if price.get("scope", "subscription") == "subscription":
+            return (one["subscription_id"],)
+        return (price["model"], repr(price["tiers"]) if self.readings.other_tiers_are_filled_apart else None)
 
     def groups(self, one: dict, price: dict) -> dict[tuple, Decimal]:
         """The quantity of the period by the dimensions that get lines of their own."""
@@ -147,8 +154,6 @@ class Rater:
             rated = rated if maximum is None else min(rated, maximum)
             unit = e18(share) if self.readings.percentage_has_unit_price and rated == e18(quantity * share) else None
             self.add(one, charge, "usage", price, dimensions, "", quantity, unit, rated)
-        elif model in ("graduated", "volume"):
-            self.tiers(one, charge, price, dimensions, ZERO, quantity, quantity)
         else:
             raise NotImplementedError(model)
 

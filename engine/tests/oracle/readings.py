@@ -12,6 +12,8 @@ class Readings:
     pool_serves_other_plans: bool = False
     # Two subscriptions of the account on the plan: two allowances in the pool, or one? (cases/allowance_account: one)
     pool_grows_by_subscription: bool = False
+    # `scope: account` where subscriptions of the account have different tiers: do they fill them together, or apart?
+    other_tiers_are_filled_apart: bool = True
     # unit_price is the "price of one unit that was applied; null when there is no single one".
     # Percentage: percent / 100 for one unit of money, null where the minimum or maximum decides.
     percentage_has_unit_price: bool = True
@@ -30,6 +32,7 @@ SETTLED = Readings()
 FIRST = Readings(
     pool_serves_other_plans=True,
     pool_grows_by_subscription=True,
+    other_tiers_are_filled_apart=False,
     percentage_has_unit_price=False,
     package_has_unit_price=False,
     allowance_is_a_model=False,
