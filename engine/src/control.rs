@@ -12,7 +12,7 @@ pub mod measures;
 pub mod memory;
 pub mod rows;
 
-pub use memory::check_in_memory;
+pub use memory::{MemoryCheck, recount_part};
 
 /// All control totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! The line set of a run: Parquet parts under the run's own folder, and one manifest that makes all of them visible.
 //!
-//! [`write`] turns sorted tables into parts whose bytes depend on the rows alone; [`commit`] is the only commit point
+//! [`write`](fn@write) turns sorted rows into parts whose bytes depend on the rows alone; [`commit`] is the only commit point
 //! (put-if-absent of the manifest); [`current`] finds what is committed. Nothing here computes an amount, and nothing
 //! here deletes.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Faults, Outcome};
 use crate::store::Location;
 use crate::tables::Table;
 
@@ -20,8 +22,9 @@ pub mod manifest;
 pub use commit::{Commit, commit, current};
 pub use manifest::Manifest;
 
-/// Rows of a part; every part of a table but the last has exactly as many.
-pub const PART_ROWS: usize = 1 << 20;
+/// Rows of a part; every part of a table but the last has exactly as many. One row group: small enough that all workers
+/// have parts to write even for a medium run.
+pub const PART_ROWS: usize = 1 << 18;
 
 /// One written part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,47 +41,97 @@ pub struct Written {
     pub digest: String,
 }
 
-/// Writes the tables of a run, each already sorted, and says what was written, in the order of `tables`. A part is
-/// encoded in memory on one of `threads` threads and put whole; the same rows give the same bytes for any number of them.
+/// The rows of a table, made part by part: `make` gives the rows of a range, already sorted over the whole.
+pub struct Rows<'r> {
+    /// The table.
+    pub table: Table,
+    /// Number of rows.
+    pub count: usize,
+    /// Makes the rows of a range.
+    pub make: Box<dyn Fn(Range<usize>) -> Outcome<RecordBatch> + Send + Sync + 'r>,
+}
+
+impl Rows<'_> {
+    /// Rows that exist already.
+    #[must_use]
+    pub fn of(table: Table, batch: RecordBatch) -> Self {
+        let count = batch.num_rows();
+        Self { table, count, make: Box::new(move |range| Ok(batch.slice(range.start, range.len()))) }
+    }
+}
+
+/// Writes the tables of a run and says what was written, in the order of `tables`. `threads` workers each make a part,
+/// show it to `inspect`, encode it and put it whole, so no more than that many parts are in memory; the same rows give
+/// the same bytes for any number of workers. Needs a multi-threaded runtime.
 ///
 /// # Errors
-/// `O001` when the store refuses; `X001` when a batch does not fit its table.
-pub async fn write(
+/// What `make` and `inspect` say; `O001` when the store refuses; `X001` when a batch does not fit its table.
+pub fn write<'r>(
     output: &Location,
-    period: &str,
-    run_id: &str,
-    tables: Vec<(Table, RecordBatch)>,
+    folder: &RunFolder<'_>,
+    tables: &[Rows<'r>],
     threads: usize,
+    inspect: &(dyn Fn(Table, &RecordBatch) -> Outcome<()> + Sync),
 ) -> Outcome<Vec<Written>> {
-    let parts = tables.into_iter().flat_map(|(table, batch)| cut(table, &batch));
-    let writes = parts.map(|(table, number, rows)| {
-        let path = format!("{}/period={period}/run={run_id}/part-{number:03}.parquet", table.name());
-        write_part(output, table, path, rows)
+    let parts: Vec<(&Rows<'r>, usize, Range<usize>)> = tables.iter().flat_map(cut).collect();
+    let runtime = tokio::runtime::Handle::current();
+    let next = AtomicUsize::new(0);
+    let work = || -> Vec<(usize, Outcome<Written>)> {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((rows, number, range)) = parts.get(at) else { return done };
+            let path = folder.part(rows.table, *number);
+            let written = (rows.make)(range.clone()).and_then(|batch| {
+                inspect(rows.table, &batch)?;
+                let (count, bytes) = (batch.num_rows(), encode::part(rows.table, &batch)?);
+                drop(batch);
+                runtime.block_on(put_part(output, rows.table, path, count, bytes))
+            });
+            done.push((at, written));
+        }
+    };
+    let mut written = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+            let lost = |_| vec![(usize::MAX, Err(Fault::ours("a worker died while it wrote").into()))];
+            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(lost)).collect::<Vec<_>>()
+        })
     });
-    // `buffered` keeps the order, and at most `threads` parts in memory.
-    futures::stream::iter(writes).buffered(threads.max(1)).try_collect().await
+    written.sort_by_key(|(at, _)| *at);
+    let mut faults = Faults::default();
+    let written = written.into_iter().filter_map(|(_, part)| faults.keep(part)).collect();
+    faults.or(written)
+}
+
+/// Where the parts of a run go, below the output.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFolder<'n> {
+    /// The period.
+    pub period: &'n str,
+    /// The run.
+    pub run_id: &'n str,
+}
+
+impl RunFolder<'_> {
+    fn part(&self, table: Table, number: usize) -> String {
+        format!("{}/period={}/run={}/part-{number:03}.parquet", table.name(), self.period, self.run_id)
+    }
 }
 
 /// The parts of a table, cut at fixed places: an empty table has one, which shows its columns.
-fn cut(table: Table, batch: &RecordBatch) -> Vec<(Table, usize, RecordBatch)> {
-    let starts = (0..batch.num_rows().max(1)).step_by(PART_ROWS).enumerate();
-    let part = |start| batch.slice(start, PART_ROWS.min(batch.num_rows() - start));
-    starts.map(|(number, start)| (table, number, part(start))).collect()
+fn cut<'a, 'r>(rows: &'a Rows<'r>) -> impl Iterator<Item = (&'a Rows<'r>, usize, Range<usize>)> {
+    let starts = (0..rows.count.max(1)).step_by(PART_ROWS).enumerate();
+    starts.map(move |(number, start)| (rows, number, start..rows.count.min(start + PART_ROWS)))
 }
 
-async fn write_part(output: &Location, table: Table, path: String, rows: RecordBatch) -> Outcome<Written> {
-    let count = rows.num_rows();
-    let encoded = tokio::task::spawn_blocking(move || -> Outcome<(Bytes, String)> {
-        let bytes = encode::part(table, &rows)?;
-        let digest = blake3::hash(&bytes).to_hex().to_string();
-        Ok((bytes, digest))
-    });
-    let (bytes, digest) = encoded.await.map_err(|cause| Fault::ours(format!("writing {path}: {cause}")))??;
+async fn put_part(output: &Location, table: Table, path: String, rows: usize, bytes: Bytes) -> Outcome<Written> {
+    let digest = blake3::hash(&bytes).to_hex().to_string();
     let size = bytes.len();
     output.join(&path)?.put(bytes).await?;
     failpoint::failpoint("after_first_part");
     let too_large = |_| Fault::ours("a part is too large to count");
-    let (rows, bytes) = (u64::try_from(count).map_err(too_large)?, u64::try_from(size).map_err(too_large)?);
+    let (rows, bytes) = (u64::try_from(rows).map_err(too_large)?, u64::try_from(size).map_err(too_large)?);
     Ok(Written { table, path, rows, bytes, digest })
 }
 

@@ -6,6 +6,7 @@
 mod batches;
 mod intake;
 pub mod options;
+mod pools;
 mod prepare;
 mod publish;
 mod rating;
@@ -82,7 +83,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
-    let written = publish::write(&job, usage, billing, &totals, &run_id, &output, options).await?;
+    let written = publish::write(&job, &usage, &billing, &totals, &run_id, &output, options).await?;
     tracing::info!(run_id, parts = written.len(), "tables written and read back");
     let manifest = publish::manifest(&job, &run_id, written, &totals);
     let number = standing.map_or(1, |(number, _)| number + 1);

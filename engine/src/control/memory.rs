@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -21,44 +21,87 @@ use crate::money::Decimal;
 use crate::tables::Table;
 
 const ENGINE: &str = "DataFusion";
-/// Rows of a slice: small enough to spread one batch over all threads.
-const SLICE_ROWS: usize = 1 << 16;
 
-/// Recomputes the control totals from the tables and compares them; a table that is not given is empty.
+/// The recount of tables that are made part by part: what was counted so far, and the few columns that only whole tables
+/// can be checked by.
+#[derive(Debug, Default)]
+pub struct MemoryCheck {
+    found: Named,
+    kept: BTreeMap<Table, Vec<RecordBatch>>,
+}
+
+/// Columns kept of every part until the whole is there.
+fn kept_columns(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
+        Table::InvoiceTaxes => &["invoice_id", "amount"],
+        Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
+        Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
+        Table::UsageBuckets | Table::Suspense => &[],
+    }
+}
+
+/// Recounts one part by itself, so that parts can be recounted side by side.
 ///
 /// # Errors
-/// `G001` for every difference; nothing may be written then.
-pub async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals) -> Outcome<()> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
-    for table in Table::ALL {
-        let batch =
-            tables.iter().find(|(held, _)| *held == table).map_or_else(|| table.empty(), |(_, batch)| batch.clone());
-        register(&session, table, &batch, threads).map_err(|cause| broken(&cause))?;
-    }
-    let mut faults = Faults::default();
+/// Our bug when a query fails.
+pub async fn recount_part(table: Table, part: &RecordBatch) -> Outcome<Named> {
+    let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    register(&session, table, vec![part.clone()], part.schema()).map_err(|cause| broken(&cause))?;
     let mut found = Named::new();
-    for recount in RECOUNTS {
+    for recount in RECOUNTS.iter().filter(|recount| recount.table == table) {
         recompute(&session, recount, &mut found).await?;
     }
-    faults.keep(compare(ENGINE, &expected(totals), &found));
-    faults.keep(compare(ENGINE, &totals.named(), &published(&session).await?));
-    let lines = tables.iter().filter(|(table, _)| *table == Table::InvoiceLines);
-    for (_, batch) in lines {
-        let repeated = repeated_ids(batch).ok_or_else(|| odd(Table::InvoiceLines))?;
+    Ok(found)
+}
+
+impl MemoryCheck {
+    /// Adds one part and its recount.
+    ///
+    /// # Errors
+    /// `G001` when a sum is out of range.
+    pub fn add(&mut self, table: Table, part: &RecordBatch, recounted: Named) -> Outcome<()> {
+        for (name, value) in recounted {
+            let sum = self.found.entry(name).or_default();
+            *sum = sum.plus(value).ok_or_else(|| odd(table))?;
+        }
+        let kept: Option<Vec<usize>> =
+            kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+        let kept = kept.and_then(|kept| part.project(&kept).ok()).ok_or_else(|| odd(table))?;
+        self.kept.entry(table).or_default().push(kept);
+        Ok(())
+    }
+
+    /// Compares everything that was added with the totals of the run, and checks the tables against each other.
+    ///
+    /// # Errors
+    /// `G001` for every difference; nothing may be committed then.
+    pub async fn finish(self, totals: &ControlTotals) -> Outcome<()> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
+        for table in Table::ALL {
+            let parts = self.kept.get(&table).cloned().unwrap_or_default();
+            let schema = parts.first().map_or_else(|| table.schema(), RecordBatch::schema);
+            register(&session, table, parts, schema).map_err(|cause| broken(&cause))?;
+        }
+        let mut faults = Faults::default();
+        faults.keep(compare(ENGINE, &expected(totals), &self.found));
+        faults.keep(compare(ENGINE, &totals.named(), &published(&session).await?));
+        let lines = self.kept.get(&Table::InvoiceLines).map_or(&[][..], Vec::as_slice);
+        let repeated = repeated_ids(lines).ok_or_else(|| odd(Table::InvoiceLines))?;
         if repeated > 0 {
             faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
         }
-    }
-    for (sql, meaning) in VIOLATIONS {
-        let rows = select(&session, sql).await?;
-        let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
-        if number.flatten() != Some(count(0)) {
-            let rows = number.flatten().map_or_else(|| "an unknown number of".to_owned(), |rows| rows.to_string());
-            faults.push(Fault::new(&codes::G001, format!("{rows} {meaning}")));
+        for (sql, meaning) in VIOLATIONS {
+            let rows = select(&session, sql).await?;
+            let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
+            if number.flatten() != Some(count(0)) {
+                let rows = number.flatten().map_or_else(|| "an unknown number of".to_owned(), |rows| rows.to_string());
+                faults.push(Fault::new(&codes::G001, format!("{rows} {meaning}")));
+            }
         }
+        faults.or(())
     }
-    faults.or(())
 }
 
 /// Queries that count rows which must not exist.
@@ -86,10 +129,13 @@ const VIOLATIONS: &[(&str, &str)] = &[
 ];
 
 /// How many lines have the id of another. Ids are 128 bits: sorted numbers need a tenth of the memory of a set of texts.
-fn repeated_ids(lines: &RecordBatch) -> Option<usize> {
-    let ids = lines.column_by_name("line_id")?.as_string_opt::<i32>()?;
-    let ids: Option<Vec<u128>> = ids.iter().map(|id| u128::from_str_radix(id?, 16).ok()).collect();
-    let mut ids = ids?;
+fn repeated_ids(lines: &[RecordBatch]) -> Option<usize> {
+    let mut ids: Vec<u128> = Vec::with_capacity(lines.iter().map(RecordBatch::num_rows).sum());
+    for part in lines {
+        for id in part.column_by_name("line_id")?.as_string_opt::<i32>()? {
+            ids.push(u128::from_str_radix(id?, 16).ok()?);
+        }
+    }
     ids.sort_unstable();
     Some(ids.windows(2).filter(|pair| pair[0] == pair[1]).count())
 }
@@ -97,16 +143,13 @@ fn repeated_ids(lines: &RecordBatch) -> Option<usize> {
 fn register(
     session: &SessionContext,
     table: Table,
-    batch: &RecordBatch,
-    threads: usize,
+    parts: Vec<RecordBatch>,
+    schema: SchemaRef,
 ) -> Result<(), DataFusionError> {
-    let slices = (0..batch.num_rows()).step_by(SLICE_ROWS);
-    let slices: Vec<RecordBatch> =
-        slices.map(|start| batch.slice(start, SLICE_ROWS.min(batch.num_rows() - start))).collect();
-    let share = slices.len().div_ceil(threads).max(1);
-    let mut partitions: Vec<Vec<RecordBatch>> = slices.chunks(share).map(<[RecordBatch]>::to_vec).collect();
-    partitions.resize(partitions.len().max(1), Vec::new());
-    session.register_table(table.name(), Arc::new(MemTable::try_new(batch.schema(), partitions)?))?;
+    // Parts of one table may hold texts as dictionaries or plain; each part is its own partition of one schema.
+    let partitions =
+        if parts.is_empty() { vec![Vec::new()] } else { parts.into_iter().map(|part| vec![part]).collect() };
+    session.register_table(table.name(), Arc::new(MemTable::try_new(schema, partitions)?))?;
     Ok(())
 }
 

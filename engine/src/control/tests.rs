@@ -230,6 +230,16 @@ fn every_broken_identity_is_told_with_both_numbers() {
     assert_eq!(faults.0[3].message, "currency USD: net of the lines is 12, but net of the invoices is 11.99");
 }
 
+/// Every table as one part.
+async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals) -> Outcome<()> {
+    let mut check = MemoryCheck::default();
+    for (table, part) in tables {
+        let recounted = recount_part(*table, part).await?;
+        check.add(*table, part, recounted)?;
+    }
+    check.finish(totals).await
+}
+
 #[tokio::test]
 async fn datafusion_finds_the_totals_of_the_tables() {
     let (tables, totals) = fixture();

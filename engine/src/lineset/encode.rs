@@ -22,20 +22,15 @@ use crate::tables::Table;
 use crate::tables::columns::{Column, Kind};
 
 /// Rows of a row group: what a reader skips, or reads on one thread.
-const ROW_GROUP_ROWS: usize = 1 << 18;
+const ROW_GROUP_ROWS: usize = super::PART_ROWS;
 /// Columns whose values do not repeat: a dictionary would only be built and thrown away.
 const DISTINCT: [&str; 4] = ["line_id", "amount_rated", "record_id", "raw"];
 /// Numbers that do not repeat but differ little from row to row: their differences are stored.
 const STEPPING: [&str; 3] = ["first_record_time", "last_record_time", "row"];
-/// Leaves whose smallest and largest value tell a reader nothing: hashes, free text, map entries.
-const UNORDERED: [&[&str]; 6] = [
-    &["line_id"],
-    &["raw"],
-    &["detail"],
-    &["dimensions", "key_value", "key"],
-    &["dimensions", "key_value", "value"],
-    &["values", "list", "element"],
-];
+/// Texts readers look rows up by. Of other texts, smallest and largest value tell a reader nothing (hashes, constants,
+/// free text), and comparing every value for them costs more than any other part of writing.
+const LOOKED_UP: [&str; 9] =
+    ["account_id", "bill_to_account_id", "subscription_id", "product", "charge", "meter", "source", "file", "reason"];
 
 /// The Parquet file of `rows`.
 ///
@@ -74,11 +69,22 @@ fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
     for name in STEPPING {
         properties = properties.set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
     }
-    for leaf in UNORDERED {
-        let path = ColumnPath::new(leaf.iter().map(|part| (*part).to_owned()).collect());
+    for path in table.columns().iter().filter(|column| !LOOKED_UP.contains(&column.name)).flat_map(text_leaves) {
         properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
     }
     Ok(properties.build())
+}
+
+/// The leaves of a column that hold text.
+fn text_leaves(column: &Column) -> Vec<ColumnPath> {
+    let leaf =
+        |parts: &[&str]| ColumnPath::new([column.name].iter().chain(parts).map(|part| (*part).to_owned()).collect());
+    match column.kind {
+        Kind::Text => vec![leaf(&[])],
+        Kind::TextMap => vec![leaf(&["key_value", "key"]), leaf(&["key_value", "value"])],
+        Kind::Texts => vec![leaf(&["list", "element"])],
+        _ => Vec::new(),
+    }
 }
 
 /// The sort order by leaf column: a map has two leaves, so positions after one shift.

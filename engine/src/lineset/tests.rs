@@ -16,11 +16,17 @@ fn manifest(run_id: &str) -> Manifest {
     Manifest { format: manifest::FORMAT, run_id: run_id.into(), period: PERIOD.into(), ..Manifest::default() }
 }
 
-#[tokio::test]
+/// Writes tables that exist already.
+fn write(output: &Location, tables: Vec<(Table, RecordBatch)>, threads: usize) -> Outcome<Vec<Written>> {
+    let rows: Vec<Rows<'_>> = tables.into_iter().map(|(table, batch)| Rows::of(table, batch)).collect();
+    super::write(output, &RunFolder { period: PERIOD, run_id: "abc" }, &rows, threads, &|_, _| Ok(()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_back_and_found_right() {
     let (tables, totals) = fixture();
     let output = output("round");
-    let written = write(&output, PERIOD, "abc", tables, 2).await.unwrap();
+    let written = write(&output, tables, 2).unwrap();
     assert_eq!(written.len(), Table::ALL.len());
     assert_eq!(written[0].path, "invoice_lines/period=2026-10/run=abc/part-000.parquet");
     assert_eq!((written[0].rows, written[4].rows), (3, 1));
@@ -28,11 +34,11 @@ async fn what_is_written_is_read_back_and_found_right() {
     assert_eq!(tables_of(&written)["invoices"][0].path, written[2].path);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_byte_or_amount_in_the_store_is_found() {
     let (tables, totals) = fixture();
     let output = output("tampered");
-    let mut written = write(&output, PERIOD, "abc", tables.clone(), 2).await.unwrap();
+    let mut written = write(&output, tables.clone(), 2).unwrap();
     let object = output.join(&written[0].path).unwrap();
     let honest = object.read().await.unwrap();
     let mut bytes = honest.to_vec();
@@ -58,16 +64,16 @@ async fn a_changed_byte_or_amount_in_the_store_is_found() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_part_is_found() {
     let (tables, totals) = fixture();
     let output = output("missing");
-    let written = write(&output, PERIOD, "abc", tables, 2).await.unwrap();
+    let written = write(&output, tables, 2).unwrap();
     let faults = read_back(&output, &written[1..], &totals).await.unwrap_err();
     assert_eq!(faults.0[0].message.split(" is ").next(), Some("charge video/minutes: quantity_on_lines"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn tables_without_rows_are_written_with_their_columns() {
     let output = output("empty");
     let totals = crate::control::ControlTotals::default();
@@ -75,16 +81,16 @@ async fn tables_without_rows_are_written_with_their_columns() {
         Table::ControlTotals => (table, totals.to_batch("abc").unwrap()),
         table => (table, table.empty()),
     });
-    let written = write(&output, PERIOD, "abc", tables.to_vec(), 2).await.unwrap();
+    let written = write(&output, tables.to_vec(), 2).unwrap();
     assert_eq!(written.len(), 6);
     read_back(&output, &written, &totals).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_rows_give_the_same_bytes_whatever_the_threads() {
     let tables = fixture().0;
-    let one = write(&output("one"), PERIOD, "abc", tables.clone(), 1).await.unwrap();
-    let many = write(&output("many"), PERIOD, "abc", tables, 8).await.unwrap();
+    let one = write(&output("one"), tables.clone(), 1).unwrap();
+    let many = write(&output("many"), tables, 8).unwrap();
     assert_eq!(one, many);
 }
 
@@ -93,13 +99,13 @@ fn parts_are_cut_at_fixed_places() {
     let rows = arrow::datatypes::Schema::empty();
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(2 * PART_ROWS + 5));
     let batch = RecordBatch::try_new_with_options(rows.into(), vec![], &options).unwrap();
-    let parts = cut(Table::InvoiceLines, &batch);
-    let sizes: Vec<(usize, usize)> = parts.iter().map(|(_, number, rows)| (*number, rows.num_rows())).collect();
+    let rows = Rows::of(Table::InvoiceLines, batch);
+    let sizes: Vec<(usize, usize)> = cut(&rows).map(|(_, number, range)| (number, range.len())).collect();
     assert_eq!(sizes, [(0, PART_ROWS), (1, PART_ROWS), (2, 5)]);
-    assert_eq!(cut(Table::InvoiceLines, &Table::InvoiceLines.empty()).len(), 1);
+    assert_eq!(cut(&Rows::of(Table::InvoiceLines, Table::InvoiceLines.empty())).count(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_newest_manifest_is_the_current_one() {
     let output = output("current");
     assert_eq!(current(&output, PERIOD).await.unwrap(), None);
@@ -111,7 +117,7 @@ async fn the_newest_manifest_is_the_current_one() {
     assert_eq!(current(&output, "2026-11").await.unwrap(), None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_runs_that_race_for_a_number_one_commits() {
     let output = output("race");
     let (one, two) = (manifest("one"), manifest("two"));
@@ -122,7 +128,7 @@ async fn of_two_runs_that_race_for_a_number_one_commits() {
     assert_eq!((fault.0[0].code.id, fault.exit_code()), ("O002", 4), "{fault}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_run_twice_is_already_done() {
     let output = output("twice");
     let one = manifest("one");
@@ -132,7 +138,7 @@ async fn the_same_run_twice_is_already_done() {
     assert_eq!(outcomes, [Commit::Done { number: 1 }, Commit::AlreadyDone { number: 1 }]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_found_under_a_later_number_is_already_done() {
     let output = output("later");
     commit(&output, &manifest("other"), 1).await.unwrap();
@@ -140,7 +146,7 @@ async fn a_run_found_under_a_later_number_is_already_done() {
     assert_eq!(commit(&output, &manifest("one"), 1).await.unwrap(), Commit::AlreadyDone { number: 2 });
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_that_cannot_be_read_is_a_fault_and_stays() {
     let output = output("broken");
     let object = output.join(&commit::path(PERIOD, 1)).unwrap();

@@ -1,5 +1,8 @@
-//! Typed rows of a run -> the published tables, column by column. No amount is computed here.
+//! Typed rows of a run -> the published tables, column by column and part by part. No amount is computed here.
+//!
+//! A repeated text is written from a pool that is made once ([`Pools`]): a row only says which text it has.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
@@ -7,6 +10,7 @@ use arrow::datatypes::{DataType, Field};
 use chrono::Datelike;
 
 use super::Job;
+use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::{Band, Invoice, Line};
@@ -15,23 +19,7 @@ use crate::reference::model::{Account, Subscription};
 use crate::tables::{Table, build};
 use crate::usage::{Buckets, Suspended};
 
-/// Text pools that several columns share, each made once.
-pub(super) struct Pools {
-    accounts: Arc<StringArray>,
-    subscriptions: Arc<StringArray>,
-    run_id: String,
-}
-
-impl Pools {
-    /// The pools of `job`.
-    pub(super) fn new(job: &Job<'_>, run_id: &str) -> Self {
-        let accounts = StringArray::from_iter_values(job.reference.accounts.iter().map(|account| &account.id));
-        let subscriptions = StringArray::from_iter_values(job.reference.subscriptions.iter().map(|row| &row.id));
-        Self { accounts: Arc::new(accounts), subscriptions: Arc::new(subscriptions), run_id: run_id.to_owned() }
-    }
-}
-
-/// Rows of a table about subscriptions, with what every column needs at hand.
+/// Rows about subscriptions, with what every column needs at hand.
 struct Rows<'r> {
     job: &'r Job<'r>,
     pools: &'r Pools,
@@ -56,25 +44,27 @@ impl Rows<'_> {
         build::constant(&self.pools.run_id, self.len())
     }
 
-    fn account_ids(&self) -> Outcome<ArrayRef> {
-        build::dictionary_of(&self.pools.accounts, self.codes(|row| self.subscription(row).account))
+    /// A text of the row's account.
+    fn of_account(&self, pool: &Pool) -> Outcome<ArrayRef> {
+        self.texts(pool, |row| self.subscription(row).account)
+    }
+
+    /// A text of the row's subscription.
+    fn of_subscription(&self, pool: &Pool) -> Outcome<ArrayRef> {
+        self.texts(pool, |row| self.subscriptions[row])
+    }
+
+    /// A text of the row's offer (plan or product).
+    fn of_offer(&self, pool: &Pool) -> Outcome<ArrayRef> {
+        self.texts(pool, |row| self.job.catalog.offer_of[self.subscriptions[row] as usize])
     }
 
     fn bill_to_ids(&self) -> Outcome<ArrayRef> {
-        build::dictionary_of(&self.pools.accounts, self.codes(|row| self.account(row).bill_to))
+        self.texts(&self.pools.account_ids, |row| self.account(row).bill_to)
     }
 
-    fn subscription_ids(&self) -> Outcome<ArrayRef> {
-        build::dictionary_of(&self.pools.subscriptions, self.codes(|row| self.subscriptions[row]))
-    }
-
-    fn codes(&self, of: impl Fn(usize) -> u32) -> Vec<i32> {
-        (0..self.len()).map(|row| i32::try_from(of(row)).unwrap_or(i32::MAX)).collect()
-    }
-
-    /// A text column that repeats: each distinct text once.
-    fn texts<'t>(&'t self, of: impl Fn(usize) -> &'t str) -> Outcome<ArrayRef> {
-        repeated((0..self.len()).map(of))
+    fn texts(&self, pool: &Pool, of: impl Fn(usize) -> u32) -> Outcome<ArrayRef> {
+        pool.column((0..self.len()).map(of))
     }
 
     fn instant(&self, instant: i64) -> ArrayRef {
@@ -82,119 +72,118 @@ impl Rows<'_> {
     }
 }
 
-/// A dictionary column of repeating texts, distinct values in order of first use.
-fn repeated<'t>(texts: impl Iterator<Item = &'t str>) -> Outcome<ArrayRef> {
-    let (mut pool, mut codes) = (Vec::new(), Vec::new());
-    let mut known = hashbrown::HashMap::new();
-    let mut last: Option<(&str, i32)> = None;
-    for text in texts {
-        let code = match last {
-            Some((same, code)) if same == text => code,
-            _ => *known.entry(text).or_insert_with(|| {
-                pool.push(text);
-                i32::try_from(pool.len() - 1).unwrap_or(i32::MAX)
-            }),
-        };
-        last = Some((text, code));
-        codes.push(code);
-    }
-    build::dictionary(&pool, codes)
-}
-
-/// `invoice_lines`.
-pub(super) fn invoice_lines(job: &Job<'_>, pools: &Pools, billing: &Billing, ids: &[u128]) -> Outcome<RecordBatch> {
-    let lines = &billing.lines;
+/// A part of `invoice_lines`.
+pub(super) fn invoice_lines(
+    job: &Job<'_>,
+    pools: &Pools,
+    billing: &Billing,
+    range: Range<usize>,
+) -> Outcome<RecordBatch> {
+    let ids = line_ids(job, billing, &billing.lines[range.clone()]);
+    let lines = &billing.lines[range];
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
-    let charge = |row: usize| &job.book.charges[lines[row].charge as usize];
-    let product = |row: usize| &job.book.products[charge(row).product];
-    let price = |row: usize| &job.catalog.prices[lines[row].price as usize];
-    let meter = |row: usize| charge(row).meter.map(|meter| &job.book.meters[meter]);
-    let invoice_ids: Vec<u128> = (0..rows.len()).map(|row| invoice_id(job, rows.account(row))).collect();
-    let groups: Vec<i32> = rows.codes(|row| lines[row].group);
-    let labels: Vec<String> = lines.iter().map(|line| line.band.label()).collect();
-    let price_refs: Vec<String> = job.catalog.prices.iter().map(|price| place_ref(&price.place)).collect();
-    let models = |row: usize| if lines[row].band == Band::Included { "allowance" } else { price(row).model.name() };
+    let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
+    let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
+    let models = |line: &Line| if line.band == Band::Included { 0 } else { line.price + 1 };
+    let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
-        build::hex_ids(ids)?,
-        build::hex_ids(&invoice_ids)?,
+        build::hex_ids(&ids)?,
+        rows.of_account(&pools.invoice_ids)?,
         rows.run_id(),
         rows.instant(job.period.start()),
         rows.instant(job.period.end()),
         build::instants(lines.iter().map(|line| line.service_start).collect()),
         build::instants(lines.iter().map(|line| line.service_end).collect()),
-        rows.account_ids()?,
-        rows.texts(|row| &rows.account(row).path)?,
+        rows.of_account(&pools.account_ids)?,
+        rows.of_account(&pools.account_paths)?,
         rows.bill_to_ids()?,
-        rows.subscription_ids()?,
-        rows.texts(|row| &rows.subscription(row).order_id)?,
-        rows.texts(|row| &rows.subscription(row).plan)?,
-        rows.texts(|row| &product(row).id)?,
-        rows.texts(|row| &charge(row).id)?,
-        rows.texts(|row| lines[row].kind.label())?,
-        rows.texts(models)?,
-        rows.texts(|row| meter(row).map_or("", |meter| &meter.id))?,
+        rows.of_subscription(&pools.subscription_ids)?,
+        rows.of_subscription(&pools.order_ids)?,
+        rows.of_offer(&pools.plans)?,
+        of_charge(&pools.charge_products)?,
+        of_charge(&pools.charge_ids)?,
+        Pool::of(["usage", "allowance", "recurring", "one_time"]).column(lines.iter().map(|line| line.kind as u32))?,
+        pools.models.column(lines.iter().map(models))?,
+        of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
-        rows.texts(|row| &labels[row])?,
+        tiers(lines)?,
         build::decimal38(lines.iter().map(|line| line.quantity.units()).collect()),
-        rows.texts(|row| &charge(row).unit)?,
+        of_charge(&pools.charge_units)?,
         build::decimal38_or_null(lines.iter().map(|line| line.unit_price)),
-        build::decimal38_or_null((0..rows.len()).map(|row| list_unit_price(job, &lines[row]))),
+        build::decimal38_or_null(lines.iter().map(|line| list_unit_price(job, line))),
         build::decimal38(lines.iter().map(|line| line.rated.units()).collect()),
         money(lines.iter().map(|line| line.list))?,
         money(lines.iter().map(|line| line.discount))?,
         money(lines.iter().map(|line| line.net))?,
-        rows.texts(|row| &rows.account(row).currency)?,
-        rows.texts(|row| &product(row).gl_account)?,
-        rows.texts(|row| &product(row).tax_category)?,
-        rows.texts(|row| &rows.account(row).tax_jurisdiction)?,
-        rows.texts(|row| &price(row).layer)?,
-        rows.texts(|row| &price_refs[lines[row].price as usize])?,
+        rows.of_account(&pools.account_currencies)?,
+        of_charge(&pools.charge_gl_accounts)?,
+        of_charge(&pools.charge_tax_categories)?,
+        rows.of_account(&pools.account_jurisdictions)?,
+        of_price(&pools.price_layers)?,
+        of_price(&pools.price_refs)?,
         build::whole(lines.iter().map(|line| i64::try_from(line.records).unwrap_or(i64::MAX)).collect()),
         build::no_text(rows.len()),
     ])
 }
 
-/// `invoice_taxes`.
-pub(super) fn invoice_taxes(job: &Job<'_>, pools: &Pools, billing: &Billing, ids: &[u128]) -> Outcome<RecordBatch> {
-    let taxes = &billing.taxes;
+fn tiers(lines: &[Line]) -> Outcome<ArrayRef> {
+    let number = |band: Band| match band {
+        Band::Whole => 0,
+        Band::Included => 1,
+        Band::Tier(number) => u32::from(number) + 1,
+    };
+    let highest = lines.iter().map(|line| number(line.band)).max().unwrap_or_default();
+    let labels = (2..=highest).map(|number| (number - 1).to_string());
+    let pool = Pool::of([String::new(), "included".to_owned()].into_iter().chain(labels));
+    pool.column(lines.iter().map(|line| number(line.band)))
+}
+
+/// A part of `invoice_taxes`.
+pub(super) fn invoice_taxes(
+    job: &Job<'_>,
+    pools: &Pools,
+    billing: &Billing,
+    range: Range<usize>,
+) -> Outcome<RecordBatch> {
+    let taxes = &billing.taxes[range];
     let line = |row: usize| &billing.lines[taxes[row].line as usize];
     let rows = Rows { job, pools, subscriptions: (0..taxes.len()).map(|row| line(row).subscription).collect() };
     let rate = |row: usize| &job.reference.tax_rates[taxes[row].rate as usize];
-    let invoice_ids: Vec<u128> = (0..rows.len()).map(|row| invoice_id(job, rows.account(row))).collect();
-    let line_ids: Vec<u128> = taxes.iter().map(|tax| ids[tax.line as usize]).collect();
-    let product = |row: usize| &job.book.products[job.book.charges[line(row).charge as usize].product];
+    let lines: Vec<Line> = (0..taxes.len()).map(|row| *line(row)).collect();
     Table::InvoiceTaxes.batch(vec![
-        build::hex_ids(&line_ids)?,
-        build::hex_ids(&invoice_ids)?,
+        build::hex_ids(&line_ids(job, billing, &lines))?,
+        rows.of_account(&pools.invoice_ids)?,
         rows.run_id(),
-        rows.account_ids()?,
+        rows.of_account(&pools.account_ids)?,
         rows.bill_to_ids()?,
-        rows.texts(|row| &rate(row).tax)?,
-        rows.texts(|row| &rate(row).jurisdiction)?,
-        rows.texts(|row| &product(row).tax_category)?,
+        rows.texts(&pools.tax_names, |row| taxes[row].rate)?,
+        rows.texts(&pools.tax_jurisdictions, |row| taxes[row].rate)?,
+        rows.texts(&pools.charge_tax_categories, |row| lines[row].charge)?,
         build::decimal38((0..rows.len()).map(|row| rate(row).rate.units()).collect()),
         money(taxes.iter().map(|tax| tax.taxable))?,
         money(taxes.iter().map(|tax| tax.amount))?,
         build::flags(taxes.iter().map(|tax| tax.exempt).collect()),
-        rows.texts(|row| &rows.account(row).currency)?,
+        rows.of_account(&pools.account_currencies)?,
     ])
 }
 
-/// `invoices`.
+/// A part of `invoices`.
 pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Outcome<RecordBatch> {
     let account = |invoice: &Invoice| &job.reference.accounts[invoice.bill_to as usize];
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
     let gross: Option<Vec<Decimal>> = invoices.iter().map(|invoice| invoice.net.plus(invoice.tax)).collect();
     let (start, end) = (job.period.start(), job.period.end());
+    let names: Vec<&str> = invoices.iter().map(|invoice| account(invoice).name.as_str()).collect();
+    let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
     Table::Invoices.batch(vec![
         build::hex_ids(&ids)?,
         build::constant(&pools.run_id, invoices.len()),
         build::instants(vec![start; invoices.len()]),
         build::instants(vec![end; invoices.len()]),
-        repeated(invoices.iter().map(|invoice| account(invoice).id.as_str()))?,
-        repeated(invoices.iter().map(|invoice| account(invoice).name.as_str()))?,
-        repeated(invoices.iter().map(|invoice| invoice.currency.as_str()))?,
+        pools.account_ids.column(invoices.iter().map(|invoice| invoice.bill_to))?,
+        build::text(&names),
+        build::text(&currencies),
         build::whole(invoices.iter().map(|invoice| i64::try_from(invoice.lines).unwrap_or(i64::MAX)).collect()),
         money(invoices.iter().map(|invoice| invoice.list))?,
         money(invoices.iter().map(|invoice| invoice.discount))?,
@@ -204,61 +193,65 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
     ])
 }
 
-/// `usage_buckets`, sorted by account, subscription, meter, dimension values, day.
-pub(super) fn usage_buckets(job: &Job<'_>, pools: &Pools, buckets: &Buckets) -> Outcome<RecordBatch> {
-    let order = account_order(job, buckets);
-    let subscriptions = order.iter().map(|at| buckets.subscription[*at]).collect();
+/// Bucket positions by account and subscription: the order of `usage_buckets`; within a subscription they are in order
+/// already.
+pub(super) fn account_order(job: &Job<'_>, buckets: &Buckets) -> Vec<u32> {
+    let mut starts = vec![0_u32; job.reference.subscriptions.len() + 1];
+    for subscription in &buckets.subscription {
+        starts[*subscription as usize + 1] += 1;
+    }
+    for at in 1..starts.len() {
+        starts[at] += starts[at - 1];
+    }
+    let subscriptions = job.reference.subscriptions_of.iter().flatten();
+    subscriptions.flat_map(|own| starts[*own as usize]..starts[*own as usize + 1]).collect()
+}
+
+/// A part of `usage_buckets`: the buckets at `order`, sorted by account, subscription, meter, dimension values, day.
+pub(super) fn usage_buckets(job: &Job<'_>, pools: &Pools, buckets: &Buckets, order: &[u32]) -> Outcome<RecordBatch> {
+    let at = |row: &u32| *row as usize;
+    let subscriptions = order.iter().map(|row| buckets.subscription[at(row)]).collect();
     let rows = Rows { job, pools, subscriptions };
-    let meter_of = |row: usize| buckets.cells[buckets.cell[order[row]] as usize].meter as usize;
     let first_day = job.period.first_day.num_days_from_ce() - EPOCH_DAYS;
-    let sets: Vec<Vec<(&str, &str)>> = buckets
-        .cells
-        .iter()
-        .map(|cell| {
-            let names = job.book.meters[cell.meter as usize].dimensions.iter().map(String::as_str);
-            names.zip(cell.values.iter().map(AsRef::as_ref)).collect()
-        })
-        .collect();
-    let cells: Vec<i32> = rows.codes(|row| buckets.cell[order[row]]);
+    let cells: Vec<i32> = order.iter().map(|row| i32::try_from(buckets.cell[at(row)]).unwrap_or(i32::MAX)).collect();
+    let meters = order.iter().map(|row| buckets.cells[buckets.cell[at(row)] as usize].meter);
     Table::UsageBuckets.batch(vec![
         rows.run_id(),
         rows.instant(job.period.start()),
-        rows.account_ids()?,
-        rows.subscription_ids()?,
-        rows.texts(|row| &rows.subscription(row).plan)?,
-        rows.texts(|row| &rows.subscription(row).product)?,
-        rows.texts(|row| &job.book.meters[meter_of(row)].id)?,
-        build::dimensions(&sets, &cells)?,
-        build::days(order.iter().map(|at| first_day + i32::from(buckets.day[*at])).collect()),
-        build::decimal38(order.iter().map(|at| buckets.quantity[*at]).collect()),
-        build::whole(order.iter().map(|at| i64::from(buckets.records[*at])).collect()),
-        build::instants(order.iter().map(|at| buckets.first[*at]).collect()),
-        build::instants(order.iter().map(|at| buckets.last[*at]).collect()),
-        values(buckets, &order),
+        rows.of_account(&pools.account_ids)?,
+        rows.of_subscription(&pools.subscription_ids)?,
+        rows.of_offer(&pools.plans)?,
+        rows.of_offer(&pools.products)?,
+        pools.meter_ids.column(meters)?,
+        build::dimensions(&cell_sets(job, buckets), &cells)?,
+        build::days(order.iter().map(|row| first_day + i32::from(buckets.day[at(row)])).collect()),
+        build::decimal38(order.iter().map(|row| buckets.quantity[at(row)]).collect()),
+        build::whole(order.iter().map(|row| i64::from(buckets.records[at(row)])).collect()),
+        build::instants(order.iter().map(|row| buckets.first[at(row)]).collect()),
+        build::instants(order.iter().map(|row| buckets.last[at(row)]).collect()),
+        values(buckets, order),
     ])
 }
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
 const EPOCH_DAYS: i32 = 719_163;
 
-/// Bucket positions by account and subscription; within a subscription they are in order already.
-fn account_order(job: &Job<'_>, buckets: &Buckets) -> Vec<usize> {
-    let mut order = Vec::with_capacity(buckets.len());
-    for subscriptions in &job.reference.subscriptions_of {
-        for subscription in subscriptions {
-            let start = buckets.subscription.partition_point(|own| own < subscription);
-            let end = buckets.subscription.partition_point(|own| own <= subscription);
-            order.extend(start..end);
-        }
-    }
-    order
+/// The dimension names and values of every cell, sorted by name.
+fn cell_sets<'b>(job: &'b Job<'_>, buckets: &'b Buckets) -> Vec<Vec<(&'b str, &'b str)>> {
+    let set = |cell: &'b crate::usage::Cell| {
+        let names = job.book.meters[cell.meter as usize].dimensions.iter().map(String::as_str);
+        let mut set: Vec<(&str, &str)> = names.zip(cell.values.iter().map(AsRef::as_ref)).collect();
+        set.sort_unstable();
+        set
+    };
+    buckets.cells.iter().map(set).collect()
 }
 
-fn values(buckets: &Buckets, order: &[usize]) -> ArrayRef {
+fn values(buckets: &Buckets, order: &[u32]) -> ArrayRef {
     let element = Field::new("element", DataType::Utf8, false);
     let mut list = ListBuilder::new(StringBuilder::new()).with_field(element);
     for at in order {
-        let own = u32::try_from(*at).ok().and_then(|at| buckets.values.binary_search_by_key(&at, |(row, _)| *row).ok());
+        let own = buckets.values.binary_search_by_key(at, |(row, _)| *row).ok();
         if let Some(own) = own {
             for value in &buckets.values[own].1 {
                 list.values().append_value(value);
@@ -269,34 +262,32 @@ fn values(buckets: &Buckets, order: &[usize]) -> ArrayRef {
     Arc::new(list.finish())
 }
 
-/// `suspense`.
+/// A part of `suspense`.
 pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) -> Outcome<RecordBatch> {
     let file = |record: &Suspended| &job.files[record.origin.file()];
-    let texts = |of: fn(&Suspended) -> &Option<String>| {
-        build::text_or_null(
-            &suspended.iter().map(of).collect::<Vec<_>>().into_iter().map(Option::as_ref).collect::<Vec<_>>(),
-        )
+    let texts = |of: fn(&Suspended) -> Option<&str>| build::text_or_null(&suspended.iter().map(of).collect::<Vec<_>>());
+    let plain = |of: &dyn Fn(&Suspended) -> String| -> ArrayRef {
+        Arc::new(suspended.iter().map(|record| Some(of(record))).collect::<StringArray>())
     };
     let raw: Vec<&str> = suspended.iter().map(|record| record.raw.as_str()).collect();
     Table::Suspense.batch(vec![
         build::constant(&pools.run_id, suspended.len()),
-        repeated(suspended.iter().map(|record| job.pipeline.sources[file(record).source].name.as_str()))?,
-        repeated(suspended.iter().map(|record| file(record).name.as_str()))?,
+        plain(&|record| job.pipeline.sources[file(record).source].name.clone()),
+        plain(&|record| file(record).name.clone()),
         build::whole(suspended.iter().map(|record| i64::from(record.origin.row())).collect()),
-        repeated(suspended.iter().map(|record| &*record.reason))?,
-        texts(|record| &record.field),
-        texts(|record| &record.detail),
-        texts(|record| &record.record_id),
-        texts(|record| &record.record_type),
-        texts(|record| &record.identifier),
+        plain(&|record| record.reason.to_string()),
+        texts(|record| record.field.as_deref()),
+        texts(|record| record.detail.as_deref()),
+        texts(|record| record.record_id.as_deref()),
+        texts(|record| record.record_type.as_deref()),
+        texts(|record| record.identifier.as_deref()),
         build::instants_or_null(suspended.iter().map(|record| record.record_time)),
         build::text(&raw),
     ])
 }
 
-/// The id of every line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
-pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
-    use rayon::prelude::*;
+/// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
+fn line_ids(job: &Job<'_>, billing: &Billing, lines: &[Line]) -> Vec<u128> {
     let id = |line: &Line| {
         let subscription = &job.reference.subscriptions[line.subscription as usize].id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), line.band.label());
@@ -304,14 +295,11 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
         let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         natural_key(fixed.into_iter().chain(group))
     };
-    billing.lines.par_iter().map(id).collect()
+    lines.iter().map(id).collect()
 }
 
-fn invoice_id(job: &Job<'_>, account: &Account) -> u128 {
-    invoice_key(job, &job.reference.accounts[account.bill_to as usize].id, &account.currency)
-}
-
-fn invoice_key(job: &Job<'_>, bill_to: &str, currency: &str) -> u128 {
+/// The id of the invoice of a bill-to account in a currency.
+pub(super) fn invoice_key(job: &Job<'_>, bill_to: &str, currency: &str) -> u128 {
     natural_key(["invoice", &job.period.label, bill_to, currency].into_iter())
 }
 
@@ -334,11 +322,6 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,
     }
-}
-
-fn place_ref(place: &crate::fault::Place) -> String {
-    let name = place.source.name.rsplit('/').next().unwrap_or_default();
-    format!("{name}:{}", place.line)
 }
 
 fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {

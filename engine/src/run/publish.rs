@@ -1,18 +1,23 @@
 //! The end of a run: control totals, tables, the write, both recounts, and what the run has to say.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use super::batches::{self, Pools};
+use arrow::array::RecordBatch;
+
+use super::batches;
 use super::options::{Reason, Total};
+use super::pools::Pools;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
 use crate::book::model::Aggregate;
-use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MeterTotals, check_in_memory};
+use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::Line;
 use crate::lineset::manifest::{FORMAT, Input, tables};
-use crate::lineset::{Manifest, Written, commit};
+use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::Location;
 use crate::tables::Table;
@@ -88,35 +93,52 @@ fn sum(a: Decimal, b: Decimal) -> Outcome<Decimal> {
     a.plus(b).ok_or_else(|| Fault::new(&codes::G002, "a total of the run has more than 20 digits").into())
 }
 
-/// Makes the tables, recounts them in memory, writes them, and reads the written files back with the second engine.
+/// Makes the tables part by part, recounts each part in memory, writes it, and reads the written files back with the
+/// second engine.
 pub(super) async fn write(
     job: &Job<'_>,
-    usage: Usage,
-    billing: Billing,
+    usage: &Usage,
+    billing: &Billing,
     totals: &ControlTotals,
     run_id: &str,
     output: &Location,
     options: &RunOptions,
 ) -> Outcome<Vec<Written>> {
     let pools = Pools::new(job, run_id);
-    let ids = batches::line_ids(job, &billing);
-    let mut tables = vec![
-        (Table::InvoiceLines, batches::invoice_lines(job, &pools, &billing, &ids)?),
-        (Table::InvoiceTaxes, batches::invoice_taxes(job, &pools, &billing, &ids)?),
-        (Table::Invoices, batches::invoices(job, &pools, &billing.invoices)?),
+    let order = batches::account_order(job, &usage.buckets);
+    let controls = totals.to_batch(run_id)?;
+    let (lines, taxes) = (billing.lines.len(), billing.taxes.len());
+    let tables = [
+        rows(Table::InvoiceLines, lines, |range| batches::invoice_lines(job, &pools, billing, range)),
+        rows(Table::InvoiceTaxes, taxes, |range| batches::invoice_taxes(job, &pools, billing, range)),
+        rows(Table::Invoices, billing.invoices.len(), |range| batches::invoices(job, &pools, &billing.invoices[range])),
+        rows(Table::UsageBuckets, order.len(), |range| {
+            batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
+        }),
+        rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
+        Rows::of(Table::ControlTotals, controls),
     ];
-    drop((billing, ids));
-    tables.push((Table::UsageBuckets, batches::usage_buckets(job, &pools, &usage.buckets)?));
-    tables.push((Table::Suspense, batches::suspense(job, &pools, &usage.suspended)?));
-    tables.push((Table::ControlTotals, totals.to_batch(run_id)?));
-    drop(usage);
-    tracing::info!(run_id, "tables made");
-    check_in_memory(&tables, totals).await?;
-    tracing::info!(run_id, "tables recounted in memory");
-    let written = crate::lineset::write(output, &job.period.label, run_id, tables, options.partitions).await?;
-    tracing::info!(run_id, parts = written.len(), "tables written");
+    let check = Mutex::new(MemoryCheck::default());
+    let runtime = tokio::runtime::Handle::current();
+    let inspect = |table, part: &RecordBatch| {
+        let recounted = runtime.block_on(recount_part(table, part))?;
+        check.lock().unwrap_or_else(PoisonError::into_inner).add(table, part, recounted)
+    };
+    let folder = RunFolder { period: &job.period.label, run_id };
+    let written = lineset::write(output, &folder, &tables, options.partitions, &inspect)?;
+    tracing::info!(run_id, parts = written.len(), "tables made, recounted in memory and written");
+    check.into_inner().unwrap_or_else(PoisonError::into_inner).finish(totals).await?;
+    tracing::info!(run_id, "tables checked against each other");
     read_back(output, &written, totals).await?;
     Ok(written)
+}
+
+fn rows<'r>(
+    table: Table,
+    count: usize,
+    make: impl Fn(Range<usize>) -> Outcome<RecordBatch> + Send + Sync + 'r,
+) -> Rows<'r> {
+    Rows { table, count, make: Box::new(make) }
 }
 
 /// The manifest of the run.

@@ -1,0 +1,102 @@
+//! Texts that many rows of the published tables share, each pool made once for a run.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+
+use super::Job;
+use super::batches::invoice_key;
+use crate::fault::{Fault, Outcome, Place};
+use crate::tables::build;
+
+/// A list of texts that rows refer to by number.
+#[derive(Debug)]
+pub(super) struct Pool(Arc<StringArray>);
+
+impl Pool {
+    /// The pool of these texts.
+    pub(super) fn of<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self(Arc::new(StringArray::from_iter_values(texts)))
+    }
+
+    /// The column whose rows have the texts of these numbers.
+    pub(super) fn column(&self, numbers: impl Iterator<Item = u32>) -> Outcome<ArrayRef> {
+        let narrow = |number: u32| i32::try_from(number).map_err(|_| Fault::ours("more than 2^31 texts"));
+        build::dictionary_of(&self.0, numbers.map(narrow).collect::<Result<_, _>>()?)
+    }
+}
+
+/// All pools of a run: of accounts, subscriptions, offers, charges, prices, meters and taxes, by their index.
+#[derive(Debug)]
+pub(super) struct Pools {
+    pub(super) run_id: String,
+    pub(super) account_ids: Pool,
+    pub(super) account_paths: Pool,
+    pub(super) account_currencies: Pool,
+    pub(super) account_jurisdictions: Pool,
+    /// The invoice of each account: that of its bill-to account in its currency.
+    pub(super) invoice_ids: Pool,
+    pub(super) subscription_ids: Pool,
+    pub(super) order_ids: Pool,
+    pub(super) plans: Pool,
+    pub(super) products: Pool,
+    pub(super) charge_ids: Pool,
+    pub(super) charge_products: Pool,
+    pub(super) charge_meters: Pool,
+    pub(super) charge_units: Pool,
+    pub(super) charge_gl_accounts: Pool,
+    pub(super) charge_tax_categories: Pool,
+    /// `allowance`, then the model of each price.
+    pub(super) models: Pool,
+    pub(super) price_layers: Pool,
+    pub(super) price_refs: Pool,
+    pub(super) meter_ids: Pool,
+    pub(super) tax_names: Pool,
+    pub(super) tax_jurisdictions: Pool,
+}
+
+impl Pools {
+    /// The pools of `job`.
+    pub(super) fn new(job: &Job<'_>, run_id: &str) -> Self {
+        let (accounts, subscriptions) = (&job.reference.accounts, &job.reference.subscriptions);
+        let (charges, prices, rates) = (&job.book.charges, &job.catalog.prices, &job.reference.tax_rates);
+        let product = |charge: &crate::book::model::Charge| &job.book.products[charge.product];
+        let meter = |charge: &crate::book::model::Charge| charge.meter.map_or("", |meter| &job.book.meters[meter].id);
+        // The offers are the plans in order, then the products in order.
+        let (plans, products) = (&job.book.plans, &job.book.products);
+        let blank = |count: usize| std::iter::repeat_n("", count);
+        let invoice = |account: &crate::reference::model::Account| {
+            format!("{:032x}", invoice_key(job, &accounts[account.bill_to as usize].id, &account.currency))
+        };
+        Self {
+            run_id: run_id.to_owned(),
+            account_ids: Pool::of(accounts.iter().map(|account| &account.id)),
+            account_paths: Pool::of(accounts.iter().map(|account| &account.path)),
+            account_currencies: Pool::of(accounts.iter().map(|account| &account.currency)),
+            account_jurisdictions: Pool::of(accounts.iter().map(|account| &account.tax_jurisdiction)),
+            invoice_ids: Pool::of(accounts.iter().map(invoice)),
+            subscription_ids: Pool::of(subscriptions.iter().map(|row| &row.id)),
+            order_ids: Pool::of(subscriptions.iter().map(|row| &row.order_id)),
+            plans: Pool::of(plans.iter().map(|plan| plan.id.as_str()).chain(blank(products.len()))),
+            products: Pool::of(blank(plans.len()).chain(products.iter().map(|product| product.id.as_str()))),
+            charge_ids: Pool::of(charges.iter().map(|charge| &charge.id)),
+            charge_products: Pool::of(charges.iter().map(|charge| &product(charge).id)),
+            charge_meters: Pool::of(charges.iter().map(meter)),
+            charge_units: Pool::of(charges.iter().map(|charge| &charge.unit)),
+            charge_gl_accounts: Pool::of(charges.iter().map(|charge| &product(charge).gl_account)),
+            charge_tax_categories: Pool::of(charges.iter().map(|charge| &product(charge).tax_category)),
+            models: Pool::of(["allowance"].into_iter().chain(prices.iter().map(|price| price.model.name()))),
+            price_layers: Pool::of(prices.iter().map(|price| &price.layer)),
+            price_refs: Pool::of(prices.iter().map(|price| place_ref(&price.place))),
+            meter_ids: Pool::of(job.book.meters.iter().map(|meter| &meter.id)),
+            tax_names: Pool::of(rates.iter().map(|rate| &rate.tax)),
+            tax_jurisdictions: Pool::of(rates.iter().map(|rate| &rate.jurisdiction)),
+        }
+    }
+}
+
+/// File and line of a price, without the folder, which is not a fact of the run.
+fn place_ref(place: &Place) -> String {
+    let name = place.source.name.rsplit('/').next().unwrap_or_default();
+    format!("{name}:{}", place.line)
+}
