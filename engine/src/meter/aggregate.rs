@@ -22,7 +22,7 @@ pub fn shard_of(subscription: u32, subscriptions: usize, shards: usize) -> usize
 /// # Errors
 /// Our bug when a record lies outside the period; a fault when a bucket's sum has more than 20 digits before the point.
 pub fn bucketed(
-    shards: Vec<Vec<Settled>>,
+    shards: Vec<Vec<Vec<Settled>>>,
     cells: Vec<Cell>,
     values: &[Arc<str>],
     meters: &[Meter],
@@ -30,7 +30,9 @@ pub fn bucketed(
 ) -> Outcome<Buckets> {
     let parts: Vec<Outcome<Buckets>> = shards
         .into_par_iter()
-        .map(|mut shard| {
+        .map(|pieces| {
+            let mut shard: Vec<Settled> = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+            pieces.into_iter().for_each(|piece| shard.extend(piece));
             shard.sort_unstable_by_key(|settled| (settled.slot, settled.time, settled.origin));
             let mut part = Buckets::default();
             let mut rest = shard.as_slice();
@@ -46,11 +48,26 @@ pub fn bucketed(
             Ok(part)
         })
         .collect();
-    let mut buckets = Buckets { cells, ..Buckets::default() };
+    let parts: Vec<Buckets> = parts.into_iter().collect::<Outcome<_>>()?;
+    let mut buckets = with_room(cells, parts.iter().map(Buckets::len).sum());
     for part in parts {
-        append(&mut buckets, part?)?;
+        append(&mut buckets, part)?;
     }
     Ok(buckets)
+}
+
+fn with_room(cells: Vec<Cell>, rows: usize) -> Buckets {
+    Buckets {
+        cells,
+        subscription: Vec::with_capacity(rows),
+        cell: Vec::with_capacity(rows),
+        day: Vec::with_capacity(rows),
+        quantity: Vec::with_capacity(rows),
+        records: Vec::with_capacity(rows),
+        first: Vec::with_capacity(rows),
+        last: Vec::with_capacity(rows),
+        values: Vec::new(),
+    }
 }
 
 /// Adds the bucket of `records`: one slot and day, in order of time.

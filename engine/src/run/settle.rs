@@ -1,5 +1,7 @@
 //! The hot path's second half: shards of measures -> duplicates and conflicts settled -> usage buckets.
 
+use std::ops::Range;
+
 use hashbrown::HashSet;
 use rayon::prelude::*;
 
@@ -49,12 +51,12 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     };
     let settled: Vec<Outcome<Shard>> = shards.into_par_iter().map(|parts| sorting.shard(parts)).collect();
 
-    let mut by_subscription: Vec<Vec<Settled>> = (0..SHARDS).map(|_| Vec::new()).collect();
+    let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];
     let (mut conflicting, mut nowhere) = (Vec::new(), HashSet::new());
     for shard in settled {
         let shard = shard?;
-        by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.extend(own));
+        by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.push(own));
         tallies.iter_mut().zip(&shard.tallies).for_each(|(tally, own)| tally.add(own));
         for (total, own) in metered.iter_mut().zip(&shard.metered) {
             *total = (
@@ -100,7 +102,7 @@ impl Sorting<'_> {
         }
         let settlement = settle(&mut all);
         let mut shard = Shard {
-            settled: vec![Vec::new(); SHARDS],
+            settled: self.room(&all, &settlement.kept),
             tallies: vec![Tally::default(); self.job.files.len()],
             metered: vec![(0, Decimal::ZERO); self.job.book.meters.len()],
             conflicts: settlement.conflicts,
@@ -118,6 +120,22 @@ impl Sorting<'_> {
         Ok(shard)
     }
 
+    /// Room for exactly the measures each range of subscriptions will get: growing lists would cost half as much memory
+    /// again.
+    fn room(&self, all: &[Metered], kept: &[Range<usize>]) -> Vec<Vec<Settled>> {
+        let mut counts = vec![0; SHARDS];
+        for measure in kept.iter().flat_map(|range| &all[range.clone()]) {
+            if measure.slot != Slot::NOWHERE {
+                counts[self.shard_of(measure.slot.subscription())] += 1;
+            }
+        }
+        counts.into_iter().map(Vec::with_capacity).collect()
+    }
+
+    fn shard_of(&self, subscription: u32) -> usize {
+        shard_of(subscription, self.job.reference.subscriptions.len(), SHARDS)
+    }
+
     /// Keeps one record: all its measures, or its place in suspense.
     fn keep(&self, shard: &mut Shard, measures: &[Metered]) -> Outcome<()> {
         let Some(first) = measures.first() else { return Ok(()) };
@@ -128,7 +146,6 @@ impl Sorting<'_> {
             return Ok(());
         }
         tally.rated += 1;
-        let subscriptions = self.job.reference.subscriptions.len();
         for measure in measures {
             let cell = self.places[measure.slot.cell() as usize];
             let meter = self.meter_of[cell as usize];
@@ -151,7 +168,7 @@ impl Sorting<'_> {
             let subscription = measure.slot.subscription();
             let slot = Slot::new(subscription, cell);
             let (time, origin) = (measure.time, measure.origin);
-            shard.settled[shard_of(subscription, subscriptions, SHARDS)].push(Settled { quantity, slot, time, origin });
+            shard.settled[self.shard_of(subscription)].push(Settled { quantity, slot, time, origin });
         }
         Ok(())
     }
