@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// Stages hand large tables on and free them on other threads; this allocator gives their pages back, where the system's
+/// keeps them and a run would hold the sum of its stages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     ratemill::cli::main()
 }
