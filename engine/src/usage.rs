@@ -16,6 +16,12 @@ impl Origin {
         Self((file as u64) << 32 | row as u64)
     }
 
+    /// File index and row in one number.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The file's index.
     #[must_use]
     pub fn file(self) -> usize {
