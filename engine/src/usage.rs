@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+pub mod reasons;
+
 /// Position of a record in the run's input: file index, then row; its order is the order of paths and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(u64);
