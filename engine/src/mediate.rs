@@ -24,7 +24,7 @@ pub struct Mediator {
     mediation: Mediation,
     suspend: Vec<(Arc<str>, Expression)>,
     schema: SchemaRef,
-    /// Columns a record cannot do without.
+    /// Columns a record cannot do without: [`REQUIRED`], then those of the dedup key.
     required: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ pub enum Fate {
     Kept,
     /// The WHERE left it out.
     Filtered,
-    /// A required column is null: its position among these.
+    /// A required column, or one of the dedup key, is null: its position among these.
     Missing(u16),
     /// A suspend rule holds: its position.
     Rule(u16),
@@ -95,7 +95,10 @@ impl Mediator {
                 suspend.push((Arc::from(rule.code.as_str()), when));
             }
         }
-        let required = REQUIRED.map(str::to_owned).to_vec();
+        // Records without a key would all have the same one, and pass for copies of each other.
+        let of_key = source.dedup_key.iter().map(|key| key.text.as_str());
+        let of_key = of_key.filter(|name| !REQUIRED.contains(name) && schema.field_with_name(name).is_ok());
+        let required = REQUIRED.into_iter().chain(of_key).map(str::to_owned).collect();
         faults.or(Self { mediation, suspend, schema, required })
     }
 
