@@ -3,11 +3,14 @@
 //! Usage keeps Parquet's dictionaries: a stage that looks something up does so once for each dictionary value, not for
 //! each row. This room hides which of the four string types a column has.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, LargeStringArray, StringArray, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 
 use crate::fault::{Fault, Outcome};
+use crate::money::plain_digits;
 
 /// A text column.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +83,8 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// `array` as a text column: itself when it is one, its plain text otherwise.
+/// `array` as a text column: itself when it is one, its plain text otherwise; numbers without trailing zeros, so that
+/// equal numbers are equal texts whatever their scale.
 ///
 /// # Errors
 /// Our bug when a type that rules may produce has no text.
@@ -88,6 +92,37 @@ pub fn to_text(array: &ArrayRef) -> Outcome<ArrayRef> {
     if Texts::of(array).is_some() {
         return Ok(ArrayRef::clone(array));
     }
+    if let Some(numbers) = array.as_primitive_opt::<Decimal128Type>() {
+        let scale = usize::try_from(numbers.scale()).map_err(|_| Fault::ours("a decimal with a negative scale"))?;
+        let texts = numbers.iter().map(|number| number.map(|units| plain_digits(units, scale)));
+        return Ok(Arc::new(texts.collect::<StringArray>()));
+    }
     cast(array, &DataType::Utf8)
         .map_err(|cause| Fault::ours(format!("no text for {}: {cause}", array.data_type())).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Decimal128Array;
+
+    use super::*;
+
+    #[test]
+    fn decimals_are_plain_number_text_whatever_the_scale() {
+        let one = 10_i128.pow(18);
+        for (units, precision, scale, text) in [
+            (400 * one, 38, 18, "400"),
+            (400, 18, 0, "400"),
+            (400_000, 18, 3, "400"),
+            (400_500, 18, 3, "400.5"),
+            (-5, 18, 3, "-0.005"),
+            (0, 18, 3, "0"),
+            (10_i128.pow(37), 38, 0, "10000000000000000000000000000000000000"),
+        ] {
+            let numbers = Decimal128Array::from(vec![Some(units), None]).with_precision_and_scale(precision, scale);
+            let texts = to_text(&(Arc::new(numbers.unwrap()) as ArrayRef)).unwrap();
+            let texts = Texts::of(&texts).unwrap();
+            assert_eq!((texts.get(0), texts.get(1)), (Some(text), None), "{units} {scale}");
+        }
+    }
 }

@@ -37,7 +37,8 @@ pub fn fingerprints(
         mix_column(&mut contents, column)?;
     }
     let keys = if key.is_empty() {
-        (0..rows).map(|row| hash_parts(source, [origin_of(row)].iter().map(|origin| format!("{origin:?}")))).collect()
+        let hash = |origin: Origin| xxhash_rust::xxh3::xxh3_128_with_seed(&origin.bits().to_le_bytes(), source);
+        (0..rows).map(|row| hash(origin_of(row))).collect()
     } else {
         let columns: Vec<ArrayRef> = key
             .iter()
@@ -61,11 +62,11 @@ fn key_hashes(source: u64, texts: &[Texts<'_>], rows: usize) -> Vec<u128> {
     (0..rows).map(|row| hash_parts(source, texts.iter().map(|column| column.get(row).unwrap_or("\0")))).collect()
 }
 
-fn hash_parts<T: AsRef<str>>(source: u64, parts: impl Iterator<Item = T>) -> u128 {
+fn hash_parts<'t>(source: u64, parts: impl Iterator<Item = &'t str>) -> u128 {
     let mut hash = Xxh3::with_seed(source);
     for part in parts {
-        hash.update(&part.as_ref().len().to_le_bytes());
-        hash.update(part.as_ref().as_bytes());
+        hash.update(&part.len().to_le_bytes());
+        hash.update(part.as_bytes());
     }
     hash.digest128()
 }
@@ -140,4 +141,27 @@ pub fn settle(shard: &mut [Metered]) -> Settlement {
         }
     }
     settlement
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn without_a_key_every_record_has_a_key_of_its_own() {
+        let same: ArrayRef = Arc::new(StringArray::from(vec!["a"; 3]));
+        let records = RecordBatch::try_from_iter([("record_id", same)]).unwrap();
+        let keys = |source, file| {
+            fingerprints(&records, &[], source, |row| Origin::new(file, u32::try_from(row).unwrap())).unwrap().keys
+        };
+        let mut all = [keys(0, 0), keys(0, 1), keys(1, 0)].concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 9);
+        assert_eq!(keys(0, 1), keys(0, 1));
+    }
 }

@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::columns::Texts;
 use crate::fault::{Fault, Outcome};
 use crate::reference::model::{Holder, Index, Reference, Target};
+use crate::usage::reasons;
 
 /// Where a record belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +49,12 @@ impl Unguided {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
-            Self::UnknownIdentifier => "unknown_identifier",
-            Self::IdentifierNotValid => "identifier_not_valid",
-            Self::SubscriptionNotActive => "subscription_not_active",
-            Self::NoMeter => "no_meter",
-            Self::NotInPlan => "not_in_plan",
-            Self::AmbiguousSubscription => "ambiguous_subscription",
+            Self::UnknownIdentifier => reasons::UNKNOWN_IDENTIFIER,
+            Self::IdentifierNotValid => reasons::IDENTIFIER_NOT_VALID,
+            Self::SubscriptionNotActive => reasons::SUBSCRIPTION_NOT_ACTIVE,
+            Self::NoMeter => reasons::NO_METER,
+            Self::NotInPlan => reasons::NOT_IN_PLAN,
+            Self::AmbiguousSubscription => reasons::AMBIGUOUS_SUBSCRIPTION,
         }
     }
 

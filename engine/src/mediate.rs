@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 
 use crate::columns::Texts;
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::pipeline::model::Source;
-use crate::rules::{Expression, Mediation, Rules, Want};
+use crate::rules::{Expression, Failed, Mediation, Rules, Want};
+use crate::usage::reasons;
 
 /// Columns every mediation SELECT must return.
 pub const REQUIRED: [&str; 4] = ["record_id", "record_type", "identifier", "record_time"];
@@ -23,6 +24,8 @@ pub struct Mediator {
     mediation: Mediation,
     suspend: Vec<(Arc<str>, Expression)>,
     schema: SchemaRef,
+    /// Columns a record cannot do without: [`REQUIRED`], then those of the dedup key.
+    required: Vec<String>,
 }
 
 /// What mediation says of one record.
@@ -32,11 +35,11 @@ pub enum Fate {
     Kept,
     /// The WHERE left it out.
     Filtered,
-    /// A required column is null: index into [`REQUIRED`].
-    Missing(u8),
+    /// A required column, or one of the dedup key, is null: its position among these.
+    Missing(u16),
     /// A suspend rule holds: its position.
     Rule(u16),
-    /// The SELECT fails on it.
+    /// The SELECT or a suspend rule cannot be computed on it.
     Failed,
 }
 
@@ -49,6 +52,17 @@ pub struct Mediated {
     pub times: Vec<i64>,
     /// What becomes of each row.
     pub fates: Vec<Fate>,
+    /// Causes of [`Fate::Failed`], in order of rows.
+    pub failed: Vec<Failed>,
+}
+
+impl Mediated {
+    /// Why mediation failed on `row`, if it did.
+    #[must_use]
+    pub fn cause(&self, row: usize) -> Option<&str> {
+        let at = self.failed.binary_search_by_key(&row, |failed| failed.row).ok()?;
+        self.failed.get(at).map(|failed| &*failed.cause)
+    }
 }
 
 impl Mediator {
@@ -81,7 +95,11 @@ impl Mediator {
                 suspend.push((Arc::from(rule.code.as_str()), when));
             }
         }
-        faults.or(Self { mediation, suspend, schema })
+        // Records without a key would all have the same one, and pass for copies of each other.
+        let of_key = source.dedup_key.iter().map(|key| key.text.as_str());
+        let of_key = of_key.filter(|name| !REQUIRED.contains(name) && schema.field_with_name(name).is_ok());
+        let required = REQUIRED.into_iter().chain(of_key).map(str::to_owned).collect();
+        faults.or(Self { mediation, suspend, schema, required })
     }
 
     /// The mediated columns.
@@ -92,86 +110,70 @@ impl Mediator {
 
     /// The reason and field of a record with this fate, when it is set aside.
     #[must_use]
-    pub fn reason(&self, fate: Fate) -> Option<(Arc<str>, Option<&'static str>)> {
+    pub fn reason(&self, fate: Fate) -> Option<(Arc<str>, Option<&str>)> {
         match fate {
             Fate::Kept | Fate::Filtered => None,
-            Fate::Missing(at) => Some((Arc::from("missing_required"), REQUIRED.get(usize::from(at)).copied())),
+            Fate::Missing(at) => {
+                Some((Arc::from(reasons::MISSING_REQUIRED), self.required.get(usize::from(at)).map(String::as_str)))
+            }
             Fate::Rule(at) => self.suspend.get(usize::from(at)).map(|(code, _)| (Arc::clone(code), None)),
-            Fate::Failed => Some((Arc::from("mediation_failed"), None)),
+            Fate::Failed => Some((Arc::from(reasons::MEDIATION_FAILED), None)),
         }
     }
 
-    /// Mediates one batch.
+    /// Mediates one batch. What comes first decides: the WHERE, then a SELECT that fails, a missing column, the suspend
+    /// rules in their order; a rule is computed on the records still kept.
     ///
     /// # Errors
-    /// Only our own bugs: a record on which the SELECT fails gets [`Fate::Failed`].
+    /// Only our own bugs: a record on which a rule cannot be computed gets [`Fate::Failed`].
     pub fn mediate(&self, input: &RecordBatch) -> Outcome<Mediated> {
-        match self.whole(input) {
-            Ok(mediated) => Ok(mediated),
-            Err(_) if input.num_rows() > 1 => self.halves(input),
-            Err(_) => self.failed(input.num_rows()),
-        }
-    }
-
-    fn whole(&self, input: &RecordBatch) -> Outcome<Mediated> {
         let applied = self.mediation.apply(input)?;
-        let records = applied.records;
+        let (records, mut failed) = (applied.records, applied.failed);
         let mut fates = vec![Fate::Kept; records.num_rows()];
-        for (at, name) in (0_u8..).zip(REQUIRED) {
-            let column = column(&records, name)?;
-            if column.logical_null_count() > 0 {
-                let nulls = column.logical_nulls();
-                mark(&mut fates, Fate::Missing(at), |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)));
-            }
+        if let Some(kept) = &applied.kept {
+            mark(&mut fates, Fate::Filtered, |row| !(kept.is_valid(row) && kept.value(row)));
         }
-        if let Some(ids) = Texts::of(column(&records, "record_id")?) {
-            // A blank id is no id: such records must not pass for copies of each other.
-            let blank = ids.map(false, str::is_empty);
-            mark(&mut fates, Fate::Missing(0), |row| blank[row]);
-        }
-        for (at, (_, when)) in (0_u16..).zip(&self.suspend) {
-            let holds = when.evaluate(&records)?;
+        fail(&mut fates, &failed);
+        self.miss(&mut fates, &records)?;
+        for (at, (code, when)) in (0_u16..).zip(&self.suspend) {
+            let computed = when.evaluate(&records, |row| fates[row] == Fate::Kept)?;
             let holds: &BooleanArray =
-                holds.as_boolean_opt().ok_or_else(|| Fault::ours("a suspend rule is not a predicate"))?;
+                computed.values.as_boolean_opt().ok_or_else(|| Fault::ours("a suspend rule is not a predicate"))?;
             if holds.true_count() > 0 {
                 mark(&mut fates, Fate::Rule(at), |row| holds.is_valid(row) && holds.value(row));
             }
+            fail(&mut fates, &computed.failed);
+            failed.extend(computed.failed.into_iter().map(|Failed { row, cause }| {
+                let cause = Arc::from(format!("suspend rule `{code}`: {cause}"));
+                Failed { row, cause }
+            }));
         }
-        if let Some(kept) = &applied.kept {
-            // A record the WHERE leaves out is filtered whatever else is wrong with it.
-            for (row, fate) in fates.iter_mut().enumerate() {
-                if !(kept.is_valid(row) && kept.value(row)) {
-                    *fate = Fate::Filtered;
-                }
+        failed.sort_by_key(|failed| failed.row);
+        Ok(Mediated { times: times(column(&records, "record_time")?)?, records, fates, failed })
+    }
+
+    /// Marks the records that lack what they cannot do without.
+    fn miss(&self, fates: &mut [Fate], records: &RecordBatch) -> Outcome<()> {
+        for (at, name) in (0_u16..).zip(&self.required) {
+            let column = column(records, name)?;
+            if column.logical_null_count() > 0 {
+                let nulls = column.logical_nulls();
+                mark(fates, Fate::Missing(at), |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)));
             }
         }
-        Ok(Mediated { times: times(column(&records, "record_time")?)?, records, fates })
-    }
-
-    /// Narrows a failure down to the records that cause it.
-    fn halves(&self, input: &RecordBatch) -> Outcome<Mediated> {
-        let middle = input.num_rows() / 2;
-        let mut first = self.mediate(&input.slice(0, middle))?;
-        let second = self.mediate(&input.slice(middle, input.num_rows() - middle))?;
-        first.records = concat_batches(&self.schema, [&first.records, &second.records])
-            .map_err(|cause| Fault::ours(format!("mediated halves do not fit: {cause}")))?;
-        first.times.extend(second.times);
-        first.fates.extend(second.fates);
-        Ok(first)
-    }
-
-    fn failed(&self, rows: usize) -> Outcome<Mediated> {
-        let columns = self.schema.fields().iter().map(|field| arrow::array::new_null_array(field.data_type(), rows));
-        let schema = nullable(&self.schema);
-        let records = RecordBatch::try_new(schema, columns.collect())
-            .map_err(|cause| Fault::ours(format!("no empty mediated record: {cause}")))?;
-        Ok(Mediated { records, times: vec![0; rows], fates: vec![Fate::Failed; rows] })
+        if let Some(ids) = Texts::of(column(records, "record_id")?) {
+            // A blank id is no id: such records must not pass for copies of each other.
+            let blank = ids.map(false, str::is_empty);
+            mark(fates, Fate::Missing(0), |row| blank[row]);
+        }
+        Ok(())
     }
 }
 
-fn nullable(schema: &SchemaRef) -> SchemaRef {
-    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    Arc::new(arrow::datatypes::Schema::new(fields))
+fn fail(fates: &mut [Fate], failed: &[Failed]) {
+    for Failed { row, .. } in failed {
+        fates[*row] = Fate::Failed;
+    }
 }
 
 fn mark(fates: &mut [Fate], fate: Fate, holds: impl Fn(usize) -> bool) {

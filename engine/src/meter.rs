@@ -16,7 +16,7 @@ use crate::book::model::{Aggregate, Meter};
 use crate::columns::{Texts, to_text};
 use crate::fault::{Faults, Outcome};
 use crate::money::Decimal;
-use crate::rules::{Expression, Rules, Want};
+use crate::rules::{Computed, Expression, Rules, Want};
 
 /// The meters compiled for the columns of one source.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Gauge {
 /// The measures of one batch.
 #[derive(Debug)]
 pub struct Measures {
-    evaluated: Vec<ArrayRef>,
+    evaluated: Vec<Computed>,
     /// Dimension columns as text, by column index.
     texts: Vec<Option<ArrayRef>>,
 }
@@ -47,13 +47,40 @@ pub struct Measures {
 pub enum Measured<'a> {
     /// A quantity.
     Quantity(Decimal),
-    /// A value to be counted once.
-    Value(&'a str),
-    /// The expression is null (or does not fit 38 digits, or divides by zero) for this record.
+    /// A value to be counted once, or none; its number is in [`Gauges::numbers`].
+    Value,
+    /// The expression is null for this record.
     Null,
+    /// The expression cannot be computed on this record, for this cause.
+    Failed(&'a str),
     /// The source lacks a column the meter needs.
     NotHere,
 }
+
+/// The numbers of one meter in a batch, by row.
+#[derive(Clone, Debug)]
+pub struct Numbers {
+    cell: Vec<u32>,
+    /// Of unique meters.
+    value: Option<Vec<u32>>,
+}
+
+impl Numbers {
+    /// The cell of `row`.
+    #[must_use]
+    pub fn cell(&self, row: usize) -> u32 {
+        self.cell.get(row).copied().unwrap_or(0)
+    }
+
+    /// The number of the value that a unique meter counts in `row`.
+    #[must_use]
+    pub fn value(&self, row: usize) -> u32 {
+        self.value.as_ref().and_then(|numbers| numbers.get(row)).copied().unwrap_or(0)
+    }
+}
+
+/// Why a quantity that is there cannot be rounded.
+const BEYOND_PULSE: &str = "the quantity is too large to be rounded to the meter's step";
 
 impl Gauges {
     /// Compiles every meter for the mediated columns `schema`.
@@ -94,13 +121,18 @@ impl Gauges {
         Ok(Gauge { expression: Some(index), dimensions })
     }
 
-    /// Measures a mediated batch: every distinct expression once.
+    /// Measures a mediated batch: every distinct expression once. `wanted(meter, row)` tells which rows a meter counts: on
+    /// others its expression cannot fail.
     ///
     /// # Errors
-    /// `E…` when an expression fails as a whole on this batch.
-    pub fn measure(&self, records: &RecordBatch) -> Outcome<Measures> {
-        let evaluated =
-            self.expressions.iter().map(|expression| expression.evaluate(records)).collect::<Outcome<_>>()?;
+    /// Only our own bugs: what cannot be computed on a record is [`Measured::Failed`].
+    pub fn measure(&self, records: &RecordBatch, wanted: impl Fn(usize, usize) -> bool) -> Outcome<Measures> {
+        let evaluate = |(index, expression): (usize, &Expression)| {
+            let measured = |gauge: &Option<Gauge>| gauge.as_ref().is_some_and(|gauge| gauge.expression == Some(index));
+            let meters = self.gauges.iter().enumerate().filter(|(_, gauge)| measured(gauge)).map(|(meter, _)| meter);
+            expression.evaluate(records, |row| meters.clone().any(|meter| wanted(meter, row)))
+        };
+        let evaluated = self.expressions.iter().enumerate().map(evaluate).collect::<Outcome<_>>()?;
         let mut texts = vec![None; records.num_columns()];
         for column in self.gauges.iter().flatten().flat_map(|gauge| &gauge.dimensions) {
             if texts[*column].is_none() {
@@ -115,20 +147,43 @@ impl Gauges {
     pub fn measured<'m>(&self, measures: &'m Measures, meter: &Meter, index: usize, row: usize) -> Measured<'m> {
         let Some(gauge) = &self.gauges[index] else { return Measured::NotHere };
         let Some(expression) = gauge.expression else { return Measured::Quantity(Decimal::ONE) };
-        let array = &measures.evaluated[expression];
-        if meter.aggregate == Aggregate::Unique {
-            return Texts::of(array).and_then(|texts| texts.get(row)).map_or(Measured::Null, Measured::Value);
+        let computed = &measures.evaluated[expression];
+        if let Some(cause) = computed.cause(row) {
+            return Measured::Failed(cause);
         }
-        let decimals = array.as_primitive::<Decimal128Type>();
+        if meter.aggregate == Aggregate::Unique {
+            return Measured::Value;
+        }
+        let decimals = computed.values.as_primitive::<Decimal128Type>();
         if decimals.is_null(row) {
             return Measured::Null;
         }
-        pulsed(Decimal::from_units(decimals.value(row)), meter).map_or(Measured::Null, Measured::Quantity)
+        let quantity = Decimal::from_units(decimals.value(row));
+        pulsed(quantity, meter).map_or(Measured::Failed(BEYOND_PULSE), Measured::Quantity)
+    }
+
+    /// The numbers in `cells` of what meter `index` counts in the `wanted` rows of a batch.
+    #[must_use]
+    pub fn numbers(
+        &self,
+        cells: &Cells,
+        measures: &Measures,
+        meter: &Meter,
+        index: usize,
+        rows: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Numbers {
+        let dimensions = self.dimensions(measures, index);
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let cell = cells.number_rows(number, &dimensions, rows, &wanted);
+        let expression = self.gauges[index].as_ref().and_then(|gauge| gauge.expression);
+        let values = expression.filter(|_| meter.aggregate == Aggregate::Unique);
+        let values = values.and_then(|expression| Texts::of(&measures.evaluated[expression].values));
+        Numbers { cell, value: values.map(|texts| cells.number_values(&texts, wanted)) }
     }
 
     /// The dimension columns of a meter as text, in declared order; empty when the source cannot measure it.
-    #[must_use]
-    pub fn dimensions<'m>(&self, measures: &'m Measures, index: usize) -> Vec<Texts<'m>> {
+    fn dimensions<'m>(&self, measures: &'m Measures, index: usize) -> Vec<Texts<'m>> {
         let columns = self.gauges[index].iter().flat_map(|gauge| &gauge.dimensions);
         columns.filter_map(|column| measures.texts[*column].as_ref().and_then(Texts::of)).collect()
     }

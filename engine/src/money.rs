@@ -209,6 +209,16 @@ impl std::ops::Neg for Decimal {
     }
 }
 
+/// The number `units` × 10^-`scale` in plain digits, whatever its size: no exponent, no trailing zeros.
+#[must_use]
+pub fn plain_digits(units: i128, scale: usize) -> String {
+    let digits = format!("{:0width$}", units.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let fraction = fraction.trim_end_matches('0');
+    let (sign, point) = (if units < 0 { "-" } else { "" }, if fraction.is_empty() { "" } else { "." });
+    format!("{sign}{whole}{point}{fraction}")
+}
+
 impl fmt::Display for Decimal {
     /// Plain digits, no exponent, no trailing zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

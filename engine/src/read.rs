@@ -3,7 +3,8 @@
 //! Every CSV row, NDJSON line (blank ones aside) and Parquet row is one record and has a number, from 0, in its file. A
 //! record that cannot be read is set aside with its reason, field and raw text, never dropped and never an error; a file
 //! that cannot be read, or is not of the declared shape, is a fault, and then nothing of the run may be rated. Blank
-//! text, JSON null and a missing optional column are null.
+//! text of CSV and NDJSON, JSON null and a missing optional column are null; blank text of Parquet, which tells the two
+//! apart, stays blank.
 //!
 //! This room is synchronous once it has the bytes, bounded in memory by the batch, and knows nothing of what a record
 //! means. It never rounds: the one exception is a float column of Parquet that its source declares so (`float.rs`).

@@ -2,8 +2,9 @@
 //!
 //! Separate, so that one room decides what rules may do. A rule sees one record and a fixed list of functions; there is
 //! no catalog, no session, no file, no clock behind it, and no float passes. `+ - * /` are computed as
-//! `DECIMAL(38,18)` (integers stay integers under `+ - %`); an overflow or a division by zero is NULL for its record,
-//! which then goes to suspense. A CAST that fails, fails the batch with `E007`: the caller narrows it down to records.
+//! `DECIMAL(38,18)` (integers stay integers under `+ - %`); an overflow, a division by zero or a
+//! CAST that fails is `E007` for its record, whose cause is told apart from the results of the others: what a record gives
+//! is what it gives alone, whatever the batch it comes in.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 mod decimal;
 mod evaluate;
+mod narrow;
 mod numeric;
 mod operators;
 mod place;
@@ -32,7 +34,8 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{Expression, Mediated, Mediation};
+pub use evaluate::{Computed, Expression, Mediated, Mediation};
+pub use narrow::Failed;
 
 use evaluate::{Output, Rule};
 use plan::Planned;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+pub mod reasons;
+
 /// Position of a record in the run's input: file index, then row; its order is the order of paths and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(u64);
@@ -14,6 +16,12 @@ impl Origin {
     #[must_use]
     pub const fn new(file: u32, row: u32) -> Self {
         Self((file as u64) << 32 | row as u64)
+    }
+
+    /// File index and row in one number.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
     }
 
     /// The file's index.

@@ -41,6 +41,16 @@ impl<T: Clone + Eq + std::hash::Hash> Numbered<T> {
     }
 }
 
+impl Numbered<Arc<str>> {
+    /// Copies the text only when it is new.
+    fn number_of(&mut self, text: &str) -> u32 {
+        match self.numbers.get(text) {
+            Some(number) => *number,
+            None => self.number(&Arc::from(text)),
+        }
+    }
+}
+
 impl Cells {
     /// The cell number of each row of a batch for `meter`, given its dimension columns; `wanted(row)` tells which rows
     /// are needed (others get 0).
@@ -95,9 +105,24 @@ impl Cells {
         numbers
     }
 
-    /// The number of a value of a unique meter.
-    pub fn number_value(&self, value: &str) -> u32 {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner).number(&Arc::from(value))
+    /// The number of each `wanted` row's value of a unique meter (others get 0); no value is blank text.
+    pub fn number_values(&self, texts: &Texts<'_>, wanted: impl Fn(usize) -> bool) -> Vec<u32> {
+        // Numbered within the batch first: the other workers are held up once a batch, not once a record.
+        let mut local: HashMap<&str, usize> = HashMap::new();
+        let mut met: Vec<&str> = Vec::new();
+        let places: Vec<Option<usize>> = (0..texts.len())
+            .map(|row| {
+                let text = wanted(row).then(|| texts.get(row).unwrap_or_default())?;
+                Some(*local.entry(text).or_insert_with(|| {
+                    met.push(text);
+                    met.len() - 1
+                }))
+            })
+            .collect();
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers: Vec<u32> = met.into_iter().map(|text| values.number_of(text)).collect();
+        drop(values);
+        places.into_iter().map(|place| place.map_or(0, |place| numbers[place])).collect()
     }
 
     /// All cells sorted, and the place of each number among them.
@@ -121,4 +146,27 @@ fn sorted<T: Clone + Ord>(list: &[T]) -> (Vec<T>, Vec<u32>) {
         places[*number] = place;
     }
     (order.iter().map(|number| list[*number].clone()).collect(), places)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn values_have_one_number_in_every_batch_and_no_value_is_blank() {
+        let cells = Cells::default();
+        let numbers = |texts: Vec<Option<&str>>| {
+            let texts: ArrayRef = Arc::new(StringArray::from(texts));
+            cells.number_values(&Texts::of(&texts).unwrap(), |row| row != 1)
+        };
+        let first = numbers(vec![Some("b"), Some("unwanted"), Some("a"), Some("b"), None]);
+        let second = numbers(vec![Some("a"), None, Some(""), Some("c"), Some("b")]);
+        assert_eq!((first[0], first[2], first[4]), (first[3], second[0], second[2]));
+        assert_eq!(first[0], second[4]);
+        let (sorted, places) = cells.sorted_values();
+        assert_eq!(sorted.iter().map(|text| &**text).collect::<Vec<_>>(), ["", "a", "b", "c"]);
+        assert_eq!([first[4], first[2], first[0], second[3]].map(|number| places[number as usize]), [0, 1, 2, 3]);
+    }
 }

@@ -170,7 +170,7 @@ impl Each<'_> {
 
     fn texts(&mut self, array: &BinaryArray) -> StringArray {
         let texts = array.iter().enumerate().map(|(position, bytes)| {
-            let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
+            let bytes = bytes?;
             let refuse = |_| self.failures.note(position, self.column, reasons::NOT_UTF8, bytes);
             std::str::from_utf8(bytes).map_err(refuse).ok()
         });

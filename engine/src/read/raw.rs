@@ -1,7 +1,8 @@
 //! The raw text of records, for the few that are set aside: kept by where it stands, made only when asked for.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::DataType;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 
@@ -49,7 +50,8 @@ fn json_value(values: &ArrayRef, row: usize) -> String {
     }
     let options = FormatOptions::default().with_null("null");
     let text = match ArrayFormatter::try_new(values, &options) {
-        Ok(formatter) => formatter.value(row).to_string(),
+        // A time beyond the calendar has no text: it is shown as the count it is stored as.
+        Ok(formatter) => formatter.value(row).try_to_string().unwrap_or_else(|_| stored(values, row)),
         Err(cause) => cause.to_string(),
     };
     let plain = match values.data_type() {
@@ -58,6 +60,14 @@ fn json_value(values: &ArrayRef, row: usize) -> String {
     };
     // `-inf` starts like a number, too.
     if plain && !text.ends_with("inf") { text } else { quoted(&text) }
+}
+
+/// The number a time is stored as.
+fn stored(values: &ArrayRef, row: usize) -> String {
+    match cast(&values.slice(row, 1), &DataType::Int64) {
+        Ok(numbers) => numbers.as_primitive::<Int64Type>().value(0).to_string(),
+        Err(cause) => cause.to_string(),
+    }
 }
 
 fn quoted(text: &str) -> String {

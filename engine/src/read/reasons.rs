@@ -27,6 +27,6 @@ reasons! {
     DECIMAL_OUT_OF_RANGE "decimal_out_of_range" "The number has more digits before the point than declared (at most 20).";
     NOT_A_BOOL "not_a_bool" "The field is not `true`, `false`, `1` or `0`.";
     NOT_A_DATE "not_a_date" "The field is not a date written YYYY-MM-DD.";
-    NOT_A_TIMESTAMP "not_a_timestamp" "The field is not a time written as in RFC 3339 / ISO 8601 (the offset may be left out).";
+    NOT_A_TIMESTAMP "not_a_timestamp" "The field is not a time written as in RFC 3339 / ISO 8601 (the offset may be left out); second 60 is none.";
     SKIPPED_LOCAL_TIME "skipped_local_time" "The local time does not exist in the declared zone: a clock change skips it.";
 }

@@ -148,11 +148,9 @@ fn clock_time(text: &[u8]) -> Option<(NaiveDateTime, Option<i64>)> {
             (micros, rest) = fraction(after)?;
         }
     }
-    // A leap second is the first second of the next minute: our clock has no place of its own for it.
-    let leap = u32::from(second == 60);
-    let time = NaiveTime::from_hms_micro_opt(hour, minute, second - leap, micros)?;
-    let local = day.and_time(time).checked_add_signed(TimeDelta::seconds(i64::from(leap)))?;
-    Some((local, offset(rest)?))
+    // Second 60 is refused: our clock has no place for a leap second, and its neighbour may lie in another period.
+    let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
+    Some((day.and_time(time), offset(rest)?))
 }
 
 /// The offset in seconds: `None` inside when there is none, `None` outside when it is malformed.

@@ -7,17 +7,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions,
 };
-use arrow::compute::{cast, filter_record_batch, prep_null_mask_filter, take};
+use arrow::compute::{cast, prep_null_mask_filter};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 
+use super::narrow::{Apart, Failed, apart};
 use super::wording::uncomputed;
 use super::{Want, decimal, text};
-use crate::fault::{Fault, Outcome, Place};
+use crate::fault::{Fault, Faults, Outcome, Place};
 
 /// One compiled expression with the place that its failures are reported at.
 #[derive(Debug)]
@@ -60,8 +61,10 @@ pub struct Mediation {
 pub struct Mediated {
     /// One mediated record per input row, those the WHERE drops included.
     pub records: RecordBatch,
-    /// Which rows the WHERE keeps; `None` when it keeps all.
+    /// Which rows the WHERE keeps; `None` when it keeps all. A row on which it fails is kept, and failed.
     pub kept: Option<BooleanArray>,
+    /// Rows on which the WHERE or a column cannot be computed, in order; their columns are NULL.
+    pub failed: Vec<Failed>,
 }
 
 impl Mediation {
@@ -82,56 +85,87 @@ impl Mediation {
         computed.chain(&self.condition).flat_map(Rule::reads).collect()
     }
 
-    /// Mediates a batch of the columns it was compiled for. Rows that the WHERE drops cannot make it fail; their
-    /// computed columns may be NULL.
+    /// Mediates a batch of the columns it was compiled for. Rows that the WHERE drops cannot fail; their computed
+    /// columns may be NULL.
     ///
     /// # Errors
-    /// `E007` when a rule cannot be computed on some record, such as a CAST of text that is no number.
+    /// Only our own bugs: what cannot be computed on a record is told in [`Mediated::failed`].
     pub fn apply(&self, input: &RecordBatch) -> Outcome<Mediated> {
         same_columns(&self.input, input)?;
-        let Some(kept) = self.kept(input)? else {
-            return Ok(Mediated { records: self.project(input)?, kept: None });
+        let (kept, mut failed) = self.kept(input)?;
+        let failing: BTreeSet<usize> = failed.iter().map(|failed| failed.row).collect();
+        let wanted = |row| kept.as_ref().is_none_or(|kept| kept.value(row)) && !failing.contains(&row);
+        let kinds: Vec<DataType> = self.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+        let projected = apart(input, wanted, &kinds, |input| self.project(input))?;
+        failed.extend(projected.failed);
+        failed.sort_by_key(|failed| failed.row);
+        Ok(Mediated { records: self.batch(projected.columns, input.num_rows())?, kept, failed })
+    }
+
+    /// Which rows the WHERE keeps, and on which it fails (those are kept, too).
+    fn kept(&self, input: &RecordBatch) -> Outcome<(Option<BooleanArray>, Vec<Failed>)> {
+        let Some(condition) = &self.condition else { return Ok((None, Vec::new())) };
+        let compute = |input: &RecordBatch| {
+            condition.evaluate(input, Ok).map(|kept| vec![kept]).map_err(|faults| within("the WHERE", faults))
         };
-        let records = self.project(input).or_else(|_| self.project_kept(input, &kept))?;
-        Ok(Mediated { records, kept: Some(kept) })
-    }
-
-    fn kept(&self, input: &RecordBatch) -> Outcome<Option<BooleanArray>> {
-        let Some(condition) = &self.condition else { return Ok(None) };
-        let kept = condition.evaluate(input, Ok)?;
-        let kept = kept.as_boolean();
+        let Apart { columns, failed } = apart(input, |_| true, &[DataType::Boolean], compute)?;
+        let Some(kept) = columns.first().and_then(|kept| kept.as_boolean_opt()) else {
+            return Err(Fault::ours("a WHERE gives no truth").into());
+        };
         // NULL is not true: such a row is dropped.
-        let kept = if kept.null_count() > 0 { prep_null_mask_filter(kept) } else { kept.clone() };
-        Ok((kept.true_count() < kept.len()).then_some(kept))
+        let mut kept = if kept.null_count() > 0 { prep_null_mask_filter(kept) } else { kept.clone() };
+        if !failed.is_empty() {
+            let mut failing = failed.iter().map(|failed| failed.row).peekable();
+            kept = (0..kept.len()).map(|row| Some(failing.next_if_eq(&row).is_some() || kept.value(row))).collect();
+        }
+        Ok(((kept.true_count() < kept.len()).then_some(kept), failed))
     }
 
-    fn project(&self, input: &RecordBatch) -> Outcome<RecordBatch> {
+    fn project(&self, input: &RecordBatch) -> Outcome<Vec<ArrayRef>> {
         let rows = input.num_rows();
-        let columns = self.columns.iter().map(|column| match column {
+        let columns = self.columns.iter().zip(self.schema.fields()).map(|(column, field)| match column {
             Output::Word(words) => {
                 let keys = Int32Array::from_value(0, rows);
                 let repeated = DictionaryArray::try_new(keys, Arc::clone(words));
                 Ok(Arc::new(repeated.map_err(|error| Fault::ours(error.to_string()))?) as ArrayRef)
             }
-            Output::Computed(rule) => rule.evaluate(input, Ok),
+            Output::Computed(rule) => {
+                rule.evaluate(input, Ok).map_err(|faults| within(&format!("`{}`", field.name()), faults))
+            }
         });
-        self.batch(columns.collect::<Outcome<Vec<_>>>()?, rows)
-    }
-
-    /// Computes the kept rows only and puts them back in their places, with NULLs between.
-    fn project_kept(&self, input: &RecordBatch, kept: &BooleanArray) -> Outcome<RecordBatch> {
-        let ours = |error: arrow::error::ArrowError| Fault::ours(error.to_string());
-        let mediated = self.project(&filter_record_batch(input, kept).map_err(ours)?)?;
-        let mut next = 0..;
-        let places: UInt32Array = kept.iter().map(|kept| kept.filter(|kept| *kept).and_then(|_| next.next())).collect();
-        let columns = mediated.columns().iter().map(|column| take(column, &places, None));
-        self.batch(columns.collect::<std::result::Result<_, _>>().map_err(ours)?, input.num_rows())
+        columns.collect()
     }
 
     fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Outcome<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
         Ok(batch.map_err(|error| Fault::ours(error.to_string()))?)
+    }
+}
+
+/// The same faults, the part of the SELECT named that they come from.
+fn within(part: &str, mut faults: Faults) -> Faults {
+    for fault in &mut faults.0 {
+        fault.message = format!("{part}: {}", fault.message);
+    }
+    faults
+}
+
+/// What an expression makes of a batch.
+#[derive(Debug)]
+pub struct Computed {
+    /// A result for every wanted record, NULL for a failed one.
+    pub values: ArrayRef,
+    /// Wanted rows on which it cannot be computed, in order.
+    pub failed: Vec<Failed>,
+}
+
+impl Computed {
+    /// Why it cannot be computed on `row`, if so.
+    #[must_use]
+    pub fn cause(&self, row: usize) -> Option<&Arc<str>> {
+        let at = self.failed.binary_search_by_key(&row, |failed| failed.row).ok()?;
+        self.failed.get(at).map(|failed| &failed.cause)
     }
 }
 
@@ -144,12 +178,25 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// The result for every record of the columns it was compiled for, in the type of its [`Want`].
+    /// The result for every `wanted` record of the columns it was compiled for, in the type of its [`Want`]. Other records
+    /// cannot fail, and what they get means nothing.
     ///
     /// # Errors
-    /// `E007` when the rule cannot be computed on some record.
-    pub fn evaluate(&self, records: &RecordBatch) -> Outcome<ArrayRef> {
+    /// Only our own bugs: what cannot be computed on a record is told in [`Computed::failed`].
+    pub fn evaluate(&self, records: &RecordBatch, wanted: impl Fn(usize) -> bool) -> Outcome<Computed> {
         same_columns(&self.input, records)?;
+        let kind = match self.want {
+            Want::Predicate => DataType::Boolean,
+            Want::Quantity => decimal::EXACT,
+            Want::Text => DataType::Utf8,
+        };
+        let Apart { mut columns, failed } =
+            apart(records, wanted, &[kind], |records| self.whole(records).map(|values| vec![values]))?;
+        let values = columns.pop().ok_or_else(|| Fault::ours("a rule gives no column"))?;
+        Ok(Computed { values, failed })
+    }
+
+    fn whole(&self, records: &RecordBatch) -> Outcome<ArrayRef> {
         self.rule.evaluate(records, |array| match self.want {
             Want::Predicate => Ok(array),
             Want::Quantity => Ok(Arc::new(decimal::to_exact(&array)?)),

@@ -1,16 +1,16 @@
 //! The numeric functions of rule SQL: abs, ceil, floor, round, trunc, mod, on exact decimals.
 //!
-//! Separate from DataFusion's functions of the same names, some of which compute in floats. NULL where a result does
-//! not fit. None of them takes or gives a float.
+//! Separate from DataFusion's functions of the same names, some of which compute in floats. A result that does not
+//! fit is an error. None of them takes or gives a float.
 
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
 use super::decimal::{EXACT, Numbers, Operation, arithmetic, each, numbers_only, one, signature};
-use crate::money::{Decimal, Rounding, SCALE};
+use crate::money::{Decimal, NumberFault, Rounding, SCALE};
 
 /// All of them; `mod` is the operator `%`.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -80,8 +80,8 @@ impl ScalarUDFImpl for Stepping {
         };
         let step = self.step;
         match Numbers::of(number)? {
-            Numbers::One(number) => Ok(one(number.and_then(|number| take(step, number, digits)))),
-            Numbers::Many(numbers) => Ok(each(&numbers, |number| take(step, number, digits))),
+            Numbers::One(number) => Ok(one(number.map(|number| take(step, number, digits)).transpose()?)),
+            Numbers::Many(numbers) => each(&numbers, |number| take(step, number, digits)),
         }
     }
 }
@@ -94,14 +94,16 @@ fn whole_digits(digits: Decimal) -> Result<u32> {
     }
 }
 
-fn take(step: Step, number: Decimal, digits: u32) -> Option<Decimal> {
+fn take(step: Step, number: Decimal, digits: u32) -> Result<Decimal> {
     let away =
         |towards_infinity: bool| if number.is_negative() == towards_infinity { Rounding::Down } else { Rounding::Up };
-    match step {
+    let result = match step {
         Step::Abs => Some(if number.is_negative() { -number } else { number }),
         Step::Ceil => number.rounded(0, away(true)),
         Step::Floor => number.rounded(0, away(false)),
         Step::Round => number.rounded(digits, Rounding::HalfUp),
         Step::Trunc => number.rounded(digits, Rounding::Down),
-    }
+    };
+    let unfit = || DataFusionError::Execution(format!("`{number}` rounded: {}", NumberFault::OutOfRange));
+    result.ok_or_else(unfit)
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
-use super::decimal::{EXACT, signature, to_exact};
+use super::decimal::{EXACT, signature};
 use super::types::is_text;
-use crate::money::Decimal;
+use crate::money::{Decimal, plain_digits};
 
 /// The function that reads numbers; `lenient` gives NULL for what is none, otherwise the batch fails.
 pub(super) fn parse_number(lenient: bool) -> Arc<ScalarUDF> {
@@ -62,7 +62,8 @@ impl ScalarUDFImpl for ParseNumber {
 
 /// Numbers as text, without trailing zeros, so that equal numbers are equal texts.
 pub(super) fn shown(numbers: &ArrayRef) -> Result<ArrayRef> {
-    let numbers = to_exact(numbers)?;
-    let texts = numbers.iter().map(|number| number.map(|number| Decimal::from_units(number).to_string()));
+    let numbers = numbers.as_primitive::<Decimal128Type>();
+    let Ok(scale) = usize::try_from(numbers.scale()) else { return plan_err!("a decimal with a negative scale") };
+    let texts = numbers.iter().map(|number| number.map(|units| plain_digits(units, scale)));
     Ok(Arc::new(texts.collect::<StringArray>()))
 }

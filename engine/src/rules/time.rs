@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, Decimal128Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
 use super::decimal::{EXACT, numbers_only, signature, to_exact};
@@ -24,7 +24,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
-/// The instant so many units after 1970-01-01T00:00:00Z; digits below the microsecond are cut, NULL beyond the range.
+/// The instant so many units after 1970-01-01T00:00:00Z; digits below the microsecond are cut, an error beyond the range.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FromCount {
     name: &'static str,
@@ -56,10 +56,12 @@ impl ScalarUDFImpl for FromCount {
         let counts = ColumnarValue::values_to_arrays(&args.args)?;
         let Some(counts) = counts.first() else { return plan_err!("`{}` takes one number", self.name) };
         let micros = Decimal::whole(self.micros);
-        let instants = to_exact(counts)?.unary_opt::<_, TimestampMicrosecondType>(|count| {
-            let micros = Decimal::from_units(count).times(micros)?;
-            i64::try_from(micros.units().div_euclid(Decimal::ONE.units())).ok()
-        });
+        let instants = to_exact(counts)?.try_unary::<_, TimestampMicrosecondType, DataFusionError>(|count| {
+            let count = Decimal::from_units(count);
+            let instant = count.times(micros).map(|micros| micros.units().div_euclid(Decimal::ONE.units()));
+            let unfit = || DataFusionError::Execution(format!("`{}({count})` is beyond all times", self.name));
+            instant.and_then(|instant| i64::try_from(instant).ok()).ok_or_else(unfit)
+        })?;
         Ok(ColumnarValue::Array(Arc::new(instants.with_timezone("UTC"))))
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn too_deep(sql: &Located) -> Fault {
 
 /// A rule that cannot be computed on some record.
 pub(super) fn uncomputed(place: &Place, error: &DataFusionError) -> Fault {
-    let message = format!("the rule cannot be computed: {}", spoken_types(&message(error)));
+    let message = format!("cannot be computed: {}", spoken_types(&message(error)));
     Fault::new(&codes::E007, message).at(place)
 }
 

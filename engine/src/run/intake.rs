@@ -8,14 +8,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{Job, RunOptions};
-use crate::book::model::Aggregate;
 use crate::dedup::{Fingerprints, fingerprints};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::guide::Guided;
 use crate::mediate::{Fate, Mediated, text_at};
-use crate::meter::{Measured, Measures};
+use crate::meter::{Measured, Measures, Numbers};
 use crate::read::{self, Batch, InputFile};
-use crate::usage::{Metered, Origin, Slot, Suspended, Tally};
+use crate::usage::{Metered, Origin, Slot, Suspended, Tally, reasons};
 
 /// Shards of dedup keys: enough that one shard of ten million records stays in a processor's cache while it is sorted.
 pub(super) const SHARDS: usize = 128;
@@ -114,8 +113,8 @@ struct InHand<'b> {
     measures: &'b Measures,
     guided: &'b [Guided],
     prints: &'b Fingerprints,
-    /// By meter: the cell of each row, for the meters that occur.
-    cells: Vec<Option<Vec<u32>>>,
+    /// By meter: the numbers of each row, for the meters that occur.
+    numbers: Vec<Option<Numbers>>,
 }
 
 impl Worker<'_> {
@@ -150,10 +149,11 @@ impl Worker<'_> {
         }
         let mediated = rules.mediator.mediate(&batch.records)?;
         let guided = self.job.guide.guide(&mediated.records, &mediated.times)?;
-        let measures = rules.gauges.measure(&mediated.records)?;
+        let wanted = |meter, row| self.counts(&mediated, &guided, meter, row);
+        let measures = rules.gauges.measure(&mediated.records, wanted)?;
         let origin_of = |row| origin(&self.job.files[file], batch, row);
         let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
-        let cells = self.cells(source, &measures, &guided);
+        let numbers = self.numbers(source, &measures, &mediated, &guided);
         let hand = InHand {
             file,
             source,
@@ -162,7 +162,7 @@ impl Worker<'_> {
             measures: &measures,
             guided: &guided,
             prints: &prints,
-            cells,
+            numbers,
         };
         let mut taken = 0;
         for row in 0..records {
@@ -171,8 +171,21 @@ impl Worker<'_> {
         self.budget.take(taken * size_of::<Metered>())
     }
 
-    /// The cell of each row for every meter some row of the batch is guided to.
-    fn cells(&self, source: usize, measures: &Measures, guided: &[Guided]) -> Vec<Option<Vec<u32>>> {
+    /// Whether `meter` counts a record: it is kept, inside the period, and guided there.
+    fn counts(&self, mediated: &Mediated, guided: &[Guided], meter: usize, row: usize) -> bool {
+        mediated.fates[row] == Fate::Kept
+            && (self.job.period.start()..self.job.period.end()).contains(&mediated.times[row])
+            && matches!(guided[row], Guided::To { route, .. } if self.job.guide.meters(route).contains(&meter))
+    }
+
+    /// The numbers of each row for every meter some row of the batch is guided to.
+    fn numbers(
+        &self,
+        source: usize,
+        measures: &Measures,
+        mediated: &Mediated,
+        guided: &[Guided],
+    ) -> Vec<Option<Numbers>> {
         let mut routes: Vec<bool> = Vec::new();
         for guided in guided {
             if let Guided::To { route, .. } = guided {
@@ -181,18 +194,18 @@ impl Worker<'_> {
                 routes[route] = true;
             }
         }
-        let mut cells = vec![None; self.job.book.meters.len()];
+        let (guide, gauges) = (self.job.guide, &self.job.sources[source].gauges);
+        let mut numbers = vec![None; self.job.book.meters.len()];
         for (route, _) in (0_u16..).zip(&routes).filter(|(_, met)| **met) {
-            for meter in self.job.guide.meters(route) {
-                if cells[*meter].is_none() {
-                    let wanted = |row: usize| matches!(guided[row], Guided::To { route, .. } if self.job.guide.meters(route).contains(meter));
-                    let dimensions = self.job.sources[source].gauges.dimensions(measures, *meter);
-                    let number = u32::try_from(*meter).unwrap_or(u32::MAX);
-                    cells[*meter] = Some(self.job.cells.number_rows(number, &dimensions, guided.len(), wanted));
+            for meter in guide.meters(route) {
+                if numbers[*meter].is_none() {
+                    let wanted = |row: usize| self.counts(mediated, guided, *meter, row);
+                    let of = &self.job.book.meters[*meter];
+                    numbers[*meter] = Some(gauges.numbers(self.job.cells, measures, of, *meter, guided.len(), wanted));
                 }
             }
         }
-        cells
+        numbers
     }
 
     /// Decides one record's fate; returns how many measures it has become.
@@ -204,7 +217,8 @@ impl Worker<'_> {
         }
         if let Some((reason, field)) = self.job.sources[hand.source].mediator.reason(fate) {
             self.intake.tallies[hand.file].suspended += 1;
-            let suspended = self.describe(hand, row, reason, field.map(str::to_owned), None);
+            let detail = hand.mediated.cause(row).map(str::to_owned);
+            let suspended = self.describe(hand, row, reason, field.map(str::to_owned), detail);
             self.intake.suspended.push(suspended);
             return 0;
         }
@@ -228,19 +242,19 @@ impl Worker<'_> {
         let before = self.shard(hand, row).len();
         for index in meters {
             let meter = &self.job.book.meters[*index];
+            let numbers = hand.numbers[*index].as_ref();
             let quantity = match gauges.measured(hand.measures, meter, *index, row) {
                 Measured::Quantity(quantity) => quantity.units(),
-                Measured::Value(value) => i128::from(self.job.cells.number_value(value)),
                 // A record that has no value is simply not counted by a unique meter; it is used all the same.
-                Measured::Null if meter.aggregate == Aggregate::Unique => i128::from(self.job.cells.number_value("")),
+                Measured::Value => i128::from(numbers.map_or(0, |numbers| numbers.value(row))),
                 failed => {
                     self.shard(hand, row).truncate(before);
-                    let reason = if failed == Measured::Null { "no_quantity" } else { "not_measurable_here" };
-                    self.set_aside(hand, row, reason, None, Some(format!("meter {}", meter.id)));
+                    let (reason, cause) = unmeasured(failed);
+                    self.set_aside(hand, row, reason, None, Some(format!("meter {}: {cause}", meter.id)));
                     return 1;
                 }
             };
-            let cell = hand.cells[*index].as_ref().map_or(0, |cells| cells[row]);
+            let cell = numbers.map_or(0, |numbers| numbers.cell(row));
             self.push(hand, row, quantity, Slot::new(subscription, cell));
         }
         meters.len()
@@ -302,6 +316,15 @@ impl Worker<'_> {
     }
 }
 
+/// Why a record is set aside of which a meter has made this.
+fn unmeasured(measured: Measured<'_>) -> (&'static str, &str) {
+    match measured {
+        Measured::Failed(cause) => (reasons::NO_QUANTITY, cause),
+        Measured::NotHere => (reasons::NOT_MEASURABLE_HERE, "this source lacks a column the meter needs"),
+        _ => (reasons::NO_QUANTITY, "the quantity is null"),
+    }
+}
+
 /// Where row `row` of a batch stands.
 fn origin(file: &InputFile, batch: &Batch, row: usize) -> Origin {
     Origin::new(file.index, batch.rows.get(row).unwrap_or(u32::MAX))
@@ -318,7 +341,8 @@ fn describe(
     detail: Option<String>,
 ) -> Suspended {
     let text = |name| text_at(&mediated.records, name, row);
-    let record_time = (!matches!(mediated.fates[row], Fate::Failed | Fate::Missing(3))).then(|| mediated.times[row]);
+    let known = mediated.records.column_by_name("record_time").is_some_and(|times| times.is_valid(row));
+    let record_time = known.then(|| mediated.times[row]);
     let (record_id, record_type, identifier) = (text("record_id"), text("record_type"), text("identifier"));
     Suspended { origin, reason, field, detail, record_id, record_type, identifier, record_time, raw: batch.raw(row) }
 }
@@ -360,7 +384,7 @@ pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usi
                     None => mediated.insert(job.sources[file.source].mediator.mediate(&batch.records)?),
                 };
                 let detail = Some("another record with this key came first".to_owned());
-                suspended.push(describe(&batch, mediated, row, at, Arc::from("conflicting_key"), None, detail));
+                suspended.push(describe(&batch, mediated, row, at, Arc::from(reasons::CONFLICTING_KEY), None, detail));
             }
         }
     }

@@ -32,6 +32,9 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// Reasons of suspense, and what is set aside with them.
+#[cfg(test)]
+mod suspense;
 // The smallest job there is, to be broken in one place.
 #[cfg(test)]
 mod tiny;

@@ -130,9 +130,17 @@ fn times_of_every_unit_become_utc_microseconds() {
 }
 
 #[test]
-fn bytes_that_do_not_say_they_are_text_are_checked() {
+fn a_time_beyond_the_calendar_is_shown_as_it_is_stored() {
+    let local = TimestampMicrosecondArray::from(vec![i64::MAX]);
+    assert_eq!(column("berlin", Arc::new(local)), [format!("0 !not_a_timestamp v <{{\"v\":\"{}\"}}>", i64::MAX)]);
+    let millis = TimestampMillisecondArray::from(vec![i64::MAX]);
+    assert_eq!(column("time", Arc::new(millis)), [format!("0 !not_a_timestamp v <{{\"v\":\"{}\"}}>", i64::MAX)]);
+}
+
+#[test]
+fn bytes_that_do_not_say_they_are_text_are_checked_and_blank_ones_stay_blank() {
     let bytes = BinaryArray::from(vec![Some("ü".as_bytes()), Some(b"\xff"), Some(b""), None]);
-    assert_eq!(column("text", Arc::new(bytes)), ["0 ü", "1 !not_utf8 v <{\"v\":\"\u{fffd}\"}>", "2 -", "3 -"]);
+    assert_eq!(column("text", Arc::new(bytes)), ["0 ü", "1 !not_utf8 v <{\"v\":\"\u{fffd}\"}>", "2 ", "3 -"]);
 }
 
 #[test]
