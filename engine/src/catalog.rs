@@ -168,7 +168,10 @@ fn rows_of(book: &PriceBook, reference: &Reference, period: &Period, faults: &mu
         let Some(holds) = faults.keep(holds_all_period(row, period)) else { continue };
         let Some(charge) = charges.get(row.charge.as_str()) else {
             let fault = Fault::new(&codes::B003, format!("there is no charge `{}`", row.charge)).at(&row.place);
-            faults.push(Fault { hint: nearest(&row.charge, charges.keys().copied(), faults), ..fault });
+            faults.push(Fault {
+                hint: nearest(&row.charge, book.charges.iter().map(|charge| charge.id.as_str()), faults),
+                ..fault
+            });
             continue;
         };
         let fields = faults.keep(override_fields(&row.fields, &row.place));

@@ -16,7 +16,7 @@ use crate::reference::model::{Index, Reference};
 #[derive(Debug, Default)]
 pub(super) struct Overrides {
     /// Number of the override by the account that holds it and the charge.
-    rows: HashMap<(Index, usize), usize>,
+    number_of: HashMap<(Index, usize), usize>,
     /// By account: the nearest account, itself or one above it, that holds an override of any charge.
     holders: Vec<Option<Index>>,
     /// Price number by override and underlying price; `None` where the override does not fit that price.
@@ -33,18 +33,20 @@ impl Overrides {
         faults: &mut Faults,
     ) -> Self {
         let mut own = Self::default();
+        let mut holds = vec![false; reference.accounts.len()];
         for (number, row) in rows.iter().enumerate() {
             match reference.account_index(&row.account) {
                 Some(account) => {
-                    own.rows.insert((account, row.charge), number);
+                    own.number_of.insert((account, row.charge), number);
+                    holds[account as usize] = true;
                 }
                 None => faults.push(unknown_account(row, reference, faults)),
             }
         }
-        if own.rows.is_empty() {
+        if own.number_of.is_empty() {
             return own;
         }
-        own.holders = holders(reference, &own.rows);
+        own.holders = holders(reference, &holds);
         let mut fits: Vec<Fit> = rows.iter().map(|_| Fit::default()).collect();
         for (subscription, offer) in reference.subscriptions.iter().zip(&catalog.offer_of) {
             let Some(first) = own.holders[subscription.account as usize].filter(|_| *offer != NO_OFFER) else {
@@ -54,10 +56,10 @@ impl Overrides {
             for (charge, base) in offer.charges.iter().zip(&offer.prices) {
                 let mut holder = Some(first);
                 while let Some(account) = holder {
-                    if let Some(row) = own.rows.get(&(account, *charge)).copied() {
-                        let (row, fit) = ((row, &rows[row]), &mut fits[row]);
-                        let resolved = own.resolved.entry((row.0, *base));
-                        resolved.or_insert_with(|| fit.price(row.1, *base, &mut catalog.prices, faults));
+                    if let Some(number) = own.number_of.get(&(account, *charge)).copied() {
+                        let (row, fit) = (&rows[number], &mut fits[number]);
+                        let resolved = own.resolved.entry((number, *base));
+                        resolved.or_insert_with(|| fit.price(row, *base, &mut catalog.prices, faults));
                     }
                     holder = above(reference, &own.holders, account);
                 }
@@ -76,7 +78,7 @@ impl Overrides {
     pub(super) fn over(&self, reference: &Reference, account: Index, charge: usize, base: u32) -> Option<u32> {
         let mut holder = self.holders.get(account as usize).copied().flatten();
         while let Some(account) = holder {
-            if let Some(row) = self.rows.get(&(account, charge))
+            if let Some(row) = self.number_of.get(&(account, charge))
                 && let Some(Some(price)) = self.resolved.get(&(*row, base))
             {
                 return Some(*price);
@@ -171,10 +173,8 @@ fn unused(row: &AccountOverride, book: &PriceBook) -> Option<Faults> {
 }
 
 /// By account: the nearest account, itself or one above it, that holds a row.
-fn holders(reference: &Reference, rows: &HashMap<(Index, usize), usize>) -> Vec<Option<Index>> {
+fn holders(reference: &Reference, holds: &[bool]) -> Vec<Option<Index>> {
     let accounts = &reference.accounts;
-    let mut holds = vec![false; accounts.len()];
-    rows.keys().for_each(|(account, _)| holds[*account as usize] = true);
     let nearest = |account: Index| {
         let mut walk = std::iter::successors(Some(account), |at| accounts[*at as usize].parent);
         walk.find(|at| holds[*at as usize])
