@@ -32,7 +32,7 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "overrides",
             Kind::List(&Kind::Record(&OVERRIDE)),
-            "prices of single accounts and those below them",
+            "prices of single accounts and those below them, over the price each subscription would have; one whose model does not take them stays as it is",
         ),
     ]],
 };

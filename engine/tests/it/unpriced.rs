@@ -58,6 +58,8 @@ fn a_quantity_of_too_many_digits_is_the_input_s_fault() {
     let calls = [("+1", "99999999999999999999"), ("+1", "99999999999999999999")];
     let tiny = Tiny::new().with("book.yaml", "seconds / 60", "seconds / 2").usage("calls.csv", usage(&calls));
     tiny.refused("G002", 3).says("subscription `S1` (account `A1`, meter `minutes`)");
+    let tiny = Tiny::new().with("book.yaml", "seconds / 60", "seconds").usage("calls.csv", usage(&calls));
+    tiny.refused("G002", 3).says("the usage of meter `minutes`").says("wrong quantity");
 }
 
 #[test]
