@@ -10,18 +10,20 @@ use crate::money::Decimal;
 /// What is left of the allowances of one account.
 #[derive(Debug, Default)]
 pub struct Pools {
-    /// Remaining quantity by (plan, position of the allowance, subscription; `u32::MAX` when the account shares it).
-    left: HashMap<(usize, usize, u32), Decimal>,
+    /// Remaining quantity by (charge, plan, position of the allowance, subscription; `u32::MAX` when the account shares
+    /// it). Every charge on the meter has the whole of it: allowances come off the usage before any price sees it.
+    left: HashMap<(usize, usize, usize, u32), Decimal>,
 }
 
 impl Pools {
-    /// Takes what the allowances of `plan` on `meter` cover out of `portions` (in order), and returns the covered parts;
-    /// the portions keep the overage.
+    /// Takes what the allowances of `plan` on `meter` cover out of the `portions` of `charge` (in order), and returns the
+    /// covered parts; the portions keep the overage.
     ///
     /// # Errors
     /// Our bug when a quantity does not fit.
     pub fn draw(
         &mut self,
+        charge: usize,
         plan: usize,
         allowances: &[Allowance],
         meter: usize,
@@ -32,7 +34,7 @@ impl Pools {
             let mut taken = Decimal::ZERO;
             for (nth, allowance) in allowances.iter().enumerate().filter(|(_, allowance)| allowance.meter == meter) {
                 let sharer = if allowance.shared_over == Scope::Account { u32::MAX } else { portion.subscription };
-                let left = self.left.entry((plan, nth, sharer)).or_insert(allowance.quantity);
+                let left = self.left.entry((charge, plan, nth, sharer)).or_insert(allowance.quantity);
                 let part = portion.quantity.min(*left).max(Decimal::ZERO);
                 *left = left.minus(part).ok_or_else(out_of_range)?;
                 portion.quantity = portion.quantity.minus(part).ok_or_else(out_of_range)?;

@@ -10,7 +10,7 @@ use crate::yaml::{self, Node, did_you_mean};
 use fields::Fields;
 use files::Files;
 use index::{Declared, Index};
-use model::{Charge, DiscountBase, LineRounding, Meter, Plan, Price, PriceBook, Product};
+use model::{AccountOverride, Charge, DiscountBase, LineRounding, Meter, Plan, Price, PriceBook, Product};
 use plans::Shelf;
 use sections::Sections;
 
@@ -48,14 +48,16 @@ pub struct Draft {
     pub book: Outcome<PriceBook>,
     /// The meters that are in order by themselves: their SQL can be checked even when the book has faults elsewhere.
     pub meters: Vec<Meter>,
+    /// The account overrides whose charges exist: their accounts can be looked for even then.
+    pub overrides: Vec<AccountOverride>,
 }
 
 /// Reads the book at `path` as far as it goes.
 pub async fn draft(path: &Located) -> Draft {
     let mut faults = Faults::default();
-    let mut meters = Vec::new();
+    let (mut meters, mut overrides) = (Vec::new(), Vec::new());
     let book = match files::read(path, &mut faults).await {
-        Some(files) => build(&files, &mut meters, &mut faults),
+        Some(files) => build(&files, &mut meters, &mut overrides, &mut faults),
         None => None,
     };
     // A list price is looked at again for every plan that lies over it: its faults are the same then.
@@ -65,7 +67,7 @@ pub async fn draft(path: &Located) -> Draft {
         None if faults.0.is_empty() => Err(Fault::ours("a price book was refused without a reason").into()),
         None => Err(faults),
     };
-    Draft { book, meters }
+    Draft { book, meters, overrides }
 }
 
 /// The JSON Schema of a book's files, for editors.
@@ -74,7 +76,12 @@ pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::BOOK, "Ratemill price book")
 }
 
-fn build(files: &Files, sound: &mut Vec<Meter>, faults: &mut Faults) -> Option<PriceBook> {
+fn build(
+    files: &Files,
+    sound: &mut Vec<Meter>,
+    sound_overrides: &mut Vec<AccountOverride>,
+    faults: &mut Faults,
+) -> Option<PriceBook> {
     for document in &files.documents {
         yaml::check(&document.root, &Kind::Record(&keys::BOOK), &document.place, faults);
     }
@@ -90,6 +97,7 @@ fn build(files: &Files, sound: &mut Vec<Meter>, faults: &mut Faults) -> Option<P
     let shelf = Shelf { index: &index, meters: &meters, files };
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
     let overrides = discounts::overrides(&sections.overrides, &index, &list, &plans, faults);
+    sound_overrides.clone_from(&overrides);
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));

@@ -5,11 +5,19 @@
 
 use hashbrown::HashMap;
 
-use crate::book::model::{AccountOverride, Charge, Price, PriceBook};
-use crate::book::{override_fields, resolve_override};
+use crate::book::model::{AccountOverride, Price, PriceBook};
+use crate::book::override_fields;
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::period::Period;
 use crate::reference::model::{Index, OverrideRow, Reference};
+use crate::yaml::did_you_mean;
+use overrides::Overrides;
+
+mod overrides;
+#[cfg(test)]
+mod tests;
+
+pub use overrides::check_accounts;
 
 /// What a subscription can be for: a plan or a single product.
 #[derive(Clone, Debug)]
@@ -31,34 +39,25 @@ pub struct Catalog {
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
     pub offer_of: Vec<u32>,
-    /// Price number by (account that holds the override, charge, underlying price).
-    overrides: HashMap<(Index, u32), Vec<Override>>,
-}
-
-/// One account override of one charge, resolved for each price it may lie over.
-#[derive(Clone, Debug)]
-struct Override {
-    over: u32,
-    price: u32,
+    overrides: Overrides,
 }
 
 impl Catalog {
     /// Joins `book` and `reference` for `period`.
     ///
     /// # Errors
-    /// Unknown plans, products and charges (`B003`), currencies that do not fit (`B010`), overrides whose fields do not
-    /// fit their charge.
+    /// Unknown plans, products, charges and accounts (`B003`), currencies that do not fit (`B010`), overrides that fit
+    /// none of the prices they lie over.
     pub fn new(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Self> {
         let mut faults = Faults::default();
         let mut prices: Vec<Price> = book.charges.iter().map(|charge| charge.price.clone()).collect();
         let offers = offers(book, &mut prices);
         let offer_of = offers_of(book, reference, &mut faults);
-        let mut catalog = Self { prices, offers, offer_of, overrides: HashMap::new() };
-        let rows = faults.keep(rows_of(book, reference, period)).unwrap_or_default();
-        for row in &rows {
-            let kept = catalog.add_override(reference, row);
-            faults.keep(kept);
-        }
+        let rows = rows_of(book, reference, period, &mut faults);
+        let mut catalog = Self { prices, offers, offer_of, overrides: Overrides::default() };
+        let overrides = Overrides::new(&mut catalog, book, reference, &rows, &mut faults);
+        catalog.overrides = overrides;
+        faults.sort();
         faults.or(catalog)
     }
 
@@ -66,58 +65,16 @@ impl Catalog {
     /// nearest ancestor's, or what the plan or product says.
     #[must_use]
     pub fn price_of(&self, reference: &Reference, subscription: Index, nth: usize) -> u32 {
-        let offer = &self.offers[self.offer_of[subscription as usize] as usize];
+        let offer = self.offer(subscription);
         let (charge, base) = (offer.charges[nth], offer.prices[nth]);
-        if self.overrides.is_empty() {
-            return base;
-        }
-        let mut account = Some(reference.subscriptions[subscription as usize].account);
-        while let Some(index) = account {
-            let own = u32::try_from(charge).ok().and_then(|charge| self.overrides.get(&(index, charge)));
-            if let Some(own) = own.and_then(|own| own.iter().find(|own| own.over == base)) {
-                return own.price;
-            }
-            account = reference.accounts[index as usize].parent;
-        }
-        base
+        let account = reference.subscriptions[subscription as usize].account;
+        self.overrides.over(reference, account, charge, base).unwrap_or(base)
     }
 
     /// The offer of `subscription`.
     #[must_use]
     pub fn offer(&self, subscription: Index) -> &Offer {
         &self.offers[self.offer_of[subscription as usize] as usize]
-    }
-
-    fn add_override(&mut self, reference: &Reference, row: &AccountOverride) -> Outcome<()> {
-        let unknown = || Fault::new(&codes::B003, format!("unknown account `{}`", row.account)).at(&row.place);
-        let account = reference.account_index(&row.account).ok_or_else(unknown)?;
-        let charge = u32::try_from(row.charge).map_err(|_| Fault::ours("more than 2^32 charges"))?;
-        let mut bases: Vec<u32> = Vec::new();
-        for offer in &self.offers {
-            if let Ok(nth) = offer.charges.binary_search(&row.charge) {
-                bases.push(offer.prices[nth]);
-            }
-        }
-        bases.sort_unstable();
-        bases.dedup();
-        // A complete override (with a model of its own) is one price, whatever it lies over.
-        let mut whole: Option<u32> = None;
-        for base in bases {
-            let price = match whole {
-                Some(price) => price,
-                None => {
-                    let layer = format!("override:{}", row.account);
-                    let price = resolve_override(&self.prices[base as usize], &row.fields, layer, &row.place)?;
-                    self.prices.push(price);
-                    u32::try_from(self.prices.len() - 1).map_err(|_| Fault::ours("more than 2^32 prices"))?
-                }
-            };
-            if row.fields.model.is_some() {
-                whole = Some(price);
-            }
-            self.overrides.entry((account, charge)).or_default().push(Override { over: base, price });
-        }
-        Ok(())
     }
 }
 
@@ -151,6 +108,9 @@ fn narrow(numbers: &[usize]) -> Vec<u32> {
     numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX)).collect()
 }
 
+/// Stands for the offer of a subscription that names an unknown one; there is a fault then.
+const NO_OFFER: u32 = u32::MAX;
+
 /// The offer of each subscription; the product offers follow the plan offers.
 fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Vec<u32> {
     let plans: HashMap<&str, usize> = book.plans.iter().enumerate().map(|(i, plan)| (plan.id.as_str(), i)).collect();
@@ -165,8 +125,10 @@ fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Ve
         };
         let Some(offer) = found else {
             let message = format!("subscription `{}` is for the unknown {kind} `{id}`", subscription.id);
-            faults.push(Fault::new(&codes::B003, message).at(&subscription.place));
-            offers.push(0);
+            let fault = Fault::new(&codes::B003, message).at(&subscription.place);
+            let known = if kind == "plan" { &plans } else { &products };
+            faults.push(Fault { hint: nearest(id, known.keys().copied(), faults), ..fault });
+            offers.push(NO_OFFER);
             continue;
         };
         let account = &reference.accounts[subscription.account as usize];
@@ -184,16 +146,32 @@ fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Ve
     offers
 }
 
-/// The overrides of the book and of the reference table that hold in `period`.
-fn rows_of(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Vec<AccountOverride>> {
-    let mut faults = Faults::default();
+/// Faults with a hint that takes a search through everything known; the user has enough to do with those.
+const SUGGESTIONS: usize = 50;
+
+/// What `word` may have meant, unless many faults say so already.
+fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>, faults: &Faults) -> Option<String> {
+    if faults.0.len() >= SUGGESTIONS {
+        return None;
+    }
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    did_you_mean(word, known)
+}
+
+/// The overrides of the book and of the reference table that hold in `period`, one for each account and charge.
+fn rows_of(book: &PriceBook, reference: &Reference, period: &Period, faults: &mut Faults) -> Vec<AccountOverride> {
     let mut rows = book.overrides.clone();
     let charges: HashMap<&str, usize> =
-        book.charges.iter().enumerate().map(|(i, charge): (usize, &Charge)| (charge.id.as_str(), i)).collect();
+        book.charges.iter().enumerate().map(|(i, charge)| (charge.id.as_str(), i)).collect();
     for row in &reference.overrides {
         let Some(holds) = faults.keep(holds_all_period(row, period)) else { continue };
         let Some(charge) = charges.get(row.charge.as_str()) else {
-            faults.push(Fault::new(&codes::B003, format!("unknown charge `{}`", row.charge)).at(&row.place));
+            let fault = Fault::new(&codes::B003, format!("there is no charge `{}`", row.charge)).at(&row.place);
+            faults.push(Fault {
+                hint: nearest(&row.charge, book.charges.iter().map(|charge| charge.id.as_str()), faults),
+                ..fault
+            });
             continue;
         };
         let fields = faults.keep(override_fields(&row.fields, &row.place));
@@ -202,17 +180,21 @@ fn rows_of(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<
             rows.push(AccountOverride { account: row.account.clone(), charge: *charge, fields, place });
         }
     }
-    let mut seen = HashMap::new();
-    for row in &rows {
-        if let Some(earlier) = seen.insert((row.account.as_str(), row.charge), &row.place) {
-            let message =
-                format!("account `{}` has this override of `{}` twice", row.account, book.charges[row.charge].id);
-            faults
-                .push(Fault::new(&codes::B002, message).at(&row.place).hint(format!("the other stands at {earlier}")));
+    let mut seen: HashMap<(String, usize), crate::fault::Place> = HashMap::new();
+    rows.retain(|row| match seen.get(&(row.account.clone(), row.charge)) {
+        Some(earlier) => {
+            let charge = &book.charges[row.charge].id;
+            let message = format!("account `{}` has this override of `{charge}` twice", row.account);
+            let fault = Fault::new(&codes::B002, message).at(&row.place);
+            faults.push(fault.hint(format!("the other stands at {earlier}")));
+            false
         }
-    }
-    drop(seen);
-    faults.or(rows)
+        None => {
+            seen.insert((row.account.clone(), row.charge), row.place.clone());
+            true
+        }
+    });
+    rows
 }
 
 /// Whether an override holds in `period`. One that begins or ends inside it would have to split the period's usage,

@@ -90,23 +90,22 @@ impl<'a> Cube<'a> {
     }
 
     /// The portions of `subscription` that `price` of a charge on `meter` prices, sorted by group values; those of zero
-    /// quantity are left out ("zero usage: no line").
-    ///
-    /// # Errors
-    /// A fault when a sum does not fit.
-    pub fn portions(&self, subscription: u32, meter: usize, price: u32) -> Outcome<Vec<Portion>> {
+    /// quantity are left out ("zero usage: no line"). `None` when a sum has more than 20 digits before the point.
+    #[must_use]
+    pub fn portions(&self, subscription: u32, meter: usize, price: u32) -> Option<Vec<Portion>> {
         let grouping = &self.groupings[self.grouping_of[price as usize]];
         let rows = self.rows(subscription, meter);
         let mut folds: Vec<(u32, Fold)> = Vec::new();
+        let mut positions: HashMap<u32, usize> = HashMap::new();
         for row in rows {
             let group = grouping[self.buckets.cell[row] as usize];
             // Cells are sorted, so a group is mostly the last one met.
-            let at = match folds.iter().rposition(|(known, _)| *known == group) {
-                Some(at) => at,
-                None => {
+            let at = match folds.last() {
+                Some((last, _)) if *last == group => folds.len() - 1,
+                _ => *positions.entry(group).or_insert_with(|| {
                     folds.push((group, Fold::default()));
                     folds.len() - 1
-                }
+                }),
             };
             folds[at].1.add(self, row, self.meters[meter].aggregate);
         }
@@ -114,12 +113,12 @@ impl<'a> Cube<'a> {
         let mut portions = Vec::with_capacity(folds.len());
         for (group, fold) in folds {
             let records = fold.records;
-            let quantity = fold.quantity(self.meters[meter].aggregate).ok_or_else(|| too_much(&self.meters[meter]))?;
+            let quantity = fold.quantity(self.meters[meter].aggregate)?;
             if !quantity.is_zero() {
                 portions.push(Portion { subscription, group, quantity, records });
             }
         }
-        Ok(portions)
+        Some(portions)
     }
 
     /// The buckets of one subscription and meter.
@@ -133,18 +132,16 @@ impl<'a> Cube<'a> {
     }
 }
 
-/// Names of the dimensions a price keeps apart: those it gives lines to, and those a matrix looks up.
+/// Names of the dimensions a price keeps apart: those it gives lines to, and those a matrix looks up. In order of their
+/// names, so that the same groups are the same lines however the price lists its dimensions.
 fn kept_apart(price: &Price) -> Vec<String> {
     let mut kept = price.lines_by.clone();
     if let Model::Matrix { by, .. } = &price.model {
-        kept.extend(by.iter().filter(|name| !price.lines_by.contains(name)).cloned());
+        kept.extend(by.iter().cloned());
     }
+    kept.sort_unstable();
+    kept.dedup();
     kept
-}
-
-fn too_much(meter: &Meter) -> Fault {
-    let message = format!("the usage of meter `{}` in one period has more than 20 digits", meter.id);
-    Fault::new(&crate::fault::codes::G002, message).at(&meter.place)
 }
 
 /// Partial aggregates of days and cells, merged exactly.
@@ -199,5 +196,30 @@ impl Fold {
             return i64::try_from(self.values.len()).ok().map(Decimal::whole);
         }
         if self.overflow { None } else { self.value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::model::Scope;
+    use crate::fault::Place;
+
+    #[test]
+    fn groups_are_the_same_however_a_price_lists_its_dimensions() {
+        let price = |lines_by: &[&str], by: &[&str]| Price {
+            model: Model::Matrix {
+                by: by.iter().map(ToString::to_string).collect(),
+                cells: [].into(),
+                default: Some(Decimal::ONE),
+            },
+            scope: Scope::Subscription,
+            lines_by: lines_by.iter().map(ToString::to_string).collect(),
+            layer: "list".to_owned(),
+            place: Place::file("book.yaml"),
+        };
+        let names = ["device", "region", "site"];
+        assert_eq!(kept_apart(&price(&["site", "region", "device"], &["region", "device"])), names);
+        assert_eq!(kept_apart(&price(&["device", "site", "region"], &["device", "region"])), names);
     }
 }

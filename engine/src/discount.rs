@@ -1,9 +1,10 @@
 //! Discounts, and the one rounding of a line: rated amount -> list, discount and net in minor units.
 
 use crate::book::model::{Discount, DiscountBase, LineRounding, Percent};
-use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::Decimal;
 use crate::reference::model::Reference;
+use crate::yaml::did_you_mean;
 
 /// The discounts of a book with every account's percentage.
 #[derive(Debug)]
@@ -32,10 +33,11 @@ pub struct Amounts {
 }
 
 impl Discounts {
-    /// Reads every account's percentages; an account without an own value takes its nearest ancestor's.
+    /// Reads every account's percentages; an account without an own value takes its nearest ancestor's, so that 0 is what
+    /// ends a discount further down.
     ///
     /// # Errors
-    /// `R003` for each value that is not a percentage between 0 and 100.
+    /// `B003` for a column the accounts do not have, `R003` for each value that is not a percentage between 0 and 100.
     pub fn new(discounts: &[Discount], reference: &Reference) -> Outcome<Self> {
         let mut faults = Faults::default();
         let mut rules = Vec::new();
@@ -74,7 +76,16 @@ pub fn amounts(rated: Decimal, percent: Option<Decimal>, rounding: LineRounding,
     }
 }
 
-fn column_percents(column: &str, reference: &Reference, faults: &mut Faults) -> Vec<Option<Decimal>> {
+fn column_percents(column: &Located, reference: &Reference, faults: &mut Faults) -> Vec<Option<Decimal>> {
+    let column = {
+        let known = &reference.account_columns;
+        if !known.contains(&column.text) {
+            let message = format!("the accounts have no column `{}` of their own", column.text);
+            let fault = Fault::new(&codes::B003, message).at(&column.place);
+            faults.push(Fault { hint: did_you_mean(&column.text, known.iter().map(String::as_str)), ..fault });
+        }
+        column.text.as_str()
+    };
     let own = reference.accounts.iter().map(|account| {
         let text = account.custom.get(column)?;
         let percent =
@@ -82,7 +93,7 @@ fn column_percents(column: &str, reference: &Reference, faults: &mut Faults) -> 
         if percent.is_none() {
             let message = format!("account `{}`: {column} is `{text}`", account.id);
             let fault = Fault::new(&codes::R003, message).at(&account.place);
-            faults.push(fault.hint("a percentage between 0 and 100, such as 6.5, or blank"));
+            faults.push(fault.hint("a percentage between 0 and 100, such as 6.5; blank for that of the account above"));
         }
         percent
     });

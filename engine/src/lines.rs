@@ -6,6 +6,12 @@ use std::sync::Arc;
 
 use crate::money::Decimal;
 
+/// Whether an amount has a place in a `DECIMAL(18,4)` column: at most 14 digits before the point.
+#[must_use]
+pub fn is_payable(amount: Decimal) -> bool {
+    amount.units().abs() < Decimal::whole(10_i64.pow(14)).units()
+}
+
 /// The usage of one subscription and one group of dimension values that a charge prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portion {
@@ -61,7 +67,7 @@ pub struct Part {
 /// Groups of dimension values that get lines of their own.
 #[derive(Debug, Default)]
 pub struct Groups {
-    /// Names and values of each group; the first group has none.
+    /// Names and values of each group, in order of the names; the first group has none.
     pub list: Vec<Vec<(Arc<str>, Arc<str>)>>,
 }
 

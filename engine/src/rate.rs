@@ -23,8 +23,8 @@ use crate::money::Decimal;
 pub enum Unrated {
     /// The amount is out of range.
     OutOfRange,
-    /// A matrix has neither a cell nor a default for these values.
-    NoCell(Vec<String>),
+    /// A matrix has neither a cell nor a default for the values of these portions.
+    NoCell(Vec<(usize, Vec<String>)>),
     /// The model does not price usage.
     NotUsage,
 }

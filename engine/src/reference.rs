@@ -30,7 +30,7 @@ mod tests;
 mod text;
 
 use ids::Ids;
-use model::{Account, Index, Reference, Subscription};
+use model::{Account, Index, Reference};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
@@ -56,13 +56,6 @@ impl Reference {
     pub fn account_index(&self, id: &str) -> Option<Index> {
         let found = self.accounts.binary_search_by(|account: &Account| account.id.as_str().cmp(id)).ok()?;
         Index::try_from(found).ok()
-    }
-
-    /// The index of the subscription named `id`.
-    #[must_use]
-    pub fn subscription_index(&self, id: &str) -> Option<Index> {
-        let by_id = |subscription: &Subscription| subscription.id.as_str().cmp(id);
-        Index::try_from(self.subscriptions.binary_search_by(by_id).ok()?).ok()
     }
 }
 
@@ -142,6 +135,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let (account_ids, subscription_ids) = (account_ids.as_ref(), subscription_ids.as_ref());
     let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
     let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
+    let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
     let (accounts, (subscriptions, identifiers)) = rayon::join(
         || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
         || {
@@ -159,6 +153,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let overrides = overrides.as_ref().map(|table| overrides::overrides(table, account_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
+        account_columns,
         subscriptions: or_empty(faults, subscriptions),
         identifiers: or_empty(faults, identifiers),
         tax_rates: or_empty(faults, taxes),

@@ -11,6 +11,7 @@ mod prepare;
 mod publish;
 mod rating;
 mod settle;
+mod unpriced;
 
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
@@ -18,6 +19,7 @@ pub use prepare::{Prepared, prepare};
 use crate::book::model::PriceBook;
 use crate::catalog::Catalog;
 use crate::control::ControlTotals;
+use crate::discount::Discounts;
 use crate::fault::Outcome;
 use crate::guide::Guide;
 use crate::lineset::{Commit, commit, current};
@@ -47,6 +49,7 @@ pub(crate) struct Job<'j> {
     pub(crate) book: &'j PriceBook,
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
+    pub(crate) discounts: &'j Discounts,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],

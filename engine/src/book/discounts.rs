@@ -33,7 +33,7 @@ fn discount(node: &Node, index: &Index<'_>, faults: &mut Faults) -> Option<Disco
     let place = id.as_ref().map_or(&node.place, |id| &id.place);
     let percent = match (fields.get("percent"), fields.get("percent_column")) {
         (Some(percent), None) => percent.decimal().map(Percent::Fixed),
-        (None, Some(column)) => column.text().map(|column| Percent::AccountColumn(column.to_owned())),
+        (None, Some(column)) => column.located().map(Percent::AccountColumn),
         _ => {
             let fault = Fault::new(&codes::B005, "a discount needs one of `percent` and `percent_column`").at(place);
             faults.push(fault.hint("`percent` is the same for everybody, `percent_column` names a column of accounts"));

@@ -32,7 +32,7 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "overrides",
             Kind::List(&Kind::Record(&OVERRIDE)),
-            "prices of single accounts and those below them",
+            "prices of single accounts and those below them, over the price each subscription would have; one whose model does not take them stays as it is",
         ),
     ]],
 };
@@ -158,14 +158,19 @@ const NUMBERS: &[Key] = &[
         "whether started packages count, only full ones, or parts",
     ),
     Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
-    Key::optional("minimum", Kind::Number, "least amount of a line"),
-    Key::optional("maximum", Kind::Number, "greatest amount of a line"),
+    Key::optional("minimum", Kind::Number, "least amount of a line; of a quantity above zero"),
+    Key::optional("maximum", Kind::Number, "greatest amount of a line; of a quantity above zero"),
     Key::optional("by", Kind::List(&Kind::Text), "dimensions that make a cell"),
     Key::optional("cells", Kind::Either(&CELLS, &TABLES), "a value of every dimension of `by`, and a unit_price"),
     Key::optional("default_unit_price", Kind::Number, "price where no cell fits; without it such usage stops the run"),
     Key::defaulted("every", Kind::OneOf(&["month"]), "month", "how often it is due"),
     Key::optional("amount", Kind::Number, "amount for quantity 1"),
-    Key::defaulted("bill", Kind::OneOf(&["advance", "arrears"]), "advance", "at the start or the end of the period"),
+    Key::defaulted(
+        "bill",
+        Kind::OneOf(&["advance", "arrears"]),
+        "advance",
+        "at the start or the end of the period; both bill the period itself, so the amount is the same",
+    ),
     Key::defaulted("prorate", Kind::OneOf(&["by_day", "none"]), "by_day", "what part periods cost"),
 ];
 
@@ -210,7 +215,7 @@ static TIER: Record = Record {
     keys: &[&[
         Key::optional("up_to", Kind::Number, "inclusive upper bound; left out on the last tier"),
         Key::required("unit_price", Kind::Number, "price of a unit in the tier"),
-        Key::defaulted("flat_fee", Kind::Number, "0", "due once the tier is entered"),
+        Key::defaulted("flat_fee", Kind::Number, "0", "due once, when the total is past where the tier begins"),
     ]],
 };
 
@@ -246,9 +251,18 @@ static ALLOWANCE: Record = Record {
     choice: None,
     keys: &[&[
         Key::required("meter", Kind::Text, "the meter it is counted by"),
-        Key::required("quantity", Kind::Number, "included units; not negative"),
+        Key::required(
+            "quantity",
+            Kind::Number,
+            "included units, not negative; they come off the usage before it is priced, so for every charge on the meter",
+        ),
         Key::defaulted("per", Kind::OneOf(&["month"]), "month", "how often it is given"),
-        Key::defaulted("shared_over", SCOPES, "subscription", "who draws on it together"),
+        Key::defaulted(
+            "shared_over",
+            SCOPES,
+            "subscription",
+            "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
+        ),
     ]],
 };
 
@@ -258,7 +272,11 @@ static DISCOUNT: Record = Record {
     keys: &[&[
         Key::required("id", Kind::Text, "its id"),
         Key::optional("percent", Kind::Number, "for everybody: 10 means 10 %"),
-        Key::optional("percent_column", Kind::Text, "custom column of the accounts table that holds the percentage"),
+        Key::optional(
+            "percent_column",
+            Kind::Text,
+            "custom column of the accounts table that holds the percentage; a blank takes the nearest ancestor's, 0 ends it",
+        ),
         Key::optional("on", Kind::List(&Kind::Text), "products or `product/charge` it applies to; all when left out"),
     ]],
 };

@@ -1,6 +1,8 @@
 //! The vocabulary of a checked price book. Nothing here reads YAML; nothing here refers to something that is not there:
 //! products, meters and charges are named by their index.
 
+use std::sync::Arc;
+
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
@@ -155,8 +157,8 @@ pub enum Scope {
     Account,
 }
 
-/// A charge model with its prices (DESIGN section 5, "Charge models").
-#[derive(Clone, Debug)]
+/// A charge model with its prices (DESIGN section 5, "Charge models"). Long lists of prices are shared, never copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
     /// Every unit at one price.
     PerUnit {
@@ -166,12 +168,12 @@ pub enum Model {
     /// Each band at its own price.
     Graduated {
         /// Bands, ascending; only the last is open.
-        tiers: Vec<Tier>,
+        tiers: Arc<[Tier]>,
     },
     /// All units at the price of the band the total reaches.
     Volume {
         /// Bands, ascending; only the last is open.
-        tiers: Vec<Tier>,
+        tiers: Arc<[Tier]>,
     },
     /// Blocks of `size` units.
     Package {
@@ -196,7 +198,7 @@ pub enum Model {
         /// The dimensions that make a cell, as declared.
         by: Vec<String>,
         /// Values (in the order of `by`) and price; sorted by values, unique.
-        cells: Vec<(Vec<String>, Decimal)>,
+        cells: Arc<[(Vec<String>, Decimal)]>,
         /// Price where no cell fits; without it such usage is a fault (`B009`).
         default: Option<Decimal>,
     },
@@ -206,7 +208,7 @@ pub enum Model {
         amount: Decimal,
         /// Whether part periods are billed by the day.
         prorate: bool,
-        /// Billed at the start of the period; otherwise in arrears.
+        /// Billed at the start of the period; otherwise in arrears. Either way the period itself is billed.
         advance: bool,
     },
     /// An amount once, in the period that holds the start.
@@ -294,8 +296,8 @@ pub struct Discount {
 pub enum Percent {
     /// The same for everybody; 6.5 means 6.5 %.
     Fixed(Decimal),
-    /// In this custom column of the accounts table; blank means none.
-    AccountColumn(String),
+    /// In this custom column of the accounts table; a blank takes the nearest ancestor's.
+    AccountColumn(Located),
 }
 
 /// Replaced fields of one charge for one account and whoever is below it.

@@ -111,8 +111,8 @@ fn texts(node: Option<&Node>, dimensions: Option<&[String]>, faults: &mut Faults
 fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, faults: &mut Faults) -> Option<Model> {
     Some(match name {
         "per_unit" => Model::PerUnit { unit_price: fields.decimal("unit_price")? },
-        "graduated" => Model::Graduated { tiers: tiers(fields.get("tiers")?, origin.files, faults)? },
-        "volume" => Model::Volume { tiers: tiers(fields.get("tiers")?, origin.files, faults)? },
+        "graduated" => Model::Graduated { tiers: tiers(fields.get("tiers")?, origin.files, faults)?.into() },
+        "volume" => Model::Volume { tiers: tiers(fields.get("tiers")?, origin.files, faults)?.into() },
         "package" => Model::Package {
             size: fields.decimal("size")?,
             price: fields.decimal("price")?,
@@ -128,7 +128,7 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             maximum: fields.decimal("maximum"),
         },
         "matrix" => Model::Matrix {
-            cells: cells(fields.get("cells")?, &by, origin.files, faults)?,
+            cells: cells(fields.get("cells")?, &by, origin.files, faults)?.into(),
             by,
             default: fields.decimal("default_unit_price"),
         },

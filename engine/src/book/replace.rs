@@ -3,6 +3,7 @@
 //! The same rule as for the prices of plans: fields replace fields, another model drops the old model's numbers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::keys::{MODELS, OVERRIDDEN};
 use super::model::{Model, OverrideFields, Price};
@@ -134,7 +135,7 @@ fn model(name: &str, kept: Option<&Model>, fields: &OverrideFields) -> Result<Mo
             maximum: fields.maximum,
         },
         ("matrix", Some(Model::Matrix { by, cells, default })) => {
-            Model::Matrix { by: by.clone(), cells: cells.clone(), default: fields.unit_price.or(*default) }
+            Model::Matrix { by: by.clone(), cells: Arc::clone(cells), default: fields.unit_price.or(*default) }
         }
         ("recurring", Some(Model::Recurring { amount, prorate, advance })) => {
             Model::Recurring { amount: fields.amount.unwrap_or(*amount), prorate: *prorate, advance: *advance }

@@ -54,6 +54,12 @@ impl Rows {
             let hint = did_you_mean(other, columns.iter().copied());
             faults.push(Fault { hint, ..fault });
         }
+        for (position, column) in self.columns.iter().enumerate() {
+            if self.columns[..position].contains(column) {
+                let message = format!("`{}` has the column `{column}` twice", self.source.name);
+                faults.push(Fault::new(&codes::B006, message).at(place).hint("remove one of them"));
+            }
+        }
         let positions: Vec<Option<usize>> =
             columns.iter().map(|column| self.columns.iter().position(|known| known == column)).collect();
         for (column, _) in columns.iter().zip(&positions).filter(|(_, position)| position.is_none()) {

@@ -7,6 +7,9 @@ use crate::fault::{Fault, Faults, Place, codes};
 use crate::money::Decimal;
 use crate::yaml::{Node, beside};
 
+/// Tiers a price may have: lines name them by a number of 16 bits.
+const MOST: usize = 65_535;
+
 /// The tiers `node` holds or names; `None` when a fault was reported.
 pub(super) fn tiers(node: &Node, files: &Files, faults: &mut Faults) -> Option<Vec<Tier>> {
     let rows = match node.get("table") {
@@ -82,6 +85,10 @@ fn check_order(rows: &[(Tier, Place)], place: &Place, faults: &mut Faults) {
             _ => {}
         }
         previous = tier.up_to.unwrap_or(previous);
+    }
+    if let Some((_, place)) = rows.get(MOST) {
+        let fault = Fault::new(&codes::B004, format!("there are {} tiers, more than {MOST}", rows.len())).at(place);
+        faults.push(fault.hint("prices per cell of dimension values are a matrix, prices per unit need one tier"));
     }
     if rows.is_empty() {
         faults.push(

@@ -60,6 +60,7 @@ codes! {
     U005 Input "A usage file changed while it was read.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
     G002 Input "Usage adds up to more than a decimal can hold.";
+    G003 Rules "A price makes an amount of more digits than fit.";
     O001 Temporary "The store cannot be read or written.";
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";

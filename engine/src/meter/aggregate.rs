@@ -78,7 +78,9 @@ fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values
     let quantity = match meter.aggregate {
         Aggregate::Sum => sum(quantities).ok_or_else(|| {
             let message = format!("the usage of meter `{}` in one bucket has more than 20 digits", meter.id);
-            Fault::new(&crate::fault::codes::G002, message).at(&meter.place)
+            Fault::new(&crate::fault::codes::G002, message)
+                .at(&meter.place)
+                .hint("look for records with a wrong quantity")
         })?,
         Aggregate::Count => whole(records.len()),
         Aggregate::Max => quantities.max().unwrap_or_default(),

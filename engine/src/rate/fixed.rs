@@ -19,7 +19,7 @@ pub struct Fixed {
 }
 
 /// The amount of a recurring or one-time `model` for `quantity` of a subscription that runs from `start` to `end`;
-/// `None` when nothing is due in `period` (or the model prices usage). A part period is billed by its days as an exact
+/// `None` when nothing is due in `period` (none of it is subscribed to, or the model prices usage). A part period is billed by its days as an exact
 /// fraction unless the price says otherwise.
 ///
 /// # Errors
@@ -31,6 +31,9 @@ pub fn due(
     end: Option<NaiveDate>,
     period: &Period,
 ) -> Result<Option<Fixed>, Unrated> {
+    if quantity.is_zero() {
+        return Ok(None);
+    }
     let (from, to) = (start.max(period.first_day), end.unwrap_or_else(|| period.end_day()).min(period.end_day()));
     match model {
         Model::Recurring { amount, prorate, .. } if to > from => {

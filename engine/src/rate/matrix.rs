@@ -16,6 +16,7 @@ pub(super) fn rate(
     values: &dyn Fn(u32) -> Values,
 ) -> Result<Vec<Part>, Unrated> {
     let mut parts = Vec::with_capacity(portions.len());
+    let mut missing: Vec<(usize, Vec<String>)> = Vec::new();
     for (index, portion) in portions.iter().enumerate() {
         let group = values(portion.group);
         let wanted: Vec<&str> = by.iter().map(|name| value_of(&group, name)).collect();
@@ -23,13 +24,16 @@ pub(super) fn rate(
         let unit_price = match (found, default) {
             (Ok(at), _) => cells[at].1,
             (Err(_), Some(price)) => price,
-            (Err(_), None) => return Err(Unrated::NoCell(wanted.iter().map(|value| (*value).to_owned()).collect())),
+            (Err(_), None) => {
+                missing.push((index, wanted.iter().map(|value| (*value).to_owned()).collect()));
+                continue;
+            }
         };
         let amount = portion.quantity.times(unit_price).ok_or(Unrated::OutOfRange)?;
         let (quantity, unit_price) = (portion.quantity, Some(unit_price));
         parts.push(Part { portion: index, band: Band::Whole, quantity, unit_price, amount });
     }
-    Ok(parts)
+    if missing.is_empty() { Ok(parts) } else { Err(Unrated::NoCell(missing)) }
 }
 
 fn value_of<'a>(group: &'a Values, name: &str) -> &'a str {

@@ -14,12 +14,13 @@ pub(super) fn rate(
     let (mut filled, mut paid) = (Decimal::ZERO, Decimal::ZERO);
     for (index, portion) in portions.iter().enumerate() {
         filled = filled.plus(portion.quantity)?;
-        let blocks = match rounding {
-            Some(mode) => filled.steps(size, mode)?,
-            None => filled.over(size)?,
+        let due = match rounding {
+            Some(mode) => filled.steps(size, mode)?.times(price)?,
+            // The number of blocks has no end of digits: the price goes in before the size divides.
+            None => filled.ratio(price, size)?,
         };
-        let amount = blocks.minus(paid)?.times(price)?;
-        paid = blocks;
+        let amount = due.minus(paid)?;
+        paid = due;
         let (quantity, unit_price) = (portion.quantity, Some(price));
         parts.push(Part { portion: index, band: Band::Whole, quantity, unit_price, amount });
     }

@@ -43,6 +43,12 @@ pub(super) fn accounts(
     checker.finish(accounts)
 }
 
+/// The names of the columns that mean nothing to Ratemill itself.
+pub(super) fn custom_columns(table: &Table) -> Vec<String> {
+    let standard = |name: &str| REQUIRED.contains(&name) || OPTIONAL.contains(&name);
+    table.columns.iter().filter(|name| !name.is_empty() && !standard(name)).cloned().collect()
+}
+
 struct Columns {
     level: Column,
     name: Column,

@@ -16,6 +16,8 @@ pub type Index = u32;
 pub struct Reference {
     /// Sorted by account id.
     pub accounts: Vec<Account>,
+    /// Names of the accounts table's custom columns, in its order.
+    pub account_columns: Vec<String>,
     /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
     pub subscriptions: Vec<Subscription>,
     /// Identifier text -> its targets, each list sorted by `valid_from`, not overlapping.

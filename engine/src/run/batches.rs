@@ -315,10 +315,12 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// What a unit costs by the product's own price, when that has one price for all units.
+/// What a unit costs by the product's own price, when that has one price for all units; a price that is not replaced is
+/// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
         crate::book::model::Model::PerUnit { unit_price } => Some(*unit_price),
+        _ if line.band == Band::Included => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,
     }
@@ -329,5 +331,5 @@ fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
 }
 
 fn too_big() -> Fault {
-    Fault::new(&codes::G002, "an amount on a line has more than 14 digits before the point")
+    Fault::new(&codes::G003, "an amount on a line has more than 14 digits before the point")
 }

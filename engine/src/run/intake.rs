@@ -19,11 +19,14 @@ use crate::usage::{Metered, Origin, Slot, Suspended, Tally, reasons};
 /// Shards of dedup keys: enough that one shard of ten million records stays in a processor's cache while it is sorted.
 pub(super) const SHARDS: usize = 128;
 
+/// Measures of a chunk.
+const CHUNK: usize = 512;
+
 /// What one worker has taken in.
 #[derive(Debug)]
 pub(super) struct Intake {
-    /// Measures by the top bits of their key.
-    pub(super) shards: Vec<Vec<Metered>>,
+    /// Measures by the top bits of their key, in chunks: one growing list would need half as much memory again.
+    pub(super) shards: Vec<Vec<Vec<Metered>>>,
     /// By file.
     pub(super) tallies: Vec<Tally>,
     /// Records set aside for good.
@@ -59,8 +62,10 @@ pub(super) async fn take_in(job: &Job<'_>, options: &RunOptions, order: &[usize]
     let budget = Budget { used: AtomicUsize::new(0), limit: options.memory_limit.unwrap_or(usize::MAX) };
     let outcomes: Vec<Outcome<Intake>> = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let worker =
-                || Worker { job, options, budget: &budget, intake: Intake::new(job.files.len()) }.work(&receiver);
+            let worker = || {
+                let intake = Intake::new(job.files.len());
+                Worker { job, options, budget: &budget, intake, scratch: Vec::new() }.work(&receiver)
+            };
             let workers: Vec<_> = (0..options.partitions).map(|_| scope.spawn(worker)).collect();
             let lost = || Err(Fault::ours("a worker died").into());
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
@@ -83,15 +88,20 @@ struct Budget {
 }
 
 impl Budget {
+    /// Takes `bytes`; only the first to pass the limit says so.
     fn take(&self, bytes: usize) -> Outcome<()> {
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if used <= self.limit {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before > self.limit || before + bytes <= self.limit {
             return Ok(());
         }
         let message = format!("the usage of this run needs more than the memory limit of {} bytes", self.limit);
-        Err(Fault::new(&codes::O004, message)
-            .hint("raise --memory-limit, or split the sources over several pipelines")
-            .into())
+        let hint = "raise --memory-limit, or split the sources over several pipelines";
+        Err(Fault::new(&codes::O004, message).hint(hint).into())
+    }
+
+    /// Whether somebody has passed the limit: the others need not go on.
+    fn passed(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
     }
 }
 
@@ -102,6 +112,8 @@ struct Worker<'j> {
     options: &'j RunOptions,
     budget: &'j Budget,
     intake: Intake,
+    /// The measures of the record at hand.
+    scratch: Vec<(i128, Slot)>,
 }
 
 /// One batch on its way: everything a row's fate is decided by.
@@ -121,6 +133,9 @@ impl Worker<'_> {
     fn work(mut self, queue: &Queue) -> Outcome<Intake> {
         let mut faults = Faults::default();
         loop {
+            if self.budget.passed() {
+                break;
+            }
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
             let Some((index, bytes)) = next else { break };
             let taken = bytes.and_then(|bytes| self.take_file(index, bytes));
@@ -239,7 +254,7 @@ impl Worker<'_> {
     fn take_measures(&mut self, hand: &InHand<'_>, row: usize, subscription: u32, route: u16) -> usize {
         let meters = self.job.guide.meters(route);
         let gauges = &self.job.sources[hand.source].gauges;
-        let before = self.shard(hand, row).len();
+        self.scratch.clear();
         for index in meters {
             let meter = &self.job.book.meters[*index];
             let numbers = hand.numbers[*index].as_ref();
@@ -248,14 +263,17 @@ impl Worker<'_> {
                 // A record that has no value is simply not counted by a unique meter; it is used all the same.
                 Measured::Value => i128::from(numbers.map_or(0, |numbers| numbers.value(row))),
                 failed => {
-                    self.shard(hand, row).truncate(before);
                     let (reason, cause) = unmeasured(failed);
                     self.set_aside(hand, row, reason, None, Some(format!("meter {}: {cause}", meter.id)));
                     return 1;
                 }
             };
             let cell = numbers.map_or(0, |numbers| numbers.cell(row));
-            self.push(hand, row, quantity, Slot::new(subscription, cell));
+            self.scratch.push((quantity, Slot::new(subscription, cell)));
+        }
+        for at in 0..self.scratch.len() {
+            let (quantity, slot) = self.scratch[at];
+            self.push(hand, row, quantity, slot);
         }
         meters.len()
     }
@@ -277,13 +295,17 @@ impl Worker<'_> {
     fn push(&mut self, hand: &InHand<'_>, row: usize, quantity: i128, slot: Slot) {
         let at = origin(&self.job.files[hand.file], hand.batch, row);
         let (key, content, time) = (hand.prints.keys[row], hand.prints.contents[row], hand.mediated.times[row]);
-        self.shard(hand, row).push(Metered { key, quantity, content, origin: at, slot, time });
-    }
-
-    fn shard(&mut self, hand: &InHand<'_>, row: usize) -> &mut Vec<Metered> {
-        let bits = SHARDS.trailing_zeros();
-        let shard = usize::try_from(hand.prints.keys[row] >> (u128::BITS - bits)).unwrap_or(0);
-        &mut self.intake.shards[shard]
+        let shard = usize::try_from(key >> (u128::BITS - SHARDS.trailing_zeros())).unwrap_or(0);
+        let chunks = &mut self.intake.shards[shard];
+        let measure = Metered { key, quantity, content, origin: at, slot, time };
+        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(measure),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(measure);
+                chunks.push(chunk);
+            }
+        }
     }
 
     fn take_broken(&mut self, file: usize, batch: &Batch) {

@@ -4,7 +4,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::{Job, SourceRules};
 use crate::book::model::{Meter, PriceBook};
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
+use crate::discount::Discounts;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::guide::Guide;
 use crate::mediate::Mediator;
@@ -29,6 +30,8 @@ pub struct Prepared {
     pub reference: Reference,
     /// Book and reference data joined.
     pub catalog: Catalog,
+    /// The discounts with every account's percentage.
+    pub discounts: Discounts,
 }
 
 /// Loads and checks the pipeline file at `path` for the period labelled `label`.
@@ -46,11 +49,15 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
         tokio::join!(book::draft(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));
     tracing::info!("book and reference data read");
     faults.keep(check_rules(&pipeline, &book.meters));
+    if let (Err(_), Ok(reference)) = (&book.book, &reference) {
+        faults.keep(catalog::check_accounts(&book.overrides, reference));
+    }
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
     let catalog = faults.keep(Catalog::new(&book, &reference, &period));
-    let Some(catalog) = catalog else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog })
+    let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts })
 }
 
 /// Plans every rule over the declared columns, before any usage file is looked at.
@@ -145,7 +152,7 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog } = self;
-        Job { pipeline, period, book, reference, catalog, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, discounts } = self;
+        Job { pipeline, period, book, reference, catalog, discounts, guide, files, sources, cells }
     }
 }

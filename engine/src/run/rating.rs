@@ -6,14 +6,15 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
+use super::unpriced::Unpriced;
 use crate::allowance::Pools;
 use crate::book::model::{Charge, Model, Scope};
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
-use crate::discount::{Discounts, amounts};
-use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::discount::{Amounts, amounts};
+use crate::fault::{Fault, Outcome};
 use crate::invoice::invoices;
-use crate::lines::{Band, Groups, Invoice, Line, LineKind, Part, Portion, TaxRow};
+use crate::lines::{Band, Groups, Invoice, Line, LineKind, Part, Portion, TaxRow, is_payable};
 use crate::money::Decimal;
 use crate::money::currency::minor_digits;
 use crate::period::midnight;
@@ -42,27 +43,27 @@ pub(super) struct Billing {
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
-/// Usage without a price (`B009`), amounts that do not fit (`G002`).
+/// Usage without a price (`B009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.reference.subscriptions.len())?;
-    let discounts = Discounts::new(&job.book.discounts, job.reference)?;
-    let rater = Rater { job, cube: &cube, discounts: &discounts };
+    let rater = Rater { job, cube: &cube };
     let accounts: Vec<usize> = (0..job.reference.accounts.len()).collect();
-    let pieces: Vec<Piece> = accounts.par_chunks(ACCOUNTS).map(|accounts| rater.accounts(accounts)).collect();
-    let mut faults = Faults::default();
+    let pieces: Vec<Outcome<Piece>> = accounts.par_chunks(ACCOUNTS).map(|accounts| rater.accounts(accounts)).collect();
+    let mut unpriced = Unpriced::default();
     let mut lines = Vec::new();
     let mut given = vec![Decimal::ZERO; job.book.charges.len()];
     for piece in pieces {
-        faults.0.extend(piece.faults.0);
+        let piece = piece?;
+        unpriced.add(piece.unpriced);
         lines.extend(piece.lines);
         for (charge, quantity) in piece.given {
-            given[charge] = given[charge].plus(quantity).ok_or_else(too_big)?;
+            match given[charge].plus(quantity) {
+                Some(sum) => given[charge] = sum,
+                None => unpriced.total(job, charge),
+            }
         }
     }
-    // The same missing cell would be told for every subscription.
-    faults.0.dedup_by(|a, b| a.message == b.message);
-    faults.0.truncate(50);
-    faults.or(())?;
+    unpriced.told(job)?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
@@ -73,7 +74,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
 struct Piece {
     lines: Vec<Line>,
     given: Vec<(usize, Decimal)>,
-    faults: Faults,
+    unpriced: Unpriced,
 }
 
 /// Usage of one charge at one price by the subscriptions of one account.
@@ -86,16 +87,14 @@ struct Sharing {
 struct Rater<'r> {
     job: &'r Job<'r>,
     cube: &'r Cube<'r>,
-    discounts: &'r Discounts,
 }
 
 impl Rater<'_> {
-    fn accounts(&self, accounts: &[usize]) -> Piece {
+    fn accounts(&self, accounts: &[usize]) -> Outcome<Piece> {
         let mut piece = Piece::default();
         for account in accounts {
             let start = piece.lines.len();
-            let rated = self.account(*account, &mut piece);
-            piece.faults.keep(rated);
+            self.account(*account, &mut piece)?;
             let groups = &self.cube.groups.list;
             piece.lines[start..].sort_by(|a, b| {
                 let key = |line: &Line| (line.subscription, line.charge, line.kind);
@@ -103,7 +102,7 @@ impl Rater<'_> {
                 key(a).cmp(&key(b)).then_with(values).then(a.band.cmp(&b.band))
             });
         }
-        piece
+        Ok(piece)
     }
 
     fn account(&self, account: usize, piece: &mut Piece) -> Outcome<()> {
@@ -136,13 +135,17 @@ impl Rater<'_> {
         let mut together: Vec<Portion> = Vec::new();
         let scope = self.job.catalog.prices[sharing.price as usize].scope;
         for subscription in &sharing.subscriptions {
-            let mut portions = self.cube.portions(*subscription, meter, sharing.price)?;
+            let Some(mut portions) = self.cube.portions(*subscription, meter, sharing.price) else {
+                piece.unpriced.usage(self.job, sharing.charge, sharing.price, *subscription);
+                continue;
+            };
             for portion in &portions {
                 piece.given.push((sharing.charge, portion.quantity));
             }
             if let Some(plan) = self.job.catalog.offer(*subscription).plan {
+                let allowances = &self.job.book.plans[plan].allowances;
                 let before = portions.clone();
-                let covered = pools.draw(plan, &self.job.book.plans[plan].allowances, meter, &mut portions)?;
+                let covered = pools.draw(sharing.charge, plan, allowances, meter, &mut portions)?;
                 self.add_parts(sharing, LineKind::Allowance, &before, &covered, piece)?;
                 portions.retain(|portion| !portion.quantity.is_zero());
             }
@@ -160,19 +163,27 @@ impl Rater<'_> {
         }
         let price = &self.job.catalog.prices[sharing.price as usize];
         let values = |group: u32| self.cube.groups.list[group as usize].clone();
-        let parts = rate(&price.model, portions, &values).map_err(|unrated| {
-            let charge = &self.job.book.charges[sharing.charge].id;
-            match unrated {
-                Unrated::NoCell(values) => {
-                    let message = format!("charge `{charge}` has no price for {}", values.join(", "));
-                    let hint =
-                        "add a cell for it, or a default_unit_price; the usage was counted, nothing was committed";
-                    Fault::new(&codes::B009, message).at(&price.place).hint(hint)
+        let parts = match rate(&price.model, portions, &values) {
+            Ok(parts) => parts,
+            Err(Unrated::NoCell(missing)) => {
+                for (portion, values) in missing {
+                    piece.unpriced.cell(sharing.charge, sharing.price, values, portions[portion].subscription);
                 }
-                Unrated::OutOfRange => too_big().at(&price.place),
-                Unrated::NotUsage => Fault::ours(format!("charge `{charge}` does not price usage")),
+                return Ok(());
             }
-        })?;
+            Err(Unrated::OutOfRange) => {
+                let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
+                if let Some(portion) = most {
+                    let (charge, quantity) = (sharing.charge, portion.quantity);
+                    piece.unpriced.amount(self.job, charge, sharing.price, portion.subscription, quantity);
+                }
+                return Ok(());
+            }
+            Err(Unrated::NotUsage) => {
+                let charge = &self.job.book.charges[sharing.charge].id;
+                return Err(Fault::ours(format!("charge `{charge}` does not price usage")).into());
+            }
+        };
         self.add_parts(sharing, LineKind::Usage, portions, &parts, piece)
     }
 
@@ -197,7 +208,7 @@ impl Rater<'_> {
                 start,
                 end,
             };
-            piece.lines.push(self.line(sharing, &line)?);
+            self.add_line(sharing, &line, piece)?;
         }
         Ok(())
     }
@@ -209,7 +220,15 @@ impl Rater<'_> {
         for index in &sharing.subscriptions {
             let subscription = &self.job.reference.subscriptions[*index as usize];
             let due = fixed::due(model, subscription.quantity, subscription.start, subscription.end, period);
-            let Some(fixed) = due.map_err(|_| too_big())? else { continue };
+            let fixed = match due {
+                Ok(Some(fixed)) => fixed,
+                Ok(None) => continue,
+                Err(_) => {
+                    let (charge, quantity) = (sharing.charge, subscription.quantity);
+                    piece.unpriced.amount(self.job, charge, sharing.price, *index, quantity);
+                    continue;
+                }
+            };
             let unit_price = match model {
                 Model::Recurring { amount, .. } | Model::OneTime { amount } => Some(*amount),
                 _ => None,
@@ -225,19 +244,25 @@ impl Rater<'_> {
             let instant = |day| midnight(day, period.timezone).ok_or_else(|| Fault::ours("a day without a midnight"));
             let (start, end) = (instant(fixed.from)?, instant(fixed.to)?);
             let line = Unrounded { subscription: *index, group: 0, kind, part, records: 0, start, end };
-            piece.lines.push(self.line(sharing, &line)?);
+            self.add_line(sharing, &line, piece)?;
         }
         Ok(())
     }
 
-    fn line(&self, sharing: &Sharing, unrounded: &Unrounded) -> Outcome<Line> {
+    fn add_line(&self, sharing: &Sharing, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
         let reference = self.job.reference;
         let account = reference.subscriptions[unrounded.subscription as usize].account;
         let digits = minor_digits(&reference.accounts[account as usize].currency).unwrap_or(2);
         let part = unrounded.part;
-        let percent = self.discounts.percent(sharing.charge, account);
-        let amounts = amounts(part.amount, percent, self.job.book.rounding, digits).ok_or_else(too_big)?;
-        Ok(Line {
+        let percent = self.job.discounts.percent(sharing.charge, account);
+        let amounts = amounts(part.amount, percent, self.job.book.rounding, digits);
+        let payable = |amounts: &Amounts| [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable);
+        let Some(amounts) = amounts.filter(payable) else {
+            let (charge, subscription) = (sharing.charge, unrounded.subscription);
+            piece.unpriced.amount(self.job, charge, sharing.price, subscription, part.quantity);
+            return Ok(());
+        };
+        piece.lines.push(Line {
             subscription: unrounded.subscription,
             charge: u32::try_from(sharing.charge).map_err(|_| Fault::ours("more than 2^32 charges"))?,
             price: sharing.price,
@@ -253,7 +278,8 @@ impl Rater<'_> {
             records: unrounded.records,
             service_start: unrounded.start,
             service_end: unrounded.end,
-        })
+        });
+        Ok(())
     }
 }
 
@@ -272,6 +298,7 @@ fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
     let table = TaxTable::new(job.reference, job.period);
     let mut rates: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     let mut rows = Vec::new();
+    let mut unpriced = Unpriced::default();
     for (number, line) in (0_u32..).zip(lines) {
         let account = &job.reference.accounts[job.reference.subscriptions[line.subscription as usize].account as usize];
         let product = &job.book.products[job.book.charges[line.charge as usize].product];
@@ -279,17 +306,26 @@ fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
         let rates = rates.entry(key).or_insert_with(|| table.applicable(key.0, key.1));
         let digits = minor_digits(&account.currency).unwrap_or(2);
         let own = table.rows(number, line.net, rates, &account.exemptions, job.book.rounding, digits);
-        rows.extend(own.ok_or_else(too_big)?);
+        match own.filter(|rows| rows.iter().all(|tax| is_payable(tax.amount) && is_payable(tax.taxable))) {
+            Some(own) => rows.extend(own),
+            None => unpriced.tax(job, line),
+        }
     }
+    unpriced.told(job)?;
     Ok(rows)
 }
 
 fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {
     let mut billed = vec![Decimal::ZERO; job.book.charges.len()];
+    let mut unpriced = Unpriced::default();
     for line in lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::Allowance)) {
         let sum = &mut billed[line.charge as usize];
-        *sum = sum.plus(line.quantity).ok_or_else(too_big)?;
+        match sum.plus(line.quantity) {
+            Some(plus) => *sum = plus,
+            None => unpriced.total(job, line.charge as usize),
+        }
     }
+    unpriced.told(job)?;
     let charges = job.book.charges.iter().zip(given).zip(billed).filter(|((charge, _), _)| charge.meter.is_some());
     let total = |((charge, given), billed): ((&Charge, &Decimal), Decimal)| ChargeTotals {
         charge: charge.id.clone(),
@@ -297,8 +333,4 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         quantity_on_lines: billed,
     };
     Ok(charges.map(total).collect())
-}
-
-fn too_big() -> Fault {
-    Fault::new(&codes::G002, "an amount has more than 20 digits before the point")
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Job;
 use super::intake::{Intake, SHARDS, conflicts};
-use crate::book::model::Aggregate;
+use crate::book::model::{Aggregate, Meter};
 use crate::dedup::settle;
 use crate::fault::{Fault, Outcome};
 use crate::meter::{bucketed, shard_of};
@@ -39,7 +39,7 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         tallies.iter_mut().zip(&intake.tallies).for_each(|(tally, own)| tally.add(own));
         suspended.extend(intake.suspended);
         pending.extend(intake.pending);
-        shards.iter_mut().zip(intake.shards).for_each(|(shard, own)| shard.push(own));
+        shards.iter_mut().zip(intake.shards).for_each(|(shard, own)| shard.extend(own));
     }
     let (cells, places) = job.cells.sorted_cells();
     let (values, value_places) = job.cells.sorted_values();
@@ -58,14 +58,8 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         let shard = shard?;
         by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.push(own));
         tallies.iter_mut().zip(&shard.tallies).for_each(|(tally, own)| tally.add(own));
-        for (total, own) in metered.iter_mut().zip(&shard.metered) {
-            *total = (
-                total.0 + own.0,
-                total
-                    .1
-                    .plus(own.1)
-                    .ok_or_else(|| Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits"))?,
-            );
+        for ((total, own), meter) in metered.iter_mut().zip(&shard.metered).zip(&job.book.meters) {
+            *total = (total.0 + own.0, total.1.plus(own.1).ok_or_else(|| too_much(meter))?);
         }
         conflicting.extend(shard.conflicts);
         nowhere.extend(shard.nowhere);
@@ -159,9 +153,7 @@ impl Sorting<'_> {
                 }
                 Aggregate::Sum | Aggregate::Count => {
                     let sum = total.1.plus(Decimal::from_units(quantity));
-                    total.1 = sum.ok_or_else(|| {
-                        Fault::new(&crate::fault::codes::G002, "a meter's usage has more than 20 digits")
-                    })?;
+                    total.1 = sum.ok_or_else(|| too_much(&self.job.book.meters[meter]))?;
                 }
                 Aggregate::Max | Aggregate::Min | Aggregate::Latest => {}
             }
@@ -172,4 +164,10 @@ impl Sorting<'_> {
         }
         Ok(())
     }
+}
+
+fn too_much(meter: &Meter) -> Fault {
+    let message = format!("the usage of meter `{}` has more than 20 digits before the point", meter.id);
+    let fault = Fault::new(&crate::fault::codes::G002, message).at(&meter.place);
+    fault.hint("look for records with a wrong quantity")
 }

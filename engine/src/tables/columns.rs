@@ -81,8 +81,16 @@ pub const INVOICE_LINES: &[Column] = &[
     given("tier", Text, "Tier or band from 1, `included` for an allowance; blank without tiers"),
     given("quantity", Exact, "Billed quantity in `unit`"),
     given("unit", Text, "Unit of the quantity"),
-    maybe("unit_price", Exact, "Price of one unit that was applied; null when there is no single one"),
-    maybe("list_unit_price", Exact, "Price of one unit by the product's own price; null when there is none"),
+    maybe(
+        "unit_price",
+        Exact,
+        "Price of one unit that was applied: of a block on package lines, the fraction (0.065 for 6.5 %) on percentage lines",
+    ),
+    maybe(
+        "list_unit_price",
+        Exact,
+        "The same by the product's own price; null when that is not one price for all units (of allowances: not per_unit)",
+    ),
     given("amount_rated", Exact, "Amount before discount, unrounded"),
     given("amount_list", Money, "Amount before discount"),
     given("amount_discount", Money, "What the discount takes off, positive"),
@@ -93,7 +101,11 @@ pub const INVOICE_LINES: &[Column] = &[
     given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
     given("price_layer", Text, "Where the price comes from: list, plan:<id> or override:<account>"),
     given("price_ref", Text, "File and line of the price"),
-    given("record_count", Whole, "Usage records in the line"),
+    given(
+        "record_count",
+        Whole,
+        "Usage records of the subscription, charge and dimension values; repeated on each of their tier and allowance lines",
+    ),
     maybe("adjusts_line_id", Text, "The earlier line this one adjusts"),
 ];
 

@@ -41,6 +41,9 @@ mod tiny;
 // What the house looks like: import directions, sizes, words, floats and clocks.
 #[cfg(test)]
 mod tidy;
+// Usage and amounts that cannot be priced.
+#[cfg(test)]
+mod unpriced;
 // An S3 server of our own, on loopback.
 #[cfg(test)]
 mod weed;

@@ -39,7 +39,7 @@ def bill(job: Job, facts: Facts, lines: list[Line]) -> list[Billed]:
 
 def billed(job: Job, facts: Facts, line: Line) -> Billed:
     book, account = job.book, facts.accounts[line.subscription["account_id"]]
-    currency, percent = account["currency"], discount_percent(book, account, line.charge)
+    currency, percent = account["currency"], discount_percent(book, facts, account, line.charge)
     full = to_minor(line.rated, currency, book.mode)
     if book.discount_base == "unrounded":
         net = to_minor(line.rated - e18(line.rated * percent / 100), currency, book.mode)
@@ -57,13 +57,16 @@ def billed(job: Job, facts: Facts, line: Line) -> Billed:
     return result
 
 
-def discount_percent(book, account: dict, charge: str) -> Decimal:
-    """Of the first declared discount that matches."""
+def discount_percent(book, facts: Facts, account: dict, charge: str) -> Decimal:
+    """Of the first declared discount that matches; a blank in its column takes the nearest ancestor's."""
     for discount in book.discounts:
         on = discount.get("on")
         if on is not None and charge not in on and charge.split("/")[0] not in on:
             continue
-        text = account[discount["percent_column"]] if "percent_column" in discount else discount["percent"]
+        column, text = discount.get("percent_column"), discount.get("percent")
+        if column is not None:
+            upwards = (facts.accounts[name][column] for name in facts.up(account["account_id"]))
+            text = next((own for own in upwards if own != ""), "")
         if text != "":
             return number(text)
     return ZERO

@@ -9,7 +9,6 @@ from by_hand import EXPRESSIONS, MEDIATION, SUSPEND, translated
 from exact import ZERO, number, to_step
 from facts import Facts, active
 from job import Job, Period
-from readings import Readings
 from usage import rows
 
 OUTCOMES = ("read", "rated", "suspended", "duplicate", "out_of_window", "filtered")
@@ -40,8 +39,8 @@ class Usage:
 class Tally:
     """Knows the job, the facts and the period; counts the records of all sources."""
 
-    def __init__(self, job: Job, facts: Facts, period: Period, readings: Readings):
-        self.readings, self.job, self.facts, self.period, self.usage = readings, job, facts, period, Usage()
+    def __init__(self, job: Job, facts: Facts, period: Period):
+        self.job, self.facts, self.period, self.usage = job, facts, period, Usage()
         self.meters_of_type: dict[str, list[str]] = defaultdict(list)
         for name, meter in job.book.meters.items():
             types = meter["record_type"]
@@ -89,7 +88,7 @@ class Tally:
     def guide(self, record: dict) -> str:
         identifier, at = record["identifier"], record["record_time"]
         meters = self.meters_of_type.get(record["record_type"])
-        if not meters and self.readings.no_meter_comes_first:
+        if not meters:
             return "no_meter"
         if identifier not in self.facts.identifiers:
             return "unknown_identifier"
@@ -106,8 +105,6 @@ class Tally:
         candidates = [one for one in candidates if active(one, day)]
         if not candidates:
             return "subscription_not_active"
-        if not meters:
-            return "no_meter"
         candidates = [one for one in candidates if self.charged[one["subscription_id"]].intersection(meters)]
         if not candidates:
             return "not_in_plan"
@@ -115,7 +112,7 @@ class Tally:
             return "ambiguous_subscription"
         key = candidates[0]["subscription_id"]
         counted = {meter: self.meter(meter, record, day) for meter in meters if meter in self.charged[key]}
-        if self.readings.null_quantity_is_suspended and any(one.quantity is None for one in counted.values()):
+        if any(one.quantity is None for one in counted.values()):
             return "no_quantity"
         for meter, one in counted.items():
             self.usage.metered[key, meter].append(one)

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from bill import Billed, invoices
 from count import OUTCOMES, Usage, buckets
-from exact import ZERO
+from exact import ZERO, number
 from facts import Facts
 from job import Job
-from readings import Readings
+from rate import Line
 
 
 def line_key(billed: Billed) -> tuple:
@@ -16,7 +16,16 @@ def line_key(billed: Billed) -> tuple:
     return line.subscription["subscription_id"], line.charge, line.kind, line.tier, line.dimensions
 
 
-def lines(facts: Facts, all_billed: list[Billed], readings: Readings) -> dict[tuple, dict]:
+def list_unit_price(job: Job, line: Line) -> Decimal | None:
+    """By the product's own price: that of per_unit, else what was applied when it is the product's own price that was."""
+    product, name = line.charge.split("/")
+    listed = job.book.products[product]["charges"][name]
+    if listed["model"] == "per_unit":
+        return number(listed["unit_price"])
+    return line.unit_price if line.price["layer"] == "list" and line.kind != "allowance" else None
+
+
+def lines(job: Job, facts: Facts, all_billed: list[Billed]) -> dict[tuple, dict]:
     result = {}
     for one in all_billed:
         line, account = one.line, one.account["account_id"]
@@ -25,6 +34,7 @@ def lines(facts: Facts, all_billed: list[Billed], readings: Readings) -> dict[tu
         result[key] = {
             "quantity": line.quantity,
             "unit_price": line.unit_price,
+            "list_unit_price": list_unit_price(job, line),
             "amount_rated": line.rated,
             "amount_list": one.full,
             "amount_discount": one.discount,
@@ -36,7 +46,7 @@ def lines(facts: Facts, all_billed: list[Billed], readings: Readings) -> dict[tu
             "order_id": line.subscription["order_id"],
             "plan": line.subscription["plan"],
             "product": line.charge.split("/")[0],
-            "model": "allowance" if line.kind == "allowance" and readings.allowance_is_a_model else line.price["model"],
+            "model": "allowance" if line.kind == "allowance" else line.price["model"],
             "meter": line.price.get("meter", ""),
             "gl_account": one.product["gl_account"],
             "tax_category": one.product["tax_category"],

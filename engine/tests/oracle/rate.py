@@ -9,7 +9,6 @@ from count import Usage, aggregate
 from exact import ZERO, e18, number, optional_number
 from facts import Facts
 from job import Job
-from readings import Readings
 
 # The keys of each model: a new model drops those of the old one.
 MODEL_KEYS = {
@@ -23,6 +22,7 @@ MODEL_KEYS = {
     "one_time": {"amount"},
 }
 KNOWN = set().union(*MODEL_KEYS.values()) | {"model", "meter", "scope", "name", "unit", "lines_by"}
+SHARED = ("graduated", "volume", "package")
 KNOWN_OF_ALLOWANCE = {"meter", "quantity", "per", "shared_over"}
 
 
@@ -50,8 +50,8 @@ def replaced(charge: dict, fields: dict) -> dict:
 
 
 class Rater:
-    def __init__(self, job: Job, facts: Facts, usage: Usage, readings: Readings):
-        self.book, self.facts, self.usage, self.readings, self.lines = job.book, facts, usage, readings, []
+    def __init__(self, job: Job, facts: Facts, usage: Usage):
+        self.book, self.facts, self.usage, self.lines = job.book, facts, usage, []
 
     def price(self, one: dict, charge: str) -> dict:
         """Product default, plan price over it, the nearest account override over that; and its origin."""
@@ -67,7 +67,6 @@ class Rater:
     def rate(self) -> list[Line]:
         for subscriptions in self.facts.of_account.values():
             running = [one for one in subscriptions if self.facts.days_active(one) > 0]
-            pools = Pools(self.book, running, self.readings)
             by_charge = defaultdict(list)
             for one in running:
                 for charge in self.book.charges_of(one):
@@ -76,9 +75,9 @@ class Rater:
                         self.fixed(one, charge, price)
                     else:
                         by_charge[charge].append((one, price))
-            # Two charges on one meter: who draws first from an allowance is not said; the name decides.
             for charge in sorted(by_charge):
-                self.metered(charge, by_charge[charge], pools)
+                # Allowances come off the usage of the meter before any price: each charge has the whole of them.
+                self.metered(charge, by_charge[charge], Pools(self.book, running))
         return self.lines
 
     def add(self, one, charge, kind, price, dimensions, tier, quantity, unit_price, rated):
@@ -104,21 +103,19 @@ class Rater:
                 drawn = pools.draw(one, price["meter"], quantity)
                 self.add(one, charge, "allowance", price, dimensions, "included", drawn, ZERO, ZERO)
                 rest = quantity - drawn
-                if price["model"] in ("graduated", "volume"):
-                    shared[self.shares_tiers(one, price)].append((one, price, dimensions, rest))
-                else:
+                if price["model"] not in SHARED:
                     self.model(one, charge, price, dimensions, rest)
+                elif rest != 0:
+                    shared[self.shares_tiers(one, price)].append((one, price, dimensions, rest))
         for shares in shared.values():
-            total, before = sum(rest for *_, rest in shares), ZERO
-            for one, price, dimensions, rest in shares:
-                self.tiers(one, charge, price, dimensions, before, rest, total)
-                before += rest
+            getattr(self, shares[0][1]["model"])(charge, shares)
 
     def shares_tiers(self, one: dict, price: dict) -> tuple:
-        """The same for all that fills the same tiers: lines by dimension always share those of their charge."""
+        """The same for all that fills the same tiers or packages: other tiers of the account are filled apart, lines by
+        dimension always share those of their charge."""
         if price.get("scope", "subscription") == "subscription":
             return (one["subscription_id"],)
-        return (price["model"], repr(price["tiers"]) if self.readings.other_tiers_are_filled_apart else None)
+        return (price["model"], repr([price.get(key) for key in sorted(MODEL_KEYS[price["model"]])]))
 
     def groups(self, one: dict, price: dict) -> dict[tuple, Decimal]:
         """The quantity of the period by the dimensions that get lines of their own."""
@@ -139,43 +136,60 @@ class Rater:
         elif model == "matrix":
             unit = cell(price, dict(dimensions))
             self.add(one, charge, "usage", price, dimensions, "", quantity, unit, quantity * unit)
-        elif model == "package":
-            blocks = quantity / number(price["size"])
-            rounding = {"up": decimal.ROUND_CEILING, "down": decimal.ROUND_FLOOR}.get(price.get("round", "up"))
-            blocks = blocks if rounding is None else blocks.to_integral_value(rounding)
-            block = number(price["price"])
-            unit = block if self.readings.package_has_unit_price else None
-            self.add(one, charge, "usage", price, dimensions, "", quantity, unit, blocks * block)
         elif model == "percentage":
             share = number(price["percent"]) / 100
             minimum, maximum = optional_number(price.get("minimum")), optional_number(price.get("maximum"))
             rated = e18(quantity * share)
-            rated = rated if minimum is None else max(rated, minimum)
-            rated = rated if maximum is None else min(rated, maximum)
-            unit = e18(share) if self.readings.percentage_has_unit_price and rated == e18(quantity * share) else None
-            self.add(one, charge, "usage", price, dimensions, "", quantity, unit, rated)
+            if quantity > 0:
+                rated = rated if minimum is None else max(rated, minimum)
+                rated = rated if maximum is None else min(rated, maximum)
+            self.add(one, charge, "usage", price, dimensions, "", quantity, e18(share), rated)
         else:
             raise NotImplementedError(model)
 
-    def tiers(self, one, charge, price, dimensions, before, quantity, total):
-        """The part (before, before + quantity] of a total, through tiers that end at `up_to` inclusive."""
-        lower = ZERO
-        for at, tier in enumerate(price["tiers"], 1):
-            upper = optional_number(tier.get("up_to"))
-            unit, flat = number(tier["unit_price"]), number(tier.get("flat_fee", "0"))
-            if price["model"] == "volume":
-                if upper is None or total <= upper:
-                    # The flat fee is due once: on the first share.
-                    flat = flat if before == 0 else ZERO
-                    self.add(one, charge, "usage", price, dimensions, str(at), quantity, unit, quantity * unit + flat)
-                    return
+    def package(self, charge: str, shares: list[tuple]):
+        """A running total: each share pays what it adds to the packages, or parts of packages, of the total."""
+        size, block = (number(shares[0][1][key]) for key in ("size", "price"))
+        rounding = {"up": decimal.ROUND_UP, "down": decimal.ROUND_DOWN, "exact": None}[shares[0][1].get("round", "up")]
+        total, paid = ZERO, ZERO
+        for one, price, dimensions, quantity in shares:
+            total += quantity
+            if rounding is None:
+                due = e18(total * block / size)
             else:
-                top = before + quantity if upper is None else min(before + quantity, upper)
-                inside = max(top - max(before, lower), ZERO)
-                # Who enters the tier pays its flat fee.
-                flat = flat if before <= lower else ZERO
-                self.add(one, charge, "usage", price, dimensions, str(at), inside, unit, inside * unit + flat)
-                lower = upper
+                due = e18((total / size).to_integral_value(rounding) * block)
+            self.add(one, charge, "usage", price, dimensions, "", quantity, block, due - paid)
+            paid = due
+
+    def graduated(self, charge: str, shares: list[tuple]):
+        """A running total that moves up, and down where usage is negative; each share pays what its move is worth."""
+        end, before, entered = sum(quantity for *_, quantity in shares), ZERO, set()
+        for one, price, dimensions, quantity in shares:
+            after, begins = before + quantity, ZERO
+            for at, tier in enumerate(price["tiers"], 1):
+                ends = optional_number(tier.get("up_to"))
+
+                def inside(total):  # how much of the total lies in the tier; the first one goes on below zero
+                    total = total if ends is None else min(total, ends)
+                    return total if at == 1 else max(total, begins) - begins
+
+                moved, flat, unit = inside(after) - inside(before), ZERO, number(tier["unit_price"])
+                if at not in entered and after > begins and end > begins:
+                    entered.add(at)
+                    flat = number(tier.get("flat_fee", "0"))
+                self.add(one, charge, "usage", price, dimensions, str(at), moved, unit, moved * unit + flat)
+                begins = ends
+            before = after
+
+    def volume(self, charge: str, shares: list[tuple]):
+        """All of it at the price of the tier the total lies in; the flat fee is due once, on the first share."""
+        total = sum(quantity for *_, quantity in shares)
+        for index, (one, price, dimensions, quantity) in enumerate(shares):
+            bounds = [optional_number(tier.get("up_to")) for tier in price["tiers"]]
+            at = next(at for at, bound in enumerate(bounds) if bound is None or total <= bound)
+            unit = number(price["tiers"][at]["unit_price"])
+            flat = number(price["tiers"][at].get("flat_fee", "0")) if index == 0 and total > 0 else ZERO
+            self.add(one, charge, "usage", price, dimensions, str(at + 1), quantity, unit, quantity * unit + flat)
 
 
 def cell(price: dict, dimensions: dict) -> Decimal:
@@ -187,30 +201,24 @@ def cell(price: dict, dimensions: dict) -> Decimal:
 
 
 class Pools:
-    """Allowances of the running subscriptions of one account."""
+    """Allowances of the running subscriptions of one account: one pool for the account and plan, or for each of them."""
 
-    def __init__(self, book, running: list[dict], readings: Readings):
+    def __init__(self, book, running: list[dict]):
         self.pools: dict[tuple, Pool] = {}  # in order of subscription, then of declaration
         for one in running:
             declared = book.plans[one["plan"]].get("allowances", []) if one["plan"] else []
             for at, allowance in enumerate(declared):
                 assert allowance["per"] == "month" and allowance.keys() <= KNOWN_OF_ALLOWANCE
                 shared = allowance.get("shared_over", "subscription") == "account"
-                grows = readings.pool_grows_by_subscription or not shared
-                key = (one["plan"], at, one["subscription_id"] if grows else None)
+                key = (one["plan"], at, None if shared else one["subscription_id"])
                 pool = self.pools.setdefault(key, Pool(allowance["meter"], number(allowance["quantity"])))
-                if not shared:
-                    pool.serves = {one["subscription_id"]}
-                elif readings.pool_serves_other_plans:
-                    pool.serves = {other["subscription_id"] for other in running}
-                else:
-                    pool.serves |= {other["subscription_id"] for other in running if other["plan"] == one["plan"]}
+                pool.serves.add(one["subscription_id"])
 
     def draw(self, one: dict, meter: str, quantity: Decimal) -> Decimal:
         drawn = ZERO
         for pool in self.pools.values():
             if pool.meter == meter and one["subscription_id"] in pool.serves:
-                taken = min(pool.left, quantity - drawn)
+                taken = max(min(pool.left, quantity - drawn), ZERO)
                 pool.left -= taken
                 drawn += taken
         return drawn

@@ -18,21 +18,20 @@ from count import Tally
 from facts import Facts
 from job import Job, Period
 from rate import Rater
-from readings import FIRST, SETTLED, Readings
 
 SHOWN = 20
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def tables(pipeline: Path, month: str, readings: Readings) -> dict[str, dict[tuple, dict]]:
+def tables(pipeline: Path, month: str) -> dict[str, dict[tuple, dict]]:
     job = Job(pipeline)
     period = Period(month, job.zone)
     facts = Facts(job, period)
-    usage = Tally(job, facts, period, readings).count()
-    billed = bill(job, facts, Rater(job, facts, usage, readings).rate())
+    usage = Tally(job, facts, period).count()
+    billed = bill(job, facts, Rater(job, facts, usage).rate())
     bucketed, invoiced = expected.bucket_rows(job, facts, usage), expected.invoice_rows(facts, billed)
     return {
-        "lines": expected.lines(facts, billed, readings),
+        "lines": expected.lines(job, facts, billed),
         "taxes": expected.taxes(facts, billed),
         "invoices": invoiced,
         "usage buckets": bucketed,
@@ -69,7 +68,6 @@ def main() -> int:
     words.add_argument("--period", default="2026-10")
     words.add_argument("--pipeline", type=Path, default=REPOSITORY / "pipelines" / "nightly.yaml")
     words.add_argument("--show", type=int, default=SHOWN, help="how many differences of each table are listed")
-    words.add_argument("--first-readings", action="store_true", help="what readings.py says the oracle read first")
     asked = words.parse_args()
     run = Run(asked.output_root, asked.period)
     theirs, different = run.tables(), 0
@@ -82,8 +80,7 @@ def main() -> int:
         for sentence in found[: asked.show]:
             print(f"  {sentence}")
 
-    readings = FIRST if asked.first_readings else SETTLED
-    for table, ours in tables(asked.pipeline, asked.period, readings).items():
+    for table, ours in tables(asked.pipeline, asked.period).items():
         report(table, len(ours.keys() | theirs[table].keys()), differences(ours, theirs[table]))
     report("order of map keys", run.maps, run.unsorted)
     return 1 if different else 0

@@ -1,0 +1,150 @@
+//! What could not be priced, gathered over all accounts: each cause is told once, with one subscription that shows it.
+//!
+//! It words faults and decides who must act on them; it prices nothing.
+
+use std::collections::BTreeMap;
+
+use super::Job;
+use crate::book::model::Model;
+use crate::fault::{Code, Fault, Faults, Outcome, Place, codes};
+use crate::lines::{Line, is_payable};
+use crate::money::Decimal;
+
+/// Faults told at most; the others are counted.
+const TOLD: usize = 50;
+
+/// What could not be priced.
+#[derive(Debug, Default)]
+pub(super) struct Unpriced {
+    cells: BTreeMap<Cell, Users>,
+    faults: Faults,
+}
+
+/// A cell that a matrix lacks.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    charge: usize,
+    price: u32,
+    values: Vec<String>,
+}
+
+/// The subscriptions that used it.
+#[derive(Debug)]
+struct Users {
+    first: u32,
+    last: u32,
+    count: usize,
+}
+
+impl Unpriced {
+    /// `subscription` used the cell of `values`, which `price` of `charge` does not have.
+    pub(super) fn cell(&mut self, charge: usize, price: u32, values: Vec<String>, subscription: u32) {
+        let one = Users { first: subscription, last: subscription, count: 1 };
+        self.add_users(Cell { charge, price, values }, &one);
+    }
+
+    fn add_users(&mut self, cell: Cell, more: &Users) {
+        let users = self.cells.entry(cell).or_insert(Users { count: 0, ..*more });
+        // The groups of one subscription come one after the other.
+        users.count += more.count - usize::from(users.count > 0 && users.last == more.first);
+        users.last = more.last;
+    }
+
+    /// The usage of `subscription` for `charge` does not fit.
+    pub(super) fn usage(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32) {
+        let what =
+            format!("the usage of {} has more than 20 digits before the point", whose(job, charge, subscription));
+        self.push(job, &codes::G002, charge, price_place(job, price), &what, "look for a record with a wrong quantity");
+    }
+
+    /// The usage of all subscriptions for `charge` does not fit.
+    pub(super) fn total(&mut self, job: &Job<'_>, charge: usize) {
+        let meter = job.book.charges[charge].meter.map(|meter| format!(" (meter `{}`)", job.book.meters[meter].id));
+        let what =
+            format!("the usage of all accounts{} has more than 20 digits before the point", meter.unwrap_or_default());
+        let place = &job.book.charges[charge].price.place;
+        self.push(job, &codes::G002, charge, place, &what, "look for records with a wrong quantity");
+    }
+
+    /// The amount of `subscription` for `quantity` of `charge` does not fit.
+    pub(super) fn amount(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, quantity: Decimal) {
+        let whose = whose(job, charge, subscription);
+        let what = format!("{quantity} units of {whose} come to more than 14 digits before the point");
+        // Hardly a price is to blame for what such a number of units costs.
+        let of_usage = job.book.charges[charge].meter.is_some() && !is_payable(quantity);
+        let (code, hint) = if of_usage {
+            (&codes::G002, "look for a record with a wrong quantity")
+        } else {
+            (&codes::G003, "lower the price")
+        };
+        self.push(job, code, charge, price_place(job, price), &what, hint);
+    }
+
+    /// The tax of `line` does not fit.
+    pub(super) fn tax(&mut self, job: &Job<'_>, line: &Line) {
+        let charge = line.charge as usize;
+        let whose = whose(job, charge, line.subscription);
+        let what = format!("the tax on {} net of {whose} has more than 14 digits before the point", line.net);
+        self.push(job, &codes::G003, charge, price_place(job, line.price), &what, "lower the price or the tax rate");
+    }
+
+    fn push(&mut self, job: &Job<'_>, code: &'static Code, charge: usize, place: &Place, what: &str, hint: &str) {
+        let message = format!("charge `{}`: {what}", job.book.charges[charge].id);
+        self.faults.push(Fault::new(code, message).at(place).hint(hint));
+    }
+
+    /// What another piece of the accounts, the next ones, gathered.
+    pub(super) fn add(&mut self, next: Self) {
+        for (cell, users) in next.cells {
+            self.add_users(cell, &users);
+        }
+        self.faults.0.extend(next.faults.0);
+    }
+
+    /// Tells all of it, sorted by place.
+    ///
+    /// # Errors
+    /// Whenever there is something to tell.
+    pub(super) fn told(self, job: &Job<'_>) -> Outcome<()> {
+        let mut faults = self.faults;
+        faults.0.extend(self.cells.iter().map(|(cell, users)| missing(job, cell, users)));
+        faults.sort();
+        if let Some(code) = faults.0.get(TOLD).map(|fault| fault.code) {
+            let more = faults.0.len() - TOLD;
+            faults.0.truncate(TOLD);
+            faults.push(
+                Fault::new(code, format!("{more} more faults like these are not shown")).hint("mend those first"),
+            );
+        }
+        faults.or(())
+    }
+}
+
+fn missing(job: &Job<'_>, cell: &Cell, users: &Users) -> Fault {
+    let price = &job.catalog.prices[cell.price as usize];
+    let by: &[String] = if let Model::Matrix { by, .. } = &price.model { by } else { &[] };
+    let values = by.iter().zip(&cell.values).map(|(name, value)| format!("{name} `{value}`"));
+    let values: Vec<String> = values.collect();
+    let whose = whose(job, cell.charge, users.first);
+    let others = match users.count - 1 {
+        0 => String::new(),
+        1 => " and one other".to_owned(),
+        others => format!(" and {others} others"),
+    };
+    let charge = &job.book.charges[cell.charge].id;
+    let message = format!("charge `{charge}` has no price for {}, used by {whose}{others}", values.join(", "));
+    let hint = "add a cell for it, or a default_unit_price; the usage was counted, nothing was committed";
+    Fault::new(&codes::B009, message).at(&price.place).hint(hint)
+}
+
+/// Subscription, account and meter in the words of a fault.
+fn whose(job: &Job<'_>, charge: usize, subscription: u32) -> String {
+    let subscription = &job.reference.subscriptions[subscription as usize];
+    let account = &job.reference.accounts[subscription.account as usize].id;
+    let meter = job.book.charges[charge].meter.map(|meter| format!(", meter `{}`", job.book.meters[meter].id));
+    format!("subscription `{}` (account `{account}`{})", subscription.id, meter.unwrap_or_default())
+}
+
+fn price_place<'j>(job: &Job<'j>, price: u32) -> &'j Place {
+    &job.catalog.prices[price as usize].place
+}
