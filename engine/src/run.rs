@@ -58,6 +58,7 @@ pub(crate) struct Job<'j> {
 /// All faults of the stage that failed; nothing is visible then.
 pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport> {
     let output = Location::parse(&options.output)?;
+    output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     let run_id = prepared.run_id(&files);
     tracing::info!(run_id, files = files.len(), "usage files found and fingerprinted");
@@ -99,6 +100,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
 /// Faults of the usage files' listing and of the output.
 pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook> {
     let output = Location::parse(&options.output)?;
+    output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     prepared.sources(&files).await?;
     let run_id = prepared.run_id(&files);

@@ -23,6 +23,9 @@ mod harness;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
 mod real_bills;
+// Folders of every name, and places nothing can be written to.
+#[cfg(test)]
+mod places;
 // A race for one period, and runs killed in the middle, on a folder and on S3.
 #[cfg(test)]
 mod races;
