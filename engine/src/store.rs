@@ -20,6 +20,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 
 use crate::fault::{Fault, Outcome, codes};
 
+#[cfg(test)]
+pub(crate) mod flaky;
 mod pattern;
 #[cfg(test)]
 mod tests;
