@@ -14,6 +14,9 @@ mod commits;
 // Reads what a run has committed, from a folder.
 #[cfg(test)]
 mod committed;
+// Parquet files with damaged pages: a fault, and no stack trace.
+#[cfg(test)]
+mod damaged;
 // A third engine reads the line set and finds the sums of the summary.
 #[cfg(test)]
 mod duckdb;
