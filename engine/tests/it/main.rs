@@ -47,6 +47,9 @@ mod tiny;
 // What the house looks like: import directions, sizes, words, floats and clocks.
 #[cfg(test)]
 mod tidy;
+// Words typed that are not a run: schemas, completions, a check without a period.
+#[cfg(test)]
+mod typed;
 // An S3 server of our own, on loopback.
 #[cfg(test)]
 mod weed;
