@@ -12,12 +12,13 @@ mod schema;
 mod talk;
 mod validate;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::fault::{Fault, Faults, codes};
+use crate::fault::{Fault, Outcome, codes};
 use arguments::{Arguments, Command};
 
 /// What a command ended with, when it did not end with faults.
@@ -42,11 +43,17 @@ pub fn main() -> ExitCode {
         }
     };
     talk::start_log(arguments.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(carry_out(&arguments)),
-        Err(cause) => Err(Fault::new(&codes::O004, format!("no threads to be had: {cause}")).into()),
-    };
+    // A panic is told as a fault by whoever catches it; a damaged file is not worth a stack trace to its owner.
+    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+    let outcome = guarded(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(carry_out(&arguments)),
+            Err(cause) => Err(Fault::new(&codes::O004, format!("no threads to be had: {cause}"))
+                .hint("raise the limit of threads or memory; running again is safe")
+                .into()),
+        }
+    });
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::OverThreshold) => ExitCode::from(1),
@@ -57,12 +64,33 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn carry_out(arguments: &Arguments) -> Result<Ending, Faults> {
+/// What `work` comes to; a panic in it is a fault of Ratemill itself.
+fn guarded(work: impl FnOnce() -> Outcome<Ending>) -> Outcome<Ending> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = format!("it broke off: {}", text.unwrap_or("for an unknown reason"));
+        Err(Fault::ours(message).hint("RATEMILL_LOG=debug shows where").into())
+    })
+}
+
+async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
     match &arguments.command {
         Command::Run(own) => run::carry_out(own, arguments.format).await,
         Command::Plan(own) => plan::carry_out(own, arguments.format).await,
         Command::Validate(own) => validate::carry_out(own, arguments.format).await,
         Command::Schema(own) => schema::carry_out(own),
         Command::Completions(own) => completions::carry_out(own),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_fault_of_ratemill_itself() {
+        let faults = guarded(|| panic!("a {}", "surprise")).unwrap_err();
+        assert_eq!((faults.exit_code(), faults.to_string().as_str()), (70, "X001 it broke off: a surprise"));
+        assert!(guarded(|| Ok(Ending::Done)).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 //! Every instant is an `i64` of microseconds since 1970 UTC; every day is counted from the period's first local day.
 //! There is no clock here: the period is always given.
 
-use chrono::{Datelike, Days, Months, NaiveDate, TimeZone};
+use chrono::{Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 use crate::fault::{Fault, Outcome, codes};
@@ -29,7 +29,8 @@ impl Period {
     pub fn month(label: &str, timezone: Tz) -> Outcome<Self> {
         let broken =
             || Fault::new(&codes::P003, format!("the period `{label}` is not a month")).hint("write it as 2026-10");
-        let shaped = label.len() == 7 && label.as_bytes().get(4) == Some(&b'-');
+        let fits = |(at, byte): (usize, &u8)| if at == 4 { *byte == b'-' } else { byte.is_ascii_digit() };
+        let shaped = label.len() == 7 && label.as_bytes().iter().enumerate().all(fits);
         let first_day = shaped.then(|| NaiveDate::parse_from_str(&format!("{label}-01"), "%Y-%m-%d").ok()).flatten();
         let first_day = first_day.ok_or_else(broken)?;
         let end_day = first_day.checked_add_months(Months::new(1)).ok_or_else(broken)?;
@@ -92,14 +93,25 @@ impl Period {
     }
 }
 
-/// UTC microseconds of the start of `day` in `timezone`; where a clock change skips midnight, the first instant after it.
+/// UTC microseconds of the start of `day` in `timezone`; where a clock change skips midnight, or the whole day, the first
+/// instant after it.
 #[must_use]
 pub fn midnight(day: NaiveDate, timezone: Tz) -> Option<i64> {
-    let minutes = (0..=180).step_by(15).filter_map(|minute| day.and_hms_opt(minute / 60, minute % 60, 0));
-    minutes
-        .filter_map(|local| timezone.from_local_datetime(&local).earliest())
-        .map(|instant| instant.timestamp_micros())
-        .next()
+    let start = day.and_hms_opt(0, 0, 0)?;
+    let instant = |seconds: i64| {
+        let local = start.checked_add_signed(TimeDelta::try_seconds(seconds)?)?;
+        timezone.from_local_datetime(&local).earliest().map(|instant| instant.timestamp_micros())
+    };
+    if let Some(instant) = instant(0) {
+        return Some(instant);
+    }
+    // No zone has ever skipped more than a day: the end of the gap lies between these two.
+    let (mut skipped, mut there) = (0, 2 * 24 * 3600);
+    while there - skipped > 1 {
+        let middle = i64::midpoint(skipped, there);
+        if instant(middle).is_some() { there = middle } else { skipped = middle }
+    }
+    instant(there)
 }
 
 #[cfg(test)]
@@ -118,6 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn a_local_day_that_a_zone_skips_has_no_length() {
+        let period = Period::month("2011-12", chrono_tz::Pacific::Apia).unwrap();
+        assert_eq!((period.days(), period.end() - period.start()), (31, 30 * 24 * 3_600_000_000));
+        let skipped = period.midnights[29];
+        assert_eq!(skipped, period.midnights[30]);
+        assert_eq!((period.day_of(skipped - 1), period.day_of(skipped)), (Some(28), Some(30)));
+        assert_eq!(period.date(30), NaiveDate::from_ymd_opt(2011, 12, 31).unwrap());
+    }
+
+    #[test]
+    fn a_day_whose_midnight_is_skipped_begins_when_the_clock_goes_on() {
+        let start = |y, m, d, zone| midnight(NaiveDate::from_ymd_opt(y, m, d).unwrap(), zone).unwrap();
+        let utc = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
+        assert_eq!(start(2018, 11, 4, chrono_tz::America::Sao_Paulo), utc("2018-11-04T03:00:00Z"));
+        // By 44 minutes and 30 seconds.
+        assert_eq!(start(1972, 1, 7, chrono_tz::Africa::Monrovia), utc("1972-01-07T00:44:30Z"));
+    }
+
+    #[test]
     fn part_periods_are_exact_fractions() {
         let period = Period::month("2026-10", chrono_tz::UTC).unwrap();
         let day = |d| NaiveDate::from_ymd_opt(2026, 10, d).unwrap();
@@ -127,7 +158,9 @@ mod tests {
 
     #[test]
     fn only_year_dash_month_is_a_period() {
-        for label in ["2026-13", "2026-1", "October", "2026-10-01", ""] {
+        for label in
+            ["2026-13", "2026-1", "October", "2026-10-01", "", "+026-10", "-026-10", " 026-10", "2026-+1", "２6-10"]
+        {
             assert!(Period::month(label, chrono_tz::UTC).is_err(), "{label}");
         }
     }

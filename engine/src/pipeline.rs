@@ -89,8 +89,16 @@ pub fn schema() -> serde_json::Value {
 async fn read(path: &str, place: &Place) -> Outcome<Arc<SourceText>> {
     let location = Location::parse(path).map_err(|cause| cause.placed(place))?;
     let bytes = location.read_if_there().await.map_err(|cause| cause.placed(place))?;
-    let missing = || Fault::new(&codes::Y007, format!("the file `{path}` does not exist")).at(place);
-    yaml::source(path, &bytes.ok_or_else(missing)?)
+    let Some(bytes) = bytes else {
+        let fault = if location.is_folder().await.map_err(|cause| cause.placed(place))? {
+            Fault::new(&codes::Y007, format!("`{path}` is a folder")).hint("name the file in it that is meant")
+        } else {
+            let here = "a path is relative to the file it stands in; one on the command line, to the working directory";
+            Fault::new(&codes::Y007, format!("the file `{path}` does not exist")).hint(here)
+        };
+        return Err(fault.at(place).into());
+    };
+    yaml::source(path, &bytes)
 }
 
 fn build(

@@ -22,7 +22,8 @@ use crate::control::ControlTotals;
 use crate::discount::Discounts;
 use crate::fault::Outcome;
 use crate::guide::Guide;
-use crate::lineset::{Commit, commit, current};
+use crate::lineset::commit::{check_pipeline, check_whole};
+use crate::lineset::{Commit, Manifest, commit, current};
 use crate::mediate::Mediator;
 use crate::meter::{Cells, Gauges};
 use crate::period::Period;
@@ -62,10 +63,11 @@ pub(crate) struct Job<'j> {
 /// All faults of the stage that failed; nothing is visible then.
 pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport> {
     let output = Location::parse(&options.output)?;
+    output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     let run_id = prepared.run_id(&files);
     tracing::info!(run_id, files = files.len(), "usage files found and fingerprinted");
-    let standing = current(&output, &prepared.period.label).await?;
+    let standing = standing(prepared, &output, &run_id).await?;
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
@@ -97,15 +99,28 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     Ok(publish::report(state, number, &output, manifest, reasons))
 }
 
+/// The newest committed line set of the period, which this run may supersede or has already made.
+async fn standing(prepared: &Prepared, output: &Location, run_id: &str) -> Outcome<Option<(u32, Manifest)>> {
+    let standing = current(output, &prepared.period.label).await?;
+    if let Some((number, manifest)) = &standing {
+        check_pipeline(output, manifest, &prepared.pipeline.name)?;
+        if manifest.run_id == run_id {
+            check_whole(output, manifest, *number).await?;
+        }
+    }
+    Ok(standing)
+}
+
 /// What a run would read and write; writes nothing.
 ///
 /// # Errors
 /// Faults of the usage files' listing and of the output.
 pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook> {
     let output = Location::parse(&options.output)?;
+    output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     prepared.sources(&files).await?;
     let run_id = prepared.run_id(&files);
-    let standing = current(&output, &prepared.period.label).await?;
+    let standing = standing(prepared, &output, &run_id).await?;
     Ok(Outlook::new(prepared, &files, run_id, &output, standing))
 }

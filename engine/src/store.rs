@@ -4,12 +4,12 @@
 //! Every write is whole or not at all: an object appears complete under its name, and the manifest only if the name is
 //! free. Nothing here retries a refused put, and nothing here knows what the bytes mean.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use globset::GlobBuilder;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
@@ -21,9 +21,14 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use crate::fault::{Fault, Outcome, codes};
 
 #[cfg(test)]
+pub(crate) mod flaky;
+mod pattern;
+#[cfg(test)]
 mod tests;
 
-/// A place in a store: a file, a folder or (with a pattern) a set of files.
+pub use pattern::{Pattern, escaped};
+
+/// A place in a store: a file or a folder, whatever letters its name has.
 #[derive(Clone, Debug)]
 pub struct Location {
     store: Arc<dyn ObjectStore>,
@@ -32,12 +37,12 @@ pub struct Location {
     path: Path,
 }
 
-/// A file found by [`Location::list`].
+/// A file found by [`Location::list`] or [`Pattern::list`].
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Where it is.
     pub location: Location,
-    /// Its path below the fixed part of the pattern or folder: the same wherever the tree lies.
+    /// Its path below the folder, or below the part of a pattern that is no glob: the same wherever the tree lies.
     pub name: String,
     /// Bytes.
     pub size: u64,
@@ -62,7 +67,11 @@ impl Location {
     /// # Errors
     /// `O003` when it cannot be used.
     pub fn parse(text: &str) -> Outcome<Self> {
-        let broken = |cause: String| Fault::new(&codes::O003, format!("`{text}` cannot be used: {cause}"));
+        let broken = |cause: String| {
+            Fault::new(&codes::O003, format!("`{text}` cannot be used: {cause}")).hint(
+                "use a path, file://, s3://bucket/folder, gs://, az:// or memory://, with the keys in the environment",
+            )
+        };
         let (scheme, rest) = text.split_once("://").unwrap_or(("file", text));
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let store: Arc<dyn ObjectStore> = match scheme {
@@ -77,10 +86,7 @@ impl Location {
                 let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
                 Arc::new(builder.build().map_err(|cause| broken(cause.to_string()))?)
             }
-            _ => {
-                let fault = broken(format!("unknown scheme `{scheme}`"));
-                return Err(fault.hint("use a path, file://, s3://, gs://, az:// or memory://").into());
-            }
+            _ => return Err(broken(format!("unknown scheme `{scheme}`")).into()),
         };
         let key = if scheme == "memory" { rest } else { key };
         let root = if scheme == "memory" { "memory://".to_owned() } else { format!("{scheme}://{bucket}/") };
@@ -124,23 +130,17 @@ impl Location {
     pub fn join(&self, relative: &str) -> Outcome<Self> {
         let whole = format!("{}/{}", self.path, relative);
         let path = Path::parse(whole.trim_matches('/'))
-            .map_err(|cause| Fault::new(&codes::O003, format!("`{relative}` is not a path: {cause}")))?;
+            .map_err(|cause| Fault::new(&codes::O003, format!("`{relative}` is not a path: {cause}")))
+            .map_err(|fault| fault.hint("write plain names joined by `/`"))?;
         Ok(Self { store: Arc::clone(&self.store), root: self.root.clone(), path })
     }
 
-    /// All files this location means, sorted by name: the file itself, every file below the folder, or every file the
-    /// glob (`*`, `**`, `?`, `[…]`, `{a,b}`) matches.
+    /// All files this location means, sorted by name: the file itself, or every file below the folder.
     ///
     /// # Errors
-    /// `O001` when the store does not answer, `O003` when the glob is broken.
+    /// `O001` when the store does not answer.
     pub async fn list(&self) -> Outcome<Vec<Found>> {
-        let whole = self.path.to_string();
-        let fixed: Vec<&str> = whole.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
-        let fixed = fixed.join("/");
-        let glob = GlobBuilder::new(&whole).literal_separator(true).build();
-        let glob = glob.map_err(|cause| Fault::new(&codes::O003, format!("`{whole}`: {cause}")))?.compile_matcher();
-        let prefix = Path::parse(&fixed).map_err(|cause| Fault::new(&codes::O003, cause.to_string()))?;
-        if fixed == whole && !whole.is_empty() {
+        if !self.path.as_ref().is_empty() {
             match self.store.head(&self.path).await {
                 Ok(meta) => {
                     let name = self.file_name().to_owned();
@@ -151,15 +151,20 @@ impl Location {
                 Err(cause) => return Err(self.fault("read", &cause).into()),
             }
         }
+        self.list_below().await
+    }
+
+    /// Every file below this folder, sorted by name.
+    ///
+    /// # Errors
+    /// `O001` when the store does not answer.
+    pub async fn list_below(&self) -> Outcome<Vec<Found>> {
         let mut found = Vec::new();
-        let mut listing = self.store.list(Some(&prefix));
+        let mut listing = self.store.list(Some(&self.path));
         while let Some(meta) = listing.try_next().await.map_err(|cause| self.fault("list", &cause))? {
             let path = meta.location.to_string();
-            if fixed == whole || glob.is_match(&path) {
-                let name = path.strip_prefix(&fixed).unwrap_or(&path).trim_start_matches('/').to_owned();
-                let location = Self { path: meta.location, ..self.clone() };
-                found.push(Found { location, name, size: meta.size });
-            }
+            let name = path.strip_prefix(self.path.as_ref()).unwrap_or(&path).trim_start_matches('/').to_owned();
+            found.push(Found { location: Self { path: meta.location, ..self.clone() }, name, size: meta.size });
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
@@ -172,7 +177,8 @@ impl Location {
     pub async fn read(&self) -> Outcome<Bytes> {
         self.read_if_there()
             .await?
-            .ok_or_else(|| Fault::new(&codes::O001, format!("`{}` does not exist", self.display())).into())
+            .ok_or_else(|| Fault::new(&codes::O001, format!("`{}` does not exist", self.display())))
+            .map_err(|fault| fault.hint("it may have been moved meanwhile: running again is safe").into())
     }
 
     /// The whole object, or `None` when there is none.
@@ -217,10 +223,71 @@ impl Location {
         (Arc::clone(&self.store), self.path.clone())
     }
 
-    fn fault(&self, verb: &str, cause: &object_store::Error) -> Fault {
-        Fault::new(&codes::O001, format!("cannot {verb} `{}`: {cause}", self.display()))
-            .hint("check the address, the keys in the environment and that the store is up; running again is safe")
+    /// Whether there is a folder of this name: on most stores, whether a file lies below it.
+    ///
+    /// # Errors
+    /// `O001` when the store does not answer.
+    pub async fn is_folder(&self) -> Outcome<bool> {
+        if self.is_local() && std::path::Path::new(&self.display()).is_dir() {
+            return Ok(true);
+        }
+        let first = self.store.list(Some(&self.path)).try_next().await;
+        Ok(first.map_err(|cause| self.fault("list", &cause))?.is_some())
     }
+
+    /// Refuses a place no file can be written below, as far as that can be known without writing.
+    ///
+    /// # Errors
+    /// `O003` when a file stands in the way.
+    pub fn check_folder(&self) -> Outcome<()> {
+        let shown = self.display();
+        let mut above = std::path::Path::new(&shown).ancestors().filter(|_| self.is_local());
+        match above.find(|path| path.exists()) {
+            Some(path) if !path.is_dir() => {
+                let message = format!("cannot write below `{shown}`: `{}` is a file", path.display());
+                Err(Fault::new(&codes::O003, message).hint(IN_THE_WAY).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_local(&self) -> bool {
+        self.root == "/"
+    }
+
+    fn fault(&self, verb: &str, cause: &object_store::Error) -> Fault {
+        let message = format!("cannot {verb} `{}`: {cause}", self.display());
+        match refusal(cause) {
+            Some(hint) => Fault::new(&codes::O003, message).hint(hint),
+            None => Fault::new(&codes::O001, message)
+                .hint("check the address, the keys in the environment and that the store is up; running again is safe"),
+        }
+    }
+}
+
+const IN_THE_WAY: &str = "a file stands where a folder is needed: name another folder, or move the file away";
+
+/// What to do about a refusal of the local file system that trying again does not change; `None` for all that may pass.
+fn refusal(cause: &object_store::Error) -> Option<&'static str> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(cause);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                ErrorKind::PermissionDenied => {
+                    Some("give the user that runs Ratemill the right to it, or name another place")
+                }
+                ErrorKind::ReadOnlyFilesystem => Some("this file system can only be read: name another place"),
+                ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some(IN_THE_WAY),
+                ErrorKind::IsADirectory => {
+                    Some("a folder stands where a file is needed: move it away, or name another place")
+                }
+                ErrorKind::InvalidFilename => Some("the file system does not take this name: name another place"),
+                _ => None,
+            };
+        }
+        cause = inner.source();
+    }
+    None
 }
 
 /// An S3 bucket from `AWS_*` variables; plain-http endpoints are allowed when one is named, as local servers use them.

@@ -79,9 +79,9 @@ pub(super) struct RunArguments {
 pub(super) struct ValidateArguments {
     /// The pipeline file: a path or URL
     pub(super) pipeline: String,
-    /// The period whose prices are checked, as YYYY-MM
-    #[arg(long, default_value = "2026-01")]
-    pub(super) period: String,
+    /// The period whose dated prices are checked too, as YYYY-MM [default: only what holds in every period]
+    #[arg(long)]
+    pub(super) period: Option<String>,
 }
 
 /// Words of `schema`.

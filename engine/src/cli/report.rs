@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::arguments::Format;
 use super::talk;
-use crate::fault::{Blame, Fault, Faults};
+use crate::fault::{Blame, Fault, Faults, codes};
+
+/// Faults drawn for people; who has more of them has one cause for many.
+const SHOWN: usize = 100;
 
 /// Shows all faults: text on stderr, JSON on stdout.
 pub(super) fn show(faults: &Faults, format: Format) {
@@ -15,13 +18,28 @@ pub(super) fn show(faults: &Faults, format: Format) {
         let _ = talk::json(&serde_json::json!({ "outcome": "failed", "faults": faults }));
         return;
     }
-    for fault in &faults.0 {
+    for fault in faults.0.iter().take(SHOWN) {
         talk::say(&drawn(fault));
     }
+    if let Some(more) = faults.0.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        talk::say(&format!("and {more} more; --format json prints all of them\n"));
+    }
+    talk::say(&closing(faults));
+}
+
+/// The last line: how many faults, what became of the run, whose they are.
+fn closing(faults: &Faults) -> String {
     let (count, plural) = (faults.0.len(), if faults.0.len() == 1 { "" } else { "s" });
     let ours = faults.0.iter().any(|fault| fault.code.blame == Blame::Ours);
+    let has = |code| faults.0.iter().any(|fault| fault.code == code);
+    let what = match (has(&codes::O008), has(&codes::X001)) {
+        (true, _) => "the run may have been committed; running again is safe",
+        // It may have broken off after the commit as well as before.
+        (_, true) => "running again is safe",
+        _ => "nothing was committed",
+    };
     let whose = if ours { "; this is a fault of Ratemill itself, please report it" } else { "" };
-    talk::say(&format!("{count} fault{plural}, nothing was committed{whose}"));
+    format!("{count} fault{plural}, {what}{whose}")
 }
 
 #[derive(Serialize)]
@@ -80,4 +98,20 @@ fn plain(fault: &Fault) -> String {
     let place = fault.place.as_ref().map(|place| format!("\n  at {place}")).unwrap_or_default();
     let hint = fault.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
     format!("{}\n\n  × {}{place}{hint}\n", fault.code.id, fault.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_was_committed_is_said_only_when_it_is_known() {
+        let closing = |code| closing(&Fault::new(code, "x").into());
+        assert_eq!(closing(&codes::O001), "1 fault, nothing was committed");
+        assert_eq!(closing(&codes::O008), "1 fault, the run may have been committed; running again is safe");
+        assert_eq!(
+            closing(&codes::X001),
+            "1 fault, running again is safe; this is a fault of Ratemill itself, please report it"
+        );
+    }
 }

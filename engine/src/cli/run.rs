@@ -39,9 +39,14 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
             report.run_id, report.number, report.period
         ));
     }
-    match format {
-        Format::Json => talk::json(&report)?,
-        Format::Text => talk::result(&summary(&report))?,
+    let printed = match format {
+        Format::Json => talk::json(&report),
+        Format::Text => talk::result(&summary(&report)),
+    };
+    if let Err(faults) = printed {
+        // The line set stands whether or not somebody reads the summary.
+        let (state, number, period) = (state(report.outcome), report.number, &report.period);
+        talk::say(&format!("{state} as number {number} of {period}, but the summary could not be printed: {faults}"));
     }
     let over = over_threshold(&report, prepared.pipeline.limits.suspense_records);
     if over {

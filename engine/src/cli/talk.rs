@@ -37,7 +37,8 @@ pub(super) fn start_log(format: LogFormat) {
     let default = if format == LogFormat::Json { "ratemill=info" } else { "ratemill=warn" };
     let filter =
         EnvFilter::try_new(if level.is_empty() { default } else { &level }).unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A full or closed stderr must not end a run: by itself, the log would panic about what it cannot say.
+    let log = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first log.
     let _ = match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),

@@ -5,12 +5,16 @@ use super::{Ending, talk};
 use crate::fault::Outcome;
 use crate::run::prepare;
 
+/// The period of a check that names none: before every date in a price book, so that no dated price begins or ends in it.
+const BEFORE_ALL: &str = "1900-01";
+
 /// Checks everything that can be checked before usage is read.
 ///
 /// # Errors
 /// All faults found.
 pub(super) async fn carry_out(arguments: &ValidateArguments, format: Format) -> Outcome<Ending> {
-    let prepared = prepare(&arguments.pipeline, &arguments.period, &|name| std::env::var(name).ok()).await?;
+    let period = arguments.period.as_deref().unwrap_or(BEFORE_ALL);
+    let prepared = prepare(&arguments.pipeline, period, &|name| std::env::var(name).ok()).await?;
     let (book, reference) = (&prepared.book, &prepared.reference);
     match format {
         Format::Json => talk::json(&serde_json::json!({ "outcome": "valid", "faults": [] }))?,
@@ -25,6 +29,11 @@ pub(super) async fn carry_out(arguments: &ValidateArguments, format: Format) -> 
             reference.accounts.len(),
             reference.subscriptions.len()
         ))?,
+    }
+    if arguments.period.is_none() && !reference.overrides.is_empty() {
+        talk::say(
+            "prices that hold for some time only were not checked against their charges: name a --period for that",
+        );
     }
     Ok(Ending::Done)
 }

@@ -66,5 +66,8 @@ codes! {
     O003 Rules "The store's address cannot be used.";
     O004 Temporary "More memory is needed than the limit allows.";
     O005 Input "A committed manifest cannot be read.";
+    O006 Input "A file of a committed line set is missing or not whole.";
+    O007 Rules "The period was committed by another pipeline.";
+    O008 Temporary "The store did not say whether the run is committed; running again is safe.";
     X001 Ours "A fault of Ratemill itself.";
 }

@@ -3,9 +3,13 @@
 //! Whoever takes the number has committed; everybody else learns it by reading the manifest back. A reply that was lost
 //! on the way is settled the same way. Nothing here overwrites or deletes a manifest.
 
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+
 use super::failpoint::failpoint;
-use super::manifest::Manifest;
-use crate::fault::{Fault, Outcome, codes};
+use super::manifest::{Manifest, Part};
+use crate::fault::{Blame, Fault, Faults, Outcome, codes};
 use crate::store::{Location, Put};
 
 /// How often a put that the store did not answer is tried again.
@@ -36,15 +40,67 @@ pub async fn current(output: &Location, period: &str) -> Outcome<Option<(u32, Ma
     Ok(read(output, period, number).await?.map(|manifest| (number, manifest)))
 }
 
+/// Refuses a committed line set whose files are not all there in their full size: one listing for each table.
+///
+/// # Errors
+/// `O006` for every such file, `O001` when the store does not answer.
+pub async fn check_whole(output: &Location, manifest: &Manifest, number: u32) -> Outcome<()> {
+    let mut folders: BTreeMap<&str, Vec<&Part>> = BTreeMap::new();
+    for part in manifest.tables.values().flatten() {
+        let folder = part.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folders.entry(folder).or_default().push(part);
+    }
+    let listed = try_join_all(folders.keys().map(|folder| async { output.join(folder)?.list_below().await })).await?;
+    let mut faults = Faults::default();
+    for ((folder, parts), found) in folders.iter().zip(&listed) {
+        for part in parts {
+            let size =
+                found.iter().find(|found| format!("{folder}/{}", found.name) == part.path).map(|found| found.size);
+            let what = match size {
+                Some(size) if size == part.bytes => continue,
+                Some(size) => format!("has {size} bytes instead of {}", part.bytes),
+                None => "is missing".to_owned(),
+            };
+            let manifest_path = path(&manifest.period, number);
+            let message = format!(
+                "run {} is committed, but its file `{}/{}` {what}",
+                manifest.run_id,
+                output.display(),
+                part.path
+            );
+            faults.push(Fault::new(&codes::O006, message).hint(format!(
+                "restore the file; or move `{manifest_path}` out of the output and run again: the same facts write the same bytes"
+            )));
+        }
+    }
+    faults.or(())
+}
+
+/// Refuses to supersede the line set of another pipeline: what it has billed would no longer be seen.
+///
+/// # Errors
+/// `O007` when `standing` is not of the pipeline named `pipeline`.
+pub fn check_pipeline(output: &Location, standing: &Manifest, pipeline: &str) -> Outcome<()> {
+    if standing.pipeline == pipeline {
+        return Ok(());
+    }
+    let (period, other) = (&standing.period, &standing.pipeline);
+    let message =
+        format!("{period} in `{}` was committed by the pipeline `{other}`, not by `{pipeline}`", output.display());
+    let hint = "give each pipeline an output of its own; the newest run of a period supersedes all others";
+    Err(Fault::new(&codes::O007, message).hint(hint).into())
+}
+
 /// Commits the run as manifest `expected_number` of its period: the number after [`current`]'s, or 1.
 ///
 /// # Errors
-/// `O002` when another run took the number, `O001` when the store did not answer; running again is safe.
+/// `O002` when another run took the number, `O003` when the store refuses for good, `O005` when what stands there cannot
+/// be read, `O008` when the store did not say what became of the put: the run may be committed, and running again is safe.
 pub async fn commit(output: &Location, manifest: &Manifest, expected_number: u32) -> Outcome<Commit> {
     let bytes = manifest.to_bytes()?;
     let object = output.join(&path(&manifest.period, expected_number))?;
     failpoint("before_manifest");
-    let mut refusal = Fault::new(&codes::O001, format!("`{}` cannot be written", object.display())).into();
+    let mut silence = "the name was taken, and nothing was found under it".to_owned();
     for _ in 0..ATTEMPTS {
         match object.put_if_absent(bytes.clone()).await {
             Ok(Put::Done) => {
@@ -52,15 +108,27 @@ pub async fn commit(output: &Location, manifest: &Manifest, expected_number: u32
                 return Ok(Commit::Done { number: expected_number });
             }
             Ok(Put::Occupied) => {}
-            Err(faults) => refusal = faults,
+            Err(faults) if decided(&faults) => return Err(faults),
+            Err(faults) => silence = faults.to_string(),
         }
         // A put without an answer may have arrived all the same, and a refused one may have lost to a put that then
         // failed: only what stands there decides.
-        if let Some(settled) = settle(output, manifest, expected_number).await? {
-            return Ok(settled);
+        match settle(output, manifest, expected_number).await {
+            Ok(Some(settled)) => return Ok(settled),
+            Ok(None) => {}
+            Err(faults) if decided(&faults) => return Err(faults),
+            Err(faults) => silence = faults.to_string(),
         }
     }
-    Err(refusal)
+    let message = format!("it is not known whether `{}` was written: {silence}", object.display());
+    Err(Fault::new(&codes::O008, message)
+        .hint("run again: it says already done if the run was committed, and commits it if not")
+        .into())
+}
+
+/// Whether the faults are an answer, and not the lack of one.
+fn decided(faults: &Faults) -> bool {
+    faults.0.iter().any(|fault| fault.code.blame != Blame::Temporary)
 }
 
 /// Whose manifest has the number, or a later one: this run's, another's (`O002`), or nobody's.

@@ -4,6 +4,7 @@ use super::manifest::tables as tables_of;
 use super::*;
 use crate::control::tests::fixture;
 use crate::store::Put;
+use crate::store::flaky::Flaky;
 use crate::verify::read_back;
 
 const PERIOD: &str = "2026-10";
@@ -146,7 +147,37 @@ async fn a_run_found_under_a_later_number_is_already_done() {
     assert_eq!(commit(&output, &manifest("one"), 1).await.unwrap(), Commit::AlreadyDone { number: 2 });
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_found_by_looking() {
+    let flaky = Flaky { unanswered_puts: 1.into(), ..Flaky::default() };
+    let committed = commit(&flaky.at("out"), &manifest("one"), 1).await.unwrap();
+    assert_eq!(committed, Commit::AlreadyDone { number: 1 });
+    // Answer and look are lost: the next put finds the name taken, the next look by whom.
+    let flaky = Flaky { unanswered_puts: 1.into(), lost_lists: 1.into(), ..Flaky::default() };
+    let committed = commit(&flaky.at("out"), &manifest("one"), 1).await.unwrap();
+    assert_eq!(committed, Commit::AlreadyDone { number: 1 });
+    let flaky = Flaky { lost_puts: 3.into(), ..Flaky::default() };
+    assert_eq!(commit(&flaky.at("out"), &manifest("one"), 1).await.unwrap(), Commit::Done { number: 1 });
+}
+
+#[tokio::test]
+async fn a_commit_nobody_can_tell_the_fate_of_may_have_happened() {
+    for (unanswered, lost) in [(1, 0), (0, 99)] {
+        let flaky = Flaky {
+            unanswered_puts: unanswered.into(),
+            lost_puts: lost.into(),
+            lost_lists: 4.into(),
+            ..Flaky::default()
+        };
+        let output = flaky.at("out");
+        let fault = commit(&output, &manifest("one"), 1).await.unwrap_err();
+        assert_eq!((fault.0[0].code.id, fault.exit_code()), ("O008", 75), "{fault}");
+        let stands = current(&output, PERIOD).await.unwrap();
+        assert_eq!(stands.is_some(), unanswered == 1);
+    }
+}
+
+#[tokio::test]
 async fn a_manifest_that_cannot_be_read_is_a_fault_and_stays() {
     let output = output("broken");
     let object = output.join(&commit::path(PERIOD, 1)).unwrap();

@@ -59,7 +59,7 @@ pub struct ReferencePaths {
 pub struct Source {
     /// Its name.
     pub name: String,
-    /// Path or URL with globs, openable as it is.
+    /// Path or URL with globs, openable as it is; letters of folders that would be globs stand as `[*]`.
     pub path: Located,
     /// How its files are written.
     pub format: Format,

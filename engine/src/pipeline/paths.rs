@@ -1,6 +1,7 @@
 //! Paths of a pipeline: variables of the environment put in, then relative to the pipeline file.
 
 use crate::fault::{Fault, Faults, Located, codes};
+use crate::store::escaped;
 use crate::yaml::{Node, beside};
 
 /// Gives the value of a variable of the environment.
@@ -8,14 +9,25 @@ pub type Environment<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
 
 /// The path `node` holds, openable as it is; `None` when a fault was reported.
 pub(super) fn path(node: &Node, environment: &Environment<'_>, faults: &mut Faults) -> Option<Located> {
+    placed(node, &node.place.source.name, environment, faults)
+}
+
+/// The pattern `node` holds. Only what the user has written there is one: the folder of the pipeline file and the values
+/// of variables are taken as they are, whatever letters they have.
+pub(super) fn pattern(node: &Node, environment: &Environment<'_>, faults: &mut Faults) -> Option<Located> {
+    let as_it_is = |name: &str| environment(name).map(|value| escaped(&value));
+    placed(node, &escaped(&node.place.source.name), &as_it_is, faults)
+}
+
+fn placed(node: &Node, file: &str, environment: &Environment<'_>, faults: &mut Faults) -> Option<Located> {
     let text = node.text()?;
     let substituted = substitute(text, environment).map_err(|fault| fault.at(&node.place).into());
     let substituted = faults.keep(substituted)?;
     if substituted.trim().is_empty() {
-        faults.push(Fault::new(&codes::P001, "an empty path").at(&node.place));
+        faults.push(Fault::new(&codes::P001, "an empty path").at(&node.place).hint("name a file or folder"));
         return None;
     }
-    Some(Located { text: beside(&node.place.source.name, &substituted), place: node.place.clone() })
+    Some(Located { text: beside(file, &substituted), place: node.place.clone() })
 }
 
 /// `${NAME}` and `${NAME:-default}` replaced by what the environment says.

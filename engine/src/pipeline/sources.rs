@@ -3,7 +3,7 @@
 use super::columns::columns;
 use super::keys::WINDOW;
 use super::model::{Format, Source, SuspendRule};
-use super::paths::{Environment, path};
+use super::paths::{Environment, path, pattern};
 use super::{SqlFiles, named};
 use crate::fault::{Fault, Faults, Located, codes};
 use crate::yaml::Node;
@@ -18,7 +18,7 @@ pub(super) fn source(
     named(name, "a source", faults);
     let format = node.get("format").and_then(|written| format(written, node, faults));
     let columns = node.get("schema").map(|schema| columns(schema, format, faults));
-    let path = node.get("path").and_then(|node| path(node, environment, faults));
+    let path = node.get("path").and_then(|node| pattern(node, environment, faults));
     let mediate = node.get("mediate").and_then(|node| mediate(node, environment, sql));
     let dedup = node.get("dedup");
     let suspend = node.get("suspend").map(Node::list).unwrap_or_default();

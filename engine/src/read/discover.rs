@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::fault::{Fault, Faults, Outcome, Place, codes};
 use crate::pipeline::model::Source;
-use crate::store::{Found, Location};
+use crate::store::{Found, Location, Pattern};
 
 /// One usage file.
 #[derive(Clone, Debug)]
@@ -66,14 +66,14 @@ async fn list(source: &Source) -> Outcome<Vec<Found>> {
             .for_each(|fault| fault.place = fault.place.take().or_else(|| Some(source.path.place.clone())));
         faults
     };
-    let location = Location::parse(&source.path.text).map_err(place)?;
-    let mut files = location.list().await.map_err(place)?;
-    if !source.path.text.contains(['*', '?', '[', '{']) {
+    let pattern = Pattern::parse(&source.path.text).map_err(place)?;
+    let mut files = pattern.list().await.map_err(place)?;
+    if pattern.is_plain() {
         // Of a folder named as a whole, what tools leave there (`_SUCCESS`, `.DS_Store`) is no usage.
         files.retain(|file| !file.name.split('/').any(|part| part.starts_with(['.', '_'])));
     }
     if files.is_empty() {
-        let message = format!("no file matches the path of source `{}`: `{}`", source.name, location.display());
+        let message = format!("no file matches the path of source `{}`: `{}`", source.name, pattern.display());
         let fault = Fault::new(&codes::U001, message).at(&source.path.place);
         return Err(fault.hint("check the path and whether last night's delivery arrived").into());
     }

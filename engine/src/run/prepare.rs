@@ -113,6 +113,11 @@ impl Prepared {
             hasher.update(text.as_bytes());
         };
         add(env!("CARGO_PKG_VERSION"));
+        // The manifest holds the pipeline's name, and `price_ref` the base name of the overrides' file; the base names of
+        // the book's files are in its digest.
+        add(&self.pipeline.name);
+        let overrides = self.pipeline.reference.price_overrides.as_ref();
+        add(overrides.and_then(|path| path.text.rsplit('/').next()).unwrap_or_default());
         for text in [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest] {
             add(text);
         }

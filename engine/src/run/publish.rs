@@ -19,7 +19,7 @@ use crate::lines::Line;
 use crate::lineset::manifest::{FORMAT, Input, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
-use crate::store::Location;
+use crate::store::{Location, escaped};
 use crate::tables::Table;
 use crate::usage::Suspended;
 use crate::verify::read_back;
@@ -190,7 +190,8 @@ pub(super) fn report(
     suspense: Vec<Reason>,
 ) -> RunReport {
     let (period, run_id) = (manifest.period, manifest.run_id);
-    let glob = |table: &String| format!("{}/{table}/period={period}/run={run_id}/*.parquet", output.display());
+    let folder = escaped(&output.display());
+    let glob = |table: &String| format!("{folder}/{table}/period={period}/run={run_id}/*.parquet");
     let currencies = &manifest.totals.currencies;
     RunReport {
         outcome,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Location, Put};
+use super::{Location, Pattern, Put, escaped};
 
 fn at(text: &str) -> Location {
     Location::parse(text).unwrap()
@@ -15,7 +15,7 @@ async fn write(root: &str, names: &[&str]) {
 }
 
 async fn names(text: &str) -> Vec<String> {
-    at(text).list().await.unwrap().into_iter().map(|found| found.name).collect()
+    Pattern::parse(text).unwrap().list().await.unwrap().into_iter().map(|found| found.name).collect()
 }
 
 /// The same in a folder and in memory: the test runs over both roots.
@@ -42,7 +42,11 @@ async fn a_pattern_lists_the_files_it_matches_sorted_by_name_below_its_fixed_par
         assert_eq!(listed("u/d/a.csv").await, ["a.csv"]);
         assert_eq!(listed("u/no/*.csv").await, Vec::<String>::new());
         assert_eq!(listed("no").await, Vec::<String>::new());
-        assert_eq!(at(&format!("{root}/u/[ab")).list().await.unwrap_err().0.first().unwrap().code.id, "O003");
+        assert_eq!(listed("{u/b,v/a}.csv").await, ["u/b.csv", "v/a.csv"]);
+        for broken in ["u/[ab", "u/*/../b.csv"] {
+            let faults = Pattern::parse(&format!("{root}/{broken}")).unwrap_err();
+            assert_eq!(faults.0.first().unwrap().code.id, "O003");
+        }
     }
 }
 
@@ -52,7 +56,7 @@ async fn listed_files_can_be_read_whatever_they_are_called() {
     for root in roots {
         let odd = ["a b.csv", "50%.csv", "%20.csv", "a=b,c.csv", "ü.csv", "x[1].csv", "a#b.csv", "~q'\".csv"];
         write(&root, &odd).await;
-        let found = at(&format!("{root}/*.csv")).list().await.unwrap();
+        let found = Pattern::parse(&format!("{root}/*.csv")).unwrap().list().await.unwrap();
         assert_eq!(found.len(), odd.len());
         for found in found {
             assert_eq!(found.location.read().await.unwrap(), found.name.as_bytes());
@@ -60,6 +64,30 @@ async fn listed_files_can_be_read_whatever_they_are_called() {
             assert_eq!(found.location.display(), format!("{root}/{}", found.name));
             assert_eq!(found.size, u64::try_from(found.name.len()).unwrap());
         }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_may_be_called_like_a_pattern() {
+    let (_folder, roots) = roots("odd").await;
+    for root in roots {
+        for odd in ["g*", "a [1]", "out[prod]", "{x,y}", "q?", "x]", "b\\c", "[[]", "[*]"] {
+            write(&root, &[&format!("{odd}/u/a.csv"), &format!("{odd}/b.txt")]).await;
+            let below = at(&format!("{root}/{odd}")).list().await.unwrap();
+            assert_eq!(
+                below.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(),
+                ["b.txt", "u/a.csv"],
+                "{odd}"
+            );
+            let folder = escaped(&format!("{root}/{odd}"));
+            for pattern in ["**/*.csv", "u/*", "{u/a,v}.csv", "[u]/a.csv"] {
+                let found = names(&format!("{folder}/{pattern}")).await;
+                assert_eq!(found.len(), 1, "{folder}/{pattern}: {found:?}");
+            }
+            assert_eq!(names(&format!("{folder}/u")).await, ["a.csv"]);
+        }
+        assert_eq!(names(&format!("{root}/out[prod]/*")).await, Vec::<String>::new());
+        assert_eq!(names(&format!("{root}/[g][*]/*.txt")).await, ["g*/b.txt"]);
     }
 }
 
@@ -106,4 +134,21 @@ fn addresses_are_shown_as_they_are_written() {
         assert_eq!(faults.0.first().unwrap().code.id, "O003", "{text}");
     }
     assert!(at("memory://a").join("../b").is_err());
+}
+
+#[test]
+fn what_a_folder_refuses_for_good_must_be_changed_and_the_rest_may_pass() {
+    use std::io::{Error, ErrorKind};
+    let code = |kind: ErrorKind| {
+        let cause = object_store::Error::Generic { store: "x", source: Box::new(Error::from(kind)) };
+        let fault = at("/out").fault("write", &cause);
+        assert!(fault.hint.is_some());
+        fault.code.id
+    };
+    for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::NotADirectory] {
+        assert_eq!(code(kind), "O003", "{kind}");
+    }
+    for kind in [ErrorKind::StorageFull, ErrorKind::TimedOut, ErrorKind::Other] {
+        assert_eq!(code(kind), "O001", "{kind}");
+    }
 }

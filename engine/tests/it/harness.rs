@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 pub(crate) struct Call {
     command: Command,
     words: String,
+    nobody_reads: bool,
 }
 
 /// A call under way.
@@ -55,7 +56,7 @@ pub(crate) fn ratemill<S: AsRef<OsStr>>(words: &[S]) -> Call {
     }
     command.env("NO_COLOR", "1");
     let words: Vec<String> = words.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
-    Call { command, words: words.join(" ") }
+    Call { command, words: words.join(" "), nobody_reads: false }
 }
 
 impl Call {
@@ -82,11 +83,21 @@ impl Call {
         self
     }
 
+    /// Its standard output is a pipe that nobody reads.
+    pub(crate) fn unread(mut self) -> Self {
+        self.nobody_reads = true;
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         // Files, not pipes: a pipe nobody reads would block the child while a test waits for another one.
         let stdout = tempfile::tempfile().unwrap();
         let stderr = tempfile::tempfile().unwrap();
         self.command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+        if self.nobody_reads {
+            let (_, writer) = std::io::pipe().unwrap();
+            self.command.stdout(writer);
+        }
         let child = self.command.spawn().unwrap();
         Running { child, stdout, stderr, words: self.words }
     }

@@ -8,9 +8,15 @@ mod cases;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
+// What a commit promises: whose line set stands, and what is said of it.
+#[cfg(test)]
+mod commits;
 // Reads what a run has committed, from a folder.
 #[cfg(test)]
 mod committed;
+// Parquet files with damaged pages: a fault, and no stack trace.
+#[cfg(test)]
+mod damaged;
 // A third engine reads the line set and finds the sums of the summary.
 #[cfg(test)]
 mod duckdb;
@@ -23,6 +29,9 @@ mod harness;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
 mod real_bills;
+// Folders of every name, and places nothing can be written to.
+#[cfg(test)]
+mod places;
 // A race for one period, and runs killed in the middle, on a folder and on S3.
 #[cfg(test)]
 mod races;
@@ -44,6 +53,9 @@ mod tidy;
 // Usage and amounts that cannot be priced.
 #[cfg(test)]
 mod unpriced;
+// Words typed that are not a run: schemas, completions, a check without a period.
+#[cfg(test)]
+mod typed;
 // An S3 server of our own, on loopback.
 #[cfg(test)]
 mod weed;
