@@ -121,6 +121,12 @@ impl<'a> Cube<'a> {
         Some(portions)
     }
 
+    /// Whether `subscription` has usage of `meter`.
+    #[must_use]
+    pub fn is_used(&self, subscription: u32, meter: usize) -> bool {
+        !self.rows(subscription, meter).is_empty()
+    }
+
     /// The buckets of one subscription and meter.
     fn rows(&self, subscription: u32, meter: usize) -> Range<usize> {
         let own = self.starts[subscription as usize]..self.starts[subscription as usize + 1];

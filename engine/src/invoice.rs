@@ -12,9 +12,10 @@ use crate::reference::model::Reference;
 /// # Errors
 /// `G003` when a total has more than 14 digits before the point.
 pub fn invoices(lines: &[Line], taxes: &[TaxRow], reference: &Reference) -> Outcome<Vec<Invoice>> {
-    let mut headers: BTreeMap<(u32, &str), Invoice> = BTreeMap::new();
+    let mut roll = Roll { reference, invoices: Vec::new(), of_account: vec![None; reference.accounts.len()] };
+    let mut known: BTreeMap<(u32, &str), usize> = BTreeMap::new();
     for line in lines {
-        let invoice = header(&mut headers, line, reference);
+        let invoice = roll.invoice(line, &mut known);
         invoice.lines += 1;
         invoice.list = sum(invoice.list, line.list, invoice, reference)?;
         invoice.discount = sum(invoice.discount, line.discount, invoice, reference)?;
@@ -22,24 +23,43 @@ pub fn invoices(lines: &[Line], taxes: &[TaxRow], reference: &Reference) -> Outc
     }
     for tax in taxes {
         let line = lines.get(tax.line as usize).ok_or_else(|| Fault::ours("a tax row without a line"))?;
-        let invoice = header(&mut headers, line, reference);
+        let invoice = roll.invoice(line, &mut known);
         invoice.tax = sum(invoice.tax, tax.amount, invoice, reference)?;
         sum(invoice.net, invoice.tax, invoice, reference)?;
     }
-    Ok(headers.into_values().collect())
+    let mut invoices = roll.invoices;
+    invoices.sort_by(|a, b| (a.bill_to, &a.currency).cmp(&(b.bill_to, &b.currency)));
+    Ok(invoices)
 }
 
-fn header<'a, 'r>(
-    headers: &'a mut BTreeMap<(u32, &'r str), Invoice>,
-    line: &Line,
+/// The invoices so far, and which one each account's lines go to.
+struct Roll<'r> {
     reference: &'r Reference,
-) -> &'a mut Invoice {
-    let account = &reference.accounts[reference.subscriptions[line.subscription as usize].account as usize];
-    let (bill_to, currency) = (account.bill_to, account.currency.as_str());
-    headers.entry((bill_to, currency)).or_insert_with(|| {
-        let zero = Decimal::ZERO;
-        Invoice { bill_to, currency: currency.to_owned(), lines: 0, list: zero, discount: zero, net: zero, tax: zero }
-    })
+    invoices: Vec<Invoice>,
+    of_account: Vec<Option<usize>>,
+}
+
+impl<'r> Roll<'r> {
+    fn invoice(&mut self, line: &Line, known: &mut BTreeMap<(u32, &'r str), usize>) -> &mut Invoice {
+        let index = self.reference.subscriptions[line.subscription as usize].account as usize;
+        let number = match self.of_account[index] {
+            Some(number) => number,
+            None => {
+                let account = &self.reference.accounts[index];
+                let (bill_to, currency) = (account.bill_to, account.currency.as_str());
+                let number = *known.entry((bill_to, currency)).or_insert(self.invoices.len());
+                if number == self.invoices.len() {
+                    let (currency, zero) = (currency.to_owned(), Decimal::ZERO);
+                    let header =
+                        Invoice { bill_to, currency, lines: 0, list: zero, discount: zero, net: zero, tax: zero };
+                    self.invoices.push(header);
+                }
+                self.of_account[index] = Some(number);
+                number
+            }
+        };
+        &mut self.invoices[number]
+    }
 }
 
 fn sum(a: Decimal, b: Decimal, of: &Invoice, reference: &Reference) -> Outcome<Decimal> {

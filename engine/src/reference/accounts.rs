@@ -11,6 +11,7 @@ use super::model::{Account, Exemptions, Index};
 use super::nearest::same_letters;
 use super::table::Table;
 use crate::fault::{Outcome, codes};
+use crate::money::currency::minor_digits;
 
 const REQUIRED: [&str; 2] = ["account_id", "currency"];
 /// `segment`, `timezone` and `invoice_template` have a meaning, but live among the custom columns.
@@ -121,6 +122,7 @@ fn account(
         parent: lineage.parents.get(lineage.position as usize).copied().flatten(),
         level: checker.text(row, columns.level).to_owned(),
         name: checker.text(row, columns.name).to_owned(),
+        minor_digits: minor_digits(currency?).unwrap_or(2),
         currency: currency?.to_owned(),
         bill_to: bill_to?,
         path: lineage.path(),

@@ -47,6 +47,8 @@ pub struct Account {
     pub name: String,
     /// ISO 4217 code.
     pub currency: String,
+    /// Digits of the currency's minor unit.
+    pub minor_digits: u32,
     /// Index of the account that gets the invoice (itself for most roots).
     pub bill_to: Index,
     /// Ids from the root to itself joined by `/`.

@@ -16,7 +16,6 @@ use crate::fault::{Fault, Outcome};
 use crate::invoice::invoices;
 use crate::lines::{Band, Groups, Invoice, Line, LineKind, Part, Portion, TaxRow, is_payable};
 use crate::money::Decimal;
-use crate::money::currency::minor_digits;
 use crate::period::midnight;
 use crate::rate::{Unrated, fixed, rate};
 use crate::tax::TaxTable;
@@ -24,6 +23,9 @@ use crate::usage::Buckets;
 
 /// Accounts rated as one piece of parallel work.
 const ACCOUNTS: usize = 256;
+
+/// Lines taxed as one piece of parallel work.
+const LINES: usize = 1 << 14;
 
 /// Everything that is billed.
 #[derive(Debug)]
@@ -111,6 +113,11 @@ impl Rater<'_> {
         let mut place: HashMap<(usize, u32), usize> = HashMap::new();
         for subscription in subscriptions {
             for (nth, charge) in self.job.catalog.offer(*subscription).charges.iter().enumerate() {
+                // Most subscriptions have no usage of most meters: nothing is looked up for those.
+                let meter = self.job.book.charges[*charge].meter;
+                if meter.is_some_and(|meter| !self.cube.is_used(*subscription, meter)) {
+                    continue;
+                }
                 let price = self.job.catalog.price_of(self.job.reference, *subscription, nth);
                 let at = *place.entry((*charge, price)).or_insert_with(|| {
                     sharings.push(Sharing { charge: *charge, price, subscriptions: Vec::new() });
@@ -252,7 +259,7 @@ impl Rater<'_> {
     fn add_line(&self, sharing: &Sharing, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
         let reference = self.job.reference;
         let account = reference.subscriptions[unrounded.subscription as usize].account;
-        let digits = minor_digits(&reference.accounts[account as usize].currency).unwrap_or(2);
+        let digits = reference.accounts[account as usize].minor_digits;
         let part = unrounded.part;
         let percent = self.job.discounts.percent(sharing.charge, account);
         let amounts = amounts(part.amount, percent, self.job.book.rounding, digits);
@@ -296,23 +303,37 @@ struct Unrounded {
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
     let table = TaxTable::new(job.reference, job.period);
-    let mut rates: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-    let mut rows = Vec::new();
+    let chunks = lines.par_chunks(LINES).enumerate();
+    let taxed: Vec<(Vec<TaxRow>, Unpriced)> =
+        chunks.map(|(at, lines)| taxes_of(job, &table, at * LINES, lines)).collect();
     let mut unpriced = Unpriced::default();
-    for (number, line) in (0_u32..).zip(lines) {
+    let mut rows = Vec::with_capacity(taxed.iter().map(|(rows, _)| rows.len()).sum());
+    for (own, untaxed) in taxed {
+        rows.extend(own);
+        unpriced.add(untaxed);
+    }
+    unpriced.told(job)?;
+    Ok(rows)
+}
+
+/// The tax rows of the lines that begin at position `start`.
+fn taxes_of(job: &Job<'_>, table: &TaxTable<'_>, start: usize, lines: &[Line]) -> (Vec<TaxRow>, Unpriced) {
+    let mut rates: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let (mut rows, mut unpriced) = (Vec::with_capacity(lines.len()), Unpriced::default());
+    for (number, line) in (start..).zip(lines) {
         let account = &job.reference.accounts[job.reference.subscriptions[line.subscription as usize].account as usize];
         let product = &job.book.products[job.book.charges[line.charge as usize].product];
         let key = (account.tax_jurisdiction.as_str(), product.tax_category.as_str());
         let rates = rates.entry(key).or_insert_with(|| table.applicable(key.0, key.1));
-        let digits = minor_digits(&account.currency).unwrap_or(2);
-        let own = table.rows(number, line.net, rates, &account.exemptions, job.book.rounding, digits);
+        let (digits, rounding) = (account.minor_digits, job.book.rounding);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let own = table.rows(number, line.net, rates, &account.exemptions, rounding, digits);
         match own.filter(|rows| rows.iter().all(|tax| is_payable(tax.amount) && is_payable(tax.taxable))) {
             Some(own) => rows.extend(own),
             None => unpriced.tax(job, line),
         }
     }
-    unpriced.told(job)?;
-    Ok(rows)
+    (rows, unpriced)
 }
 
 fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {
