@@ -103,8 +103,11 @@ def summary(database: duckdb.DuckDBPyConnection) -> dict:
 def record_counts(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Sums over all files of the identity read = rated + suspended + duplicate + out of window + filtered."""
     outcomes = ("read", "rated", "suspended", "duplicate", "out_of_window", "filtered")
-    sums = ", ".join(f"coalesce(sum({outcome}), 0)::bigint" for outcome in outcomes)
-    counts = dict(zip(outcomes, database.execute(f"SELECT {sums} FROM control_totals").fetchone()))
+    rows = database.execute(
+        "SELECT measure, sum(value)::bigint FROM control_totals WHERE scope = 'file' GROUP BY measure"
+    ).fetchall()
+    sums = dict(rows)
+    counts = {outcome: sums.get(f"records_{outcome}", 0) for outcome in outcomes}
     if counts["out_of_window"] or counts["filtered"]:
         raise SystemExit(f"not converted: the canonical job has no such records: {counts}")
     return counts

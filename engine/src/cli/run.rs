@@ -48,9 +48,11 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
         let (state, number, period) = (state(report.outcome), report.number, &report.period);
         talk::say(&format!("{state} as number {number} of {period}, but the summary could not be printed: {faults}"));
     }
-    let over = over_threshold(&report, prepared.pipeline.limits.suspense_records);
+    let share = prepared.pipeline.limits.suspense_records;
+    // The process ends with this: nobody needs to wait until the reference tables are taken apart.
+    std::thread::spawn(move || drop(prepared));
+    let over = over_threshold(&report, share);
     if over {
-        let share = prepared.pipeline.limits.suspense_records;
         talk::say(&format!(
             "suspense is over the threshold: {} of {} records, more than the share {share}",
             report.records.suspended, report.records.read

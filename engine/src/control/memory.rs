@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -67,7 +67,8 @@ impl MemoryCheck {
         }
         let kept: Option<Vec<usize>> =
             kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
-        let kept = kept.and_then(|kept| part.project(&kept).ok()).ok_or_else(|| odd(table))?;
+        let kept = kept.and_then(|kept| part.project(&kept).ok()).and_then(|kept| numbered(&kept));
+        let kept = kept.ok_or_else(|| odd(table))?;
         self.kept.entry(table).or_default().push(kept);
         Ok(())
     }
@@ -81,7 +82,8 @@ impl MemoryCheck {
         let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
         for table in Table::ALL {
             let parts = self.kept.get(&table).cloned().unwrap_or_default();
-            let schema = parts.first().map_or_else(|| table.schema(), RecordBatch::schema);
+            let nothing = || numbered(&table.empty()).map_or_else(|| table.schema(), |empty| empty.schema());
+            let schema = parts.first().map_or_else(nothing, RecordBatch::schema);
             register(&session, table, parts, schema).map_err(|cause| broken(&cause))?;
         }
         let mut faults = Faults::default();
@@ -102,6 +104,29 @@ impl MemoryCheck {
         }
         faults.or(())
     }
+}
+
+/// The columns with `invoice_id` as a 128-bit number: grouping numbers costs a fraction of grouping texts.
+fn numbered(kept: &RecordBatch) -> Option<RecordBatch> {
+    let Ok(at) = kept.schema_ref().index_of("invoice_id") else { return Some(kept.clone()) };
+    let number = |id: &str| u128::from_str_radix(id, 16).ok().map(u128::cast_signed);
+    let numbers: Option<Vec<i128>> = match kept.column(at).as_dictionary_opt::<Int32Type>() {
+        Some(ids) => {
+            let pool = ids.values().as_string_opt::<i32>()?;
+            let pool: Vec<i128> = pool.iter().map(|id| number(id?)).collect::<Option<_>>()?;
+            ids.keys().values().iter().map(|key| pool.get(usize::try_from(*key).ok()?).copied()).collect()
+        }
+        None => kept.column(at).as_string_opt::<i32>()?.iter().map(|id| number(id?)).collect(),
+    };
+    let mut columns = kept.columns().to_vec();
+    columns[at] = Arc::new(Decimal128Array::from(numbers?).with_data_type(DataType::Decimal128(38, 0)));
+    let fields = kept
+        .schema_ref()
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
+    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).ok()
 }
 
 /// Queries that count rows which must not exist.

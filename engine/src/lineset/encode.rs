@@ -24,9 +24,29 @@ use crate::tables::columns::{Column, Kind};
 /// Rows of a row group: what a reader skips, or reads on one thread.
 const ROW_GROUP_ROWS: usize = super::PART_ROWS;
 /// Columns whose values do not repeat: a dictionary would only be built and thrown away.
-const DISTINCT: [&str; 4] = ["line_id", "amount_rated", "record_id", "raw"];
-/// Numbers that do not repeat but differ little from row to row: their differences are stored.
-const STEPPING: [&str; 3] = ["first_record_time", "last_record_time", "row"];
+const DISTINCT: [&str; 9] = [
+    "line_id",
+    "quantity",
+    "amount_rated",
+    "amount_list",
+    "amount_net",
+    "taxable_amount",
+    "amount",
+    "record_id",
+    "raw",
+];
+/// Numbers that are the same or differ little from row to row: their differences are stored.
+const STEPPING: [&str; 9] = [
+    "period_start",
+    "period_end",
+    "service_start",
+    "service_end",
+    "first_record_time",
+    "last_record_time",
+    "record_count",
+    "line_count",
+    "row",
+];
 /// Texts readers look rows up by. Of other texts, smallest and largest value tell a reader nothing (hashes, constants,
 /// free text), and comparing every value for them costs more than any other part of writing.
 const LOOKED_UP: [&str; 9] =

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 use chrono::Datelike;
+use rayon::prelude::*;
 
 use super::Job;
 use super::pools::{Pool, Pools};
@@ -79,15 +80,14 @@ pub(super) fn invoice_lines(
     billing: &Billing,
     range: Range<usize>,
 ) -> Outcome<RecordBatch> {
-    let ids = line_ids(job, billing, &billing.lines[range.clone()]);
-    let lines = &billing.lines[range];
+    let lines = &billing.lines[range.clone()];
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
     let models = |line: &Line| if line.band == Band::Included { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
-        build::hex_ids(&ids)?,
+        build::hex_ids(&pools.line_ids[range])?,
         rows.of_account(&pools.invoice_ids)?,
         rows.run_id(),
         rows.instant(job.period.start()),
@@ -149,16 +149,16 @@ pub(super) fn invoice_taxes(
     let line = |row: usize| &billing.lines[taxes[row].line as usize];
     let rows = Rows { job, pools, subscriptions: (0..taxes.len()).map(|row| line(row).subscription).collect() };
     let rate = |row: usize| &job.reference.tax_rates[taxes[row].rate as usize];
-    let lines: Vec<Line> = (0..taxes.len()).map(|row| *line(row)).collect();
+    let line_ids: Vec<u128> = taxes.iter().map(|tax| pools.line_ids[tax.line as usize]).collect();
     Table::InvoiceTaxes.batch(vec![
-        build::hex_ids(&line_ids(job, billing, &lines))?,
+        build::hex_ids(&line_ids)?,
         rows.of_account(&pools.invoice_ids)?,
         rows.run_id(),
         rows.of_account(&pools.account_ids)?,
         rows.bill_to_ids()?,
         rows.texts(&pools.tax_names, |row| taxes[row].rate)?,
         rows.texts(&pools.tax_jurisdictions, |row| taxes[row].rate)?,
-        rows.texts(&pools.charge_tax_categories, |row| lines[row].charge)?,
+        rows.texts(&pools.charge_tax_categories, |row| line(row).charge)?,
         build::decimal38((0..rows.len()).map(|row| rate(row).rate.units()).collect()),
         money(taxes.iter().map(|tax| tax.taxable))?,
         money(taxes.iter().map(|tax| tax.amount))?,
@@ -287,7 +287,7 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 }
 
 /// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
-fn line_ids(job: &Job<'_>, billing: &Billing, lines: &[Line]) -> Vec<u128> {
+pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
     let id = |line: &Line| {
         let subscription = &job.reference.subscriptions[line.subscription as usize].id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), line.band.label());
@@ -295,7 +295,7 @@ fn line_ids(job: &Job<'_>, billing: &Billing, lines: &[Line]) -> Vec<u128> {
         let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         natural_key(fixed.into_iter().chain(group))
     };
-    lines.iter().map(id).collect()
+    billing.lines.par_iter().map(id).collect()
 }
 
 /// The id of the invoice of a bill-to account in a currency.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 
 use super::Job;
-use super::batches::invoice_key;
+use super::batches::{invoice_key, line_ids};
+use super::rating::Billing;
 use crate::fault::{Fault, Outcome, Place};
 use crate::tables::build;
 
@@ -30,6 +31,8 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Pools {
     pub(super) run_id: String,
+    /// The id of each line.
+    pub(super) line_ids: Vec<u128>,
     pub(super) account_ids: Pool,
     pub(super) account_paths: Pool,
     pub(super) account_currencies: Pool,
@@ -56,8 +59,8 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// The pools of `job`.
-    pub(super) fn new(job: &Job<'_>, run_id: &str) -> Self {
+    /// The pools of `job` for what it bills.
+    pub(super) fn new(job: &Job<'_>, billing: &Billing, run_id: &str) -> Self {
         let (accounts, subscriptions) = (&job.reference.accounts, &job.reference.subscriptions);
         let (charges, prices, rates) = (&job.book.charges, &job.catalog.prices, &job.reference.tax_rates);
         let product = |charge: &crate::book::model::Charge| &job.book.products[charge.product];
@@ -70,6 +73,7 @@ impl Pools {
         };
         Self {
             run_id: run_id.to_owned(),
+            line_ids: line_ids(job, billing),
             account_ids: Pool::of(accounts.iter().map(|account| &account.id)),
             account_paths: Pool::of(accounts.iter().map(|account| &account.path)),
             account_currencies: Pool::of(accounts.iter().map(|account| &account.currency)),

@@ -14,7 +14,7 @@ use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
 use crate::book::model::Aggregate;
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
-use crate::fault::{Fault, Outcome, codes};
+use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
 use crate::lineset::manifest::{FORMAT, Input, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
@@ -104,7 +104,7 @@ pub(super) async fn write(
     output: &Location,
     options: &RunOptions,
 ) -> Outcome<Vec<Written>> {
-    let pools = Pools::new(job, run_id);
+    let pools = Pools::new(job, billing, run_id);
     let order = batches::account_order(job, &usage.buckets);
     let controls = totals.to_batch(run_id)?;
     let (lines, taxes) = (billing.lines.len(), billing.taxes.len());
@@ -127,10 +127,13 @@ pub(super) async fn write(
     let folder = RunFolder { period: &job.period.label, run_id };
     let written = lineset::write(output, &folder, &tables, options.partitions, &inspect)?;
     tracing::info!(run_id, parts = written.len(), "tables made, recounted in memory and written");
-    check.into_inner().unwrap_or_else(PoisonError::into_inner).finish(totals).await?;
-    tracing::info!(run_id, "tables checked against each other");
-    read_back(output, &written, totals).await?;
-    Ok(written)
+    let check = check.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (checked, verified) = tokio::join!(check.finish(totals), read_back(output, &written, totals));
+    let mut faults = Faults::default();
+    faults.keep(checked);
+    faults.keep(verified);
+    tracing::info!(run_id, "tables checked against each other and read back");
+    faults.or(written)
 }
 
 fn rows<'r>(
