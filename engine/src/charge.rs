@@ -197,6 +197,26 @@ impl<'a> Cube<'a> {
         cell.values.get(at).map(AsRef::as_ref)
     }
 
+    /// The usage of `subscription` in the whole period, whatever the dimensions; `None` when it does not fit.
+    #[must_use]
+    pub fn quantity(&self, subscription: u32, meter: usize) -> Option<Decimal> {
+        let aggregate = self.meters[meter].aggregate;
+        let mut fold = Fold::default();
+        self.rows(subscription, meter).for_each(|row| fold.add(self.buckets, row, aggregate));
+        if fold.records == 0 { Some(Decimal::ZERO) } else { fold.quantity(aggregate) }
+    }
+
+    /// The positions of the buckets of one subscription and meter on these days.
+    pub fn buckets_of(&self, subscription: u32, meter: usize, days: &Range<u16>) -> impl Iterator<Item = usize> {
+        self.rows(subscription, meter).filter(|row| days.contains(&self.buckets.day[*row]))
+    }
+
+    /// All buckets.
+    #[must_use]
+    pub fn all_buckets(&self) -> &'a Buckets {
+        self.buckets
+    }
+
     /// Whether `subscription` has usage of `meter`.
     #[must_use]
     pub fn is_used(&self, subscription: u32, meter: usize) -> bool {
