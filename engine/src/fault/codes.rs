@@ -33,7 +33,6 @@ codes! {
     B006 Rules "A price table that cannot be read.";
     B007 Rules "A dimension the meter does not have.";
     B008 Rules "Cells that overlap.";
-    B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
     B011 Rules "An allowance on a meter that no charge of the plan adds up.";
     B012 Rules "A price that changes inside the period: not supported yet.";

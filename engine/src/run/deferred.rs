@@ -2,6 +2,8 @@
 //! buckets. They wait until everything else is rated, and are then evaluated once for all accounts, column by column; a
 //! formula that asks for the amount of another charge comes after it.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Decimal128Type, SchemaRef};
 use hashbrown::HashMap;
@@ -79,7 +81,7 @@ pub(super) fn rate_deferred(
     let order = job.computations.order((job.book, job.catalog))?;
     let mut given = Vec::new();
     for charge in order {
-        let mut by_price: std::collections::BTreeMap<u32, Vec<&Deferred>> = std::collections::BTreeMap::new();
+        let mut by_price: BTreeMap<u32, Vec<&Deferred>> = BTreeMap::new();
         for own in deferred.iter().filter(|own| own.charge == charge) {
             by_price.entry(price_of(job, own)).or_default().push(own);
         }
@@ -103,13 +105,7 @@ fn price_of(job: &Job<'_>, deferred: &Deferred) -> u32 {
 }
 
 /// All portions of one formula at once.
-fn formula(
-    rater: &Rater<'_>,
-    price: u32,
-    deferred: &[&Deferred],
-    lines: &[Line],
-    piece: &mut Piece,
-) -> Outcome<()> {
+fn formula(rater: &Rater<'_>, price: u32, deferred: &[&Deferred], lines: &[Line], piece: &mut Piece) -> Outcome<()> {
     let job = rater.job;
     let expression = job.computations.formulas.get(&price).ok_or_else(|| Fault::ours("a formula is not compiled"))?;
     let portions: Vec<Portion> = deferred.iter().flat_map(|own| own.portions.iter().copied()).collect();
@@ -144,11 +140,12 @@ fn query(rater: &Rater<'_>, price: u32, deferred: &[&Deferred], piece: &mut Piec
     let (schema, columns, rows) = bucket_columns(rater, price, deferred)?;
     let result = query.run(&batch(&schema, columns, rows)?, &Limits::default())?;
     let ids = result.column(0).as_string::<i32>();
-    let (quantities, amounts) = (result.column(1).as_primitive(), result.column(2).as_primitive());
-    let (quantities, amounts): (&arrow::array::PrimitiveArray<Decimal128Type>, &arrow::array::PrimitiveArray<_>) =
-        (quantities, amounts);
-    let mut found: HashMap<&str, usize> = HashMap::new();
-    (0..ids.len()).filter(|row| ids.is_valid(*row)).for_each(|row| drop(found.insert(ids.value(row), row)));
+    let numbers = |column: usize| result.column(column).as_primitive::<Decimal128Type>();
+    let (quantities, amounts) = (numbers(1), numbers(2));
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    (0..ids.len()).filter(|row| ids.is_valid(*row)).for_each(|row| {
+        found.insert(ids.value(row), row);
+    });
     for own in deferred {
         let Some(first) = own.portions.first() else { continue };
         let id = job.reference.subscriptions[first.subscription as usize].id.as_str();
@@ -164,7 +161,7 @@ fn query(rater: &Rater<'_>, price: u32, deferred: &[&Deferred], piece: &mut Piec
         let of = Part { records, ..part(0, first, quantity, Decimal::from_units(amounts.value(row))) };
         rater.add_deferred(own, &own.portions, &[of], piece)?;
     }
-    let stranger = found.keys().min().copied().or_else(|| (ids.null_count() > 0).then_some("NULL"));
+    let stranger = found.keys().next().copied().or_else(|| (ids.null_count() > 0).then_some("NULL"));
     if let Some(stranger) = stranger {
         piece.unpriced.stranger(job, price, stranger);
     }

@@ -40,7 +40,7 @@ pub(super) struct Billing {
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
-/// Usage without a price (`B009`), usage and amounts that do not fit (`G002`, `G003`).
+/// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference.subscriptions.len())?;
     let rater = Rater::new(job, &cube);
