@@ -113,7 +113,9 @@ fn lay_out(place: &Path, cases: &[&Case]) {
         let book = fs::read(home().join(format!("books/{file}.yaml"))).unwrap();
         write(&place.join(format!("books/{file}.yaml")), book);
     }
-    write(&place.join("tax_rates.csv"), fs::read(home().join("reference/tax_rates.csv")).unwrap());
+    for (from, to) in [("book.yaml", "books/book.yaml"), ("reference/tax_rates.csv", "tax_rates.csv")] {
+        write(&place.join(to), fs::read(home().join(from)).unwrap());
+    }
     let mut accounts = vec![row(&["account_id", "parent_id", "currency", "tax_jurisdiction", "tax_exemptions"])];
     let mut identifiers = vec![row(&["identifier", "subscription_id"])];
     let mut subscriptions =
@@ -217,7 +219,7 @@ fn compare(case: &Case, check: &Value, lines: &[Row], taxes: &[Row]) -> String {
         "gross" => total(&chosen, "amount_net") + taxed(),
         column => total(&chosen, column),
     };
-    let expected = number(&text(case.fact(&text(path))));
+    let expected = number(&text(case.fact(&format!("expected.{}", text(path)))));
     let expected = if check.contains_key("cents") { expected / Decimal::ONE_HUNDRED } else { expected };
     let strategy = match check.get("mode").map(text).as_deref() {
         None | Some("half_up") => RoundingStrategy::MidpointAwayFromZero,
