@@ -51,15 +51,12 @@ fn outcomes() -> Vec<(Case, Outcome)> {
         let started: Vec<_> = started.collect();
         started.into_iter().for_each(|run| found.extend(run.join().unwrap()));
     });
-    let outcome = |case: &Case| idle(case).unwrap_or_else(|| found.remove(&case.id).unwrap());
-    let mut outcome = outcome;
-    cases
-        .into_iter()
-        .map(|case| {
-            let came = outcome(&case);
-            (case, came)
-        })
-        .collect()
+    let mut judged = Vec::new();
+    for case in cases {
+        let outcome = idle(&case).unwrap_or_else(|| found.remove(&case.id).unwrap());
+        judged.push((case, outcome));
+    }
+    judged
 }
 
 /// What is known of a case without a run.
@@ -74,18 +71,16 @@ fn idle(case: &Case) -> Option<Outcome> {
 
 /// Rates the cases of a period together; when that cannot be done, file by file, so that one bad book fails alone.
 fn rate(period: &str, cases: &[&Case]) -> Vec<(String, Outcome)> {
-    let came = match run(period, cases) {
-        Ok(bills) => cases.iter().map(|case| (case.id.clone(), judge(case, &bills))).collect(),
-        Err(said) => {
-            let mut files: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
-            cases.iter().for_each(|case| files.entry(&case.file).or_default().push(case));
-            if files.len() > 1 {
-                return files.values().flat_map(|cases| rate(period, cases)).collect();
-            }
-            cases.iter().map(|case| (case.id.clone(), Outcome::Failed(said.clone()))).collect()
-        }
+    let said = match run(period, cases) {
+        Ok(bills) => return cases.iter().map(|case| (case.id.clone(), judge(case, &bills))).collect(),
+        Err(said) => said,
     };
-    came
+    let mut files: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
+    cases.iter().for_each(|case| files.entry(&case.file).or_default().push(case));
+    if files.len() > 1 {
+        return files.values().flat_map(|cases| rate(period, cases)).collect();
+    }
+    cases.iter().map(|case| (case.id.clone(), Outcome::Failed(said.clone()))).collect()
 }
 
 /// The bills of one run over the books, references and usage of `cases`, or what the engine said.
@@ -230,7 +225,7 @@ fn compare(case: &Case, check: &Value, lines: &[Row], taxes: &[Row]) -> String {
         None => (found, expected),
         Some(digits) => {
             let digits = text(digits).parse().unwrap();
-            (found.round_dp_with_strategy(digits, strategy), expected.round_dp(digits))
+            (found.round_dp_with_strategy(digits, strategy), expected.round_dp_with_strategy(digits, strategy))
         }
     };
     if shown == expected { String::new() } else { format!("    {sum} is {found}, not {expected} ({})\n", text(path)) }

@@ -40,7 +40,7 @@ fn listed<'a>(outcomes: &'a [(Case, Outcome)], words: impl Fn(&'a Outcome) -> Op
     let mut lines: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for (case, outcome) in outcomes {
         if let Some(words) = words(outcome) {
-            lines.entry((&case.file, words)).or_default().push(case.number.to_string());
+            lines.entry((case.file.as_str(), words)).or_default().push(case.number.to_string());
         }
     }
     let mut shown = String::new();
