@@ -8,6 +8,9 @@ mod cases;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
+// What other billing and rating systems assert, asked of Ratemill.
+#[cfg(test)]
+mod conformance;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;
