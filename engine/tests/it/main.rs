@@ -8,6 +8,12 @@ mod cases;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
+// Files that break off, come empty, explode or carry what no number is, in every format.
+#[cfg(test)]
+mod bad_files;
+// Rules and YAML that try to reach outside or to fill the memory.
+#[cfg(test)]
+mod bad_rules;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;
