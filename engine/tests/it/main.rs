@@ -11,6 +11,12 @@ mod bad_input;
 // What other billing and rating systems assert, asked of Ratemill.
 #[cfg(test)]
 mod conformance;
+// Files that break off, come empty, explode or carry what no number is, in every format.
+#[cfg(test)]
+mod bad_files;
+// Rules and YAML that try to reach outside or to fill the memory.
+#[cfg(test)]
+mod bad_rules;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;
