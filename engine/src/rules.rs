@@ -17,6 +17,7 @@ use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 mod decimal;
 mod evaluate;
+mod meanings;
 mod narrow;
 mod numeric;
 mod operators;
@@ -35,6 +36,7 @@ mod wording;
 mod tests;
 
 pub use evaluate::{Computed, Expression, Mediated, Mediation};
+pub use meanings::FUNCTIONS;
 pub use narrow::Failed;
 
 use evaluate::{Output, Rule};
