@@ -16,6 +16,8 @@ use plans::Shelf;
 use sections::Sections;
 
 mod cells;
+mod clock;
+mod destinations;
 mod discounts;
 mod fields;
 mod files;
@@ -132,8 +134,8 @@ fn build(
 }
 
 fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &mut Faults) -> Option<Price> {
-    let dimensions = index.dimensions_of(charge);
-    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, dimensions, files };
+    let meter = index.meter_of(charge);
+    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, meter, files };
     price::price(&charge.fields, &origin, faults)
 }
 

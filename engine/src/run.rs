@@ -9,6 +9,7 @@ pub mod options;
 mod pools;
 mod prepare;
 mod publish;
+mod rater;
 mod rating;
 mod settle;
 mod unpriced;
