@@ -33,7 +33,7 @@ fn contents(text: &str) -> String {
     for line in text.lines() {
         fenced ^= line.starts_with("```");
         let heading = match line.split_once(' ') {
-            Some(("##", heading)) if !fenced => Some(("", heading)),
+            Some(("##", heading)) if !fenced && heading != "Contents" => Some(("", heading)),
             Some(("###", heading)) if !fenced => Some(("  ", heading)),
             _ => None,
         };
