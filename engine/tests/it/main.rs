@@ -44,6 +44,9 @@ mod places;
 // A race for one period, and runs killed in the middle, on a folder and on S3.
 #[cfg(test)]
 mod races;
+// The reference page: up to date, and every example on it can be used as it stands.
+#[cfg(test)]
+mod reference_page;
 // The sample job on an S3 server.
 #[cfg(test)]
 mod s3;
