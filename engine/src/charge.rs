@@ -115,13 +115,19 @@ impl<'a> Cube<'a> {
     /// sum has more than 20 digits before the point.
     #[must_use]
     pub fn portions(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
-        let mut portions = match wanted.each {
-            Each::Period => self.whole(subscription, wanted)?,
-            Each::Day | Each::Window => self.days(subscription, wanted)?,
-            Each::Record => self.records(subscription, wanted),
-        };
+        let mut portions = self.all_portions(subscription, wanted)?;
         portions.retain(|portion| !portion.quantity.is_zero());
         Some(portions)
+    }
+
+    /// The same with those of zero quantity, such as usage that was taken back again.
+    #[must_use]
+    pub fn all_portions(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        match wanted.each {
+            Each::Period => self.whole(subscription, wanted),
+            Each::Day | Each::Window => self.days(subscription, wanted),
+            Each::Record => Some(self.records(subscription, wanted)),
+        }
     }
 
     /// One portion for each group, in order of the groups' values.

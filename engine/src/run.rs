@@ -77,7 +77,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
     let sources = prepared.sources(&files).await?;
-    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog)?;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let cells = Cells::default();
     let job = prepared.job(&guide, &files, &sources, &cells);
 

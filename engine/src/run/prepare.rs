@@ -85,7 +85,7 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
             _ => {}
         }
     }
-    faults.keep(computations.order((book, catalog)));
+    faults.keep(computations.order(book, catalog));
     faults.sort();
     faults.or(computations)
 }
@@ -178,6 +178,11 @@ impl Prepared {
             sources.push(compile(&rules, source, &self.book.meters, input)?.0);
         }
         Ok(sources)
+    }
+
+    /// By charge: the meters that its formulas ask for.
+    pub(crate) fn asked_meters(&self) -> Vec<Vec<usize>> {
+        self.computations.asked_meters(&self.book, &self.catalog)
     }
 
     pub(crate) fn job<'j>(

@@ -235,12 +235,18 @@ impl<'r> Rater<'r> {
             let each = if price.by_record() { Each::Record } else { price.each };
             let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
             for subscription in subscriptions {
-                let Some(portions) = self.cube.portions(*subscription, &wanted) else {
+                let by_query = matches!(price.model, Model::Sql { .. });
+                // A query sees the buckets, also of usage that adds up to nothing.
+                let portions = match by_query {
+                    true => self.cube.all_portions(*subscription, &wanted),
+                    false => self.cube.portions(*subscription, &wanted),
+                };
+                let Some(portions) = portions else {
                     piece.unpriced.usage(self.job, sharing.charge, stretch.price, *subscription);
                     continue;
                 };
                 used |= !portions.is_empty();
-                if matches!(price.model, Model::Sql { .. }) {
+                if by_query {
                     piece.deferred.extend(deferred(sharing, number, portions));
                     continue;
                 }
