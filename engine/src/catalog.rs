@@ -15,10 +15,12 @@ use crate::reference::model::{Index, OverrideRow, Reference};
 use crate::yaml::did_you_mean;
 use overrides::Overrides;
 
+mod levels;
 mod overrides;
 #[cfg(test)]
 mod tests;
 
+pub use levels::Opening;
 pub use overrides::check_accounts;
 
 /// What a subscription can be for: a plan or a single product.
@@ -50,8 +52,10 @@ pub struct Catalog {
     pub charge_of: Vec<usize>,
     /// Every distinct list of stretches: ascending, without gaps, over the whole period.
     pub terms: Vec<Vec<Stretch>>,
-    /// By meter: whether some price must see its single records.
+    /// By meter: whether it or some price must see its single records.
     pub by_record: Vec<bool>,
+    /// Opening levels, sorted by subscription, meter and dimension values.
+    pub openings: Vec<Opening>,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
@@ -80,7 +84,8 @@ impl Catalog {
             prices,
             charge_of,
             terms: Vec::new(),
-            by_record: vec![false; book.meters.len()],
+            by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
+            openings: levels::openings(book, reference, &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             offers,
