@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 
 use crate::book;
-use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
+use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::lineset::manifest::Records;
 use crate::run::{RunOptions, prepare, run};
 use crate::store::Location;
@@ -207,7 +207,7 @@ fn planned(files: Vec<TestFile>, surveys: &[(String, Survey)], asked: &Asked) ->
         let survey = &surveys[book].1;
         let columns = Arc::new(usage_columns(&file, &survey.meter_sql())?);
         let currency = survey.currency().unwrap_or("USD").to_owned();
-        let known = Arc::new(Known { currency, accounts: survey.priced_accounts() });
+        let known = Arc::new(Known { currency, accounts: survey.priced_accounts(), custom: survey.custom_columns() });
         let cases = std::mem::take(&mut file.cases);
         let file = Arc::new(file);
         let asked_for = |name: &str| name.to_lowercase().contains(&filter);
@@ -217,8 +217,12 @@ fn planned(files: Vec<TestFile>, surveys: &[(String, Survey)], asked: &Asked) ->
         }
     }
     if planned.is_empty() {
-        let fault = Fault::new(&codes::T001, format!("no test has `{filter}` in its name or file"));
-        return Err(fault.hint("leave --filter out to run all").into());
+        return Err(match &asked.filter {
+            Some(filter) => Fault::new(&codes::T001, format!("no test has `{filter}` in its name or file"))
+                .hint("leave --filter out to run all"),
+            None => Fault::new(&codes::T001, "the files have no test in them").hint("write one under `tests:`"),
+        }
+        .into());
     }
     Ok(planned)
 }
@@ -256,44 +260,31 @@ impl Planned {
         let timezone = self.file.timezone;
         let mut differences = Vec::new();
         for section in &self.case.sections {
-            differences.extend(compare(section, &set.rows(section.table, timezone).await?));
+            differences.extend(compare(section, &set.rows(section.table, timezone).await?, &|row| job.line_of(row)));
         }
         let lines = set.rows(Table::InvoiceLines, timezone).await?;
         let verdict = if differences.is_empty() {
             Verdict::Passed
         } else {
-            let suspense = set.rows(Table::Suspense, timezone).await?;
-            Verdict::Failed { differences, notes: notes(&report.records, &suspense, job) }
+            Verdict::Failed { differences, notes: notes(&report.records) }
         };
         Ok(Outcomes { verdict, lines, accounts: self.case.accounts() })
     }
 }
 
-/// What became of records that no line stands for.
-fn notes(records: &Records, suspense: &[Row], job: &Job) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
-    for (count, what) in [(records.duplicate, "a duplicate"), (records.out_of_window, "of another period")] {
-        if count > 0 {
-            notes.push(format!("{count} of {} records: {what}", records.read));
-        }
-    }
-    for row in suspense.iter().take(NOTED) {
-        let text = |column: &str| row.get(column).filter(|text| !text.is_empty());
-        let place: Option<&Place> = text("row").and_then(|row| row.parse().ok()).and_then(|row| job.record(row));
-        let line = place.map(|place| format!(" of line {}", place.line)).unwrap_or_default();
-        let reason = text("reason").cloned().unwrap_or_default();
-        let field = text("field").map(|field| format!(" ({field})")).unwrap_or_default();
-        let detail = text("detail").map(|detail| format!(": {detail}")).unwrap_or_default();
-        notes.push(format!("the record{line} is in suspense: {reason}{field}{detail}"));
-    }
-    if suspense.len() > NOTED {
-        notes.push(format!("{} more records are in suspense", suspense.len() - NOTED));
-    }
-    notes
+/// What became of records that are in no table.
+fn notes(records: &Records) -> Vec<String> {
+    let told = |(count, one, many): &(u64, &str, &str)| match count {
+        0 => None,
+        1 => Some(format!("1 of {} records {one}", records.read)),
+        count => Some(format!("{count} of {} records {many}", records.read)),
+    };
+    let kinds = [
+        (records.duplicate, "is a copy of another", "are copies of others"),
+        (records.out_of_window, "is of another period", "are of another period"),
+    ];
+    kinds.iter().filter_map(told).collect()
 }
-
-/// Records in suspense that are told one by one.
-const NOTED: usize = 5;
 
 impl Case {
     /// The rows of its accounts, for columns of theirs that prices depend on.

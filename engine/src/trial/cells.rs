@@ -77,7 +77,7 @@ fn unreadable(column: &Column, array: &ArrayRef) -> Fault {
 /// The text of every row; nothing for null.
 fn texts(kind: Kind, array: &ArrayRef, timezone: Tz) -> Option<Vec<String>> {
     let known = |row: usize| array.is_valid(row);
-    let each = |text: &dyn Fn(usize) -> Option<String>| {
+    let each = |text: &dyn Fn(usize) -> Option<String>| -> Option<Vec<String>> {
         (0..array.len()).map(|row| if known(row) { text(row) } else { Some(String::new()) }).collect()
     };
     match kind {

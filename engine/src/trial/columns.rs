@@ -93,9 +93,8 @@ fn given(file: &TestFile) -> Columns {
 fn seen(cells: &[&Cell]) -> &'static str {
     let written: Vec<(&str, bool)> =
         cells.iter().filter_map(|cell| Some((cell.text.as_deref()?, cell.quoted))).collect();
-    let all = |fits: &dyn Fn(&str) -> bool| {
-        !written.is_empty() && written.iter().all(|(text, quoted)| !quoted && fits(text))
-    };
+    let all =
+        |fits: &dyn Fn(&str) -> bool| !written.is_empty() && written.iter().all(|(text, quoted)| !quoted && fits(text));
     let padded = |text: &str| {
         let digits = text.trim_start_matches(['-', '+']);
         digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.")
@@ -119,7 +118,9 @@ fn needed(rules: &Rules, text: &Located, want: Want, known: &Columns) -> Vec<(St
     let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
     let uniform = TRIED.iter().map(|kind| vec![*kind; words.len()]);
     let mixed = (0..1_u32 << count.min(COMBINED)).map(|mask| {
-        (0..words.len()).map(|at| if at < 32 && mask >> at & 1 == 1 { TRIED[1] } else { TRIED[0] }).collect::<Vec<_>>()
+        (0..words.len())
+            .map(|at| if at < 32 && (mask >> at) & 1 == 1 { TRIED[1] } else { TRIED[0] })
+            .collect::<Vec<_>>()
     });
     for kinds in uniform.chain(mixed) {
         let fields = FIXED.iter().map(|(name, kind)| Field::new(*name, arrow_type(kind), true));

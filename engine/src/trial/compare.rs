@@ -6,8 +6,9 @@
 use serde::Serialize;
 
 use super::cells::Row;
-use super::file::{ExpectedRow, Section};
+use super::file::{ExpectedRow, Section, nameable};
 use crate::tables::Table;
+use crate::tables::columns::Kind as Cells;
 
 /// What differs in one section.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +28,7 @@ pub struct Difference {
 pub struct Wrong {
     /// What is wrong with it.
     pub wrong: Kind,
-    /// Line of the test file the row is expected on.
+    /// Line of the test file the row is expected on, or comes from.
     pub line: Option<usize>,
     /// Each cell as expected; `None` where the row does not name the column.
     pub expected: Option<Vec<Option<String>>>,
@@ -49,14 +50,15 @@ pub enum Kind {
     Unexpected,
 }
 
-/// What differs between `section` and the rows found; `None` when nothing does.
-pub(super) fn compare(section: &Section, found: &[Row]) -> Option<Difference> {
+/// What differs between `section` and the rows found; `None` when nothing does. `line` says on which line of the test file
+/// stands what a found row comes from, where that is known.
+pub(super) fn compare(section: &Section, found: &[Row], line: &dyn Fn(&Row) -> Option<usize>) -> Option<Difference> {
     let fits = pairs(&section.rows, found);
     let mut taken = vec![false; found.len()];
     fits.iter().flatten().for_each(|at| taken[*at] = true);
     let mut open: Vec<usize> = (0..section.rows.len()).filter(|at| fits[*at].is_none()).collect();
     let mut beside: Vec<Option<usize>> = vec![None; section.rows.len()];
-    while let Some((expected, near)) = nearest(&section.rows, &open, found, &taken) {
+    while let Some((expected, near)) = nearest(section, &open, found, &taken) {
         beside[expected] = Some(near);
         taken[near] = true;
         open.retain(|at| *at != expected);
@@ -68,7 +70,7 @@ pub(super) fn compare(section: &Section, found: &[Row]) -> Option<Difference> {
     }
     let unexpected = found.iter().zip(&taken).filter(|(_, taken)| section.whole && !**taken).map(|(row, _)| Wrong {
         wrong: Kind::Unexpected,
-        line: None,
+        line: line(row),
         expected: None,
         found: Some(cells(row, &columns)),
         differing: Vec::new(),
@@ -124,16 +126,25 @@ fn augment(row: usize, fitting: &[Vec<usize>], holder: &mut [Option<usize>], tri
     false
 }
 
-/// The open expected row and the free found row that have the least between them, and something in common.
-fn nearest(expected: &[ExpectedRow], open: &[usize], found: &[Row], taken: &[bool]) -> Option<(usize, usize)> {
+/// How far apart a difference in this column sets two rows: rows of another charge or subscription are meant less than
+/// rows of another amount.
+fn weight(table: Table, column: &str) -> usize {
+    let name = column.split('.').next().unwrap_or(column);
+    let kind = nameable(table).find(|known| known.name == name).map(|known| known.kind);
+    if matches!(kind, Some(Cells::Whole | Cells::Exact | Cells::Money)) { 1 } else { 4 }
+}
+
+/// The open expected row and the free found row that have the least between them, and half of it in common.
+fn nearest(section: &Section, open: &[usize], found: &[Row], taken: &[bool]) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize, usize)> = None;
     for row in open {
-        let cells = &expected[*row].cells;
+        let expected = &section.rows[*row];
+        let whole: usize = expected.cells.iter().map(|(column, _)| weight(section.table, column)).sum();
         for at in (0..found.len()).filter(|at| !taken[*at]) {
-            let differ = differing(&expected[*row], &found[at]);
-            let alike = differ.len() < cells.len() || cells.len() == 1;
-            if alike && best.is_none_or(|(least, _, _)| differ.len() < least) {
-                best = Some((differ.len(), *row, at));
+            let differ = differing(expected, &found[at]);
+            let apart: usize = differ.iter().map(|column| weight(section.table, column)).sum();
+            if apart * 2 <= whole && best.is_none_or(|(least, _, _)| apart < least) {
+                best = Some((apart, *row, at));
             }
         }
     }
@@ -192,9 +203,13 @@ mod tests {
 
     fn found(rows: &[(&str, &str)]) -> Vec<Row> {
         let row = |(charge, net): &(&str, &str)| {
-            Row::from([("charge".to_owned(), (*charge).to_owned()), ("net".to_owned(), (*net).to_owned())])
+            Row::from([("charge".to_owned(), (*charge).to_owned()), ("amount_net".to_owned(), (*net).to_owned())])
         };
         rows.iter().map(row).collect()
+    }
+
+    fn compare(section: &Section, found: &[Row]) -> Option<Difference> {
+        super::compare(section, found, &|_| None)
     }
 
     fn section(whole: bool, rows: Vec<ExpectedRow>) -> Section {
@@ -203,17 +218,18 @@ mod tests {
 
     #[test]
     fn a_row_that_fits_several_leaves_the_one_that_another_needs() {
-        let rows = vec![expected(&[("charge", "a")]), expected(&[("charge", "a"), ("net", "1")])];
+        let rows = vec![expected(&[("charge", "a")]), expected(&[("charge", "a"), ("amount_net", "1")])];
         assert!(compare(&section(true, rows), &found(&[("a", "1"), ("a", "2")])).is_none());
     }
 
     #[test]
     fn a_row_is_set_beside_the_one_it_is_nearest_to() {
-        let rows = vec![expected(&[("charge", "b"), ("net", "2")]), expected(&[("charge", "c"), ("net", "9")])];
-        let difference = compare(&section(true, rows), &found(&[("a", "1"), ("b", "1"), ("x", "3")])).unwrap();
+        let rows =
+            vec![expected(&[("charge", "b"), ("amount_net", "2")]), expected(&[("charge", "c"), ("amount_net", "9")])];
+        let difference = compare(&section(true, rows), &found(&[("a", "2"), ("b", "1"), ("x", "3")])).unwrap();
         let kinds: Vec<Kind> = difference.rows.iter().map(|row| row.wrong).collect();
         assert_eq!(kinds, [Kind::Differs, Kind::Missing, Kind::Unexpected, Kind::Unexpected]);
-        assert_eq!(difference.rows[0].differing, ["net"]);
+        assert_eq!(difference.rows[0].differing, ["amount_net"]);
         assert_eq!(difference.rows[0].found.as_deref(), Some(&["b".to_owned(), "1".to_owned()][..]));
     }
 

@@ -112,7 +112,8 @@ pub(super) fn parse(source: &Arc<SourceText>, book: Option<&str>) -> Outcome<Tes
     let columns = root.get("columns").map(Node::entries).unwrap_or_default();
     let columns = columns.iter().filter_map(|(name, kind)| Some((name.clone(), kind.located()?))).collect();
     let tests = root.get("tests").map(Node::list).unwrap_or_default();
-    let shared = Shared { period: root.get("period"), given: root.get("given"), timezone };
+    let defaults = root.get("usage_defaults").map(|node| given_row(node, &mut faults)).unwrap_or_default();
+    let shared = Shared { period: root.get("period"), given: root.get("given"), defaults, timezone };
     let cases: Vec<Option<Case>> = tests.iter().map(|test| case(test, &shared, &mut faults)).collect();
     twins(cases.iter().flatten(), &mut faults);
     faults.sort();
@@ -125,6 +126,7 @@ pub(super) fn parse(source: &Arc<SourceText>, book: Option<&str>) -> Outcome<Tes
 struct Shared<'a> {
     period: Option<&'a Node>,
     given: Option<&'a Node>,
+    defaults: Vec<(Located, Cell)>,
     timezone: Tz,
 }
 
@@ -164,7 +166,13 @@ fn case(node: &Node, shared: &Shared<'_>, faults: &mut Faults) -> Option<Case> {
         own.or_else(|| shared.given.and_then(|given| given.get(table)))
     };
     let tables = TABLES.map(|table| given(table).map(|node| given_rows(node, faults)));
-    let usage = given("usage").map(|node| given_rows(node, faults)).unwrap_or_default();
+    let mut usage = given("usage").map(|node| given_rows(node, faults)).unwrap_or_default();
+    for row in &mut usage {
+        let lacking =
+            shared.defaults.iter().filter(|(name, _)| !row.cells.iter().any(|(own, _)| own.text == name.text));
+        let lacking: Vec<_> = lacking.cloned().collect();
+        row.cells.extend(lacking);
+    }
     let expect = node.get("expect");
     let sections = SECTIONS.iter().filter_map(|(key, table, whole)| {
         let rows = expect?.get(key)?.list();
@@ -180,19 +188,21 @@ fn case(node: &Node, shared: &Shared<'_>, faults: &mut Faults) -> Option<Case> {
 }
 
 fn given_rows(node: &Node, faults: &mut Faults) -> Vec<GivenRow> {
-    let row = |row: &Node, faults: &mut Faults| {
-        let cell = |(name, node): &(Located, Node)| match &node.value {
-            Value::Scalar { text, quoted } => Some((name.clone(), Cell { text: Some(text.clone()), quoted: *quoted })),
-            Value::Null => Some((name.clone(), Cell { text: None, quoted: false })),
-            Value::Map(_) => {
-                faults.push(Fault::new(&codes::Y006, "a single value is needed here, not a mapping").at(&name.place));
-                None
-            }
-            _ => None,
-        };
-        GivenRow { place: row.place.clone(), cells: row.entries().iter().filter_map(cell).collect() }
+    let row = |row: &Node| GivenRow { place: row.place.clone(), cells: given_row(row, faults) };
+    node.list().iter().map(row).collect()
+}
+
+fn given_row(row: &Node, faults: &mut Faults) -> Vec<(Located, Cell)> {
+    let cell = |(name, node): &(Located, Node)| match &node.value {
+        Value::Scalar { text, quoted } => Some((name.clone(), Cell { text: Some(text.clone()), quoted: *quoted })),
+        Value::Null => Some((name.clone(), Cell { text: None, quoted: false })),
+        Value::Map(_) => {
+            faults.push(Fault::new(&codes::Y006, "a single value is needed here, not a mapping").at(&name.place));
+            None
+        }
+        _ => None,
     };
-    node.list().iter().map(|node| row(node, faults)).collect()
+    row.entries().iter().filter_map(cell).collect()
 }
 
 /// The columns a row of `table` may name: its own, and of a tax those of its line.

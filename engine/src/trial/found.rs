@@ -32,7 +32,9 @@ impl LineSet {
         let output = Location::parse(output)?;
         let Some((_, manifest)) = current(&output, period).await? else {
             let message = format!("no line set of {period} is committed in `{}`", output.display());
-            return Err(Fault::new(&codes::T002, message).hint("name the output of a run and a period it has rated").into());
+            return Err(Fault::new(&codes::T002, message)
+                .hint("name the output of a run and a period it has rated")
+                .into());
         };
         Ok(Self { output, manifest })
     }

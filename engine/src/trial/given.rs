@@ -3,13 +3,14 @@
 //! The engine then sees a job like any other; there is no second way of rating. Faults it finds in these files are told
 //! at the place in the test file they come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
+use super::cells::Row;
 use super::columns::{FIXED, TIMES, UsageColumn};
 use super::file::{Case, GivenRow, TestFile};
 use super::keys::TABLES;
@@ -46,6 +47,8 @@ pub(super) struct Known {
     pub(super) currency: String,
     /// Accounts the book has prices of its own for; there must be such accounts, whoever is tested.
     pub(super) accounts: Vec<Located>,
+    /// Columns of accounts and of subscriptions that its prices go by; blank where a test does not give them.
+    pub(super) custom: [BTreeSet<String>; 2],
 }
 
 /// Rows as they are written: columns and texts.
@@ -56,12 +59,7 @@ impl Job {
     ///
     /// # Errors
     /// Rows that cannot be given.
-    pub(super) async fn put(
-        file: &TestFile,
-        case: &Case,
-        columns: &[UsageColumn],
-        known: &Known,
-    ) -> Outcome<Self> {
+    pub(super) async fn put(file: &TestFile, case: &Case, columns: &[UsageColumn], known: &Known) -> Outcome<Self> {
         let folder = format!("memory://rule-tests/{}", JOBS.fetch_add(1, Ordering::Relaxed));
         let place = case.name.place.clone();
         let mut job = Self { folder, origins: BTreeMap::new(), place, records: Vec::new() };
@@ -94,9 +92,10 @@ impl Job {
         format!("{}/out", self.folder)
     }
 
-    /// Where the record with this row number stands in the test file.
-    pub(super) fn record(&self, row: usize) -> Option<&Place> {
-        self.records.get(row)
+    /// The line of the test file on which the record of a row of `suspense` stands.
+    pub(super) fn line_of(&self, row: &Row) -> Option<usize> {
+        let number: usize = row.get("row")?.parse().ok()?;
+        self.records.get(number).map(|place| place.line)
     }
 
     async fn lines(&mut self, name: &str, rows: &Written) -> Outcome<()> {
@@ -132,9 +131,9 @@ impl Job {
         say("    format: ndjson".to_owned(), &here);
         say("    schema:".to_owned(), &here);
         let fixed = FIXED.iter().map(|(name, kind)| (*name, *kind, &here));
-        let own = columns.iter().map(|column| {
-            (column.name.as_str(), column.kind.as_str(), column.place.as_ref().unwrap_or(&here))
-        });
+        let own = columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.kind.as_str(), column.place.as_ref().unwrap_or(&here)));
         let mut names = Vec::new();
         for (name, kind, place) in fixed.chain(own) {
             let kind = json!(zoned(kind));
@@ -220,6 +219,14 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         Some(rows) => plain(rows),
         None => own_ids(&subscriptions, &accounts),
     };
+    let mut accounts = accounts;
+    for (rows, columns) in [&mut accounts, &mut subscriptions].into_iter().zip(&known.custom) {
+        for (_, row) in rows.iter_mut() {
+            for column in columns {
+                row.entry(column).or_insert(Value::Null);
+            }
+        }
+    }
     let others = [tax_rates, fx_rates, overrides].map(|rows| rows.as_deref().map(plain));
     let [tax_rates, fx_rates, overrides] = others;
     [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides]
@@ -286,16 +293,15 @@ fn usage(case: &Case) -> Outcome<Written> {
                 continue;
             }
         };
-        for needed in ["record_type"] {
-            if row.text(needed).is_none() {
-                let message = format!("the usage record does not say its `{needed}`");
-                faults.push(Fault::new(&codes::Y005, message).at(&row.place).hint("it is what meters go by"));
-            }
+        if row.text("record_type").is_none() {
+            let fault = Fault::new(&codes::Y005, "the usage record does not say its `record_type`");
+            faults.push(fault.at(&row.place).hint("meters go by it"));
         }
         let cells = row.cells.iter().filter(|(name, _)| name.text != TIMES);
-        let mut cells: Map<String, Value> =
-            cells.map(|(name, cell)| (name.text.clone(), json!(cell.text))).collect();
-        cells.entry("identifier").or_insert_with(|| json!(only.map_or("S1", |row| row.text("subscription_id").unwrap_or("S1"))));
+        let mut cells: Map<String, Value> = cells.map(|(name, cell)| (name.text.clone(), json!(cell.text))).collect();
+        if let Some(only) = only {
+            cells.entry("identifier").or_insert_with(|| json!(only.text("subscription_id").unwrap_or("S1")));
+        }
         cells.entry("record_time").or_insert_with(|| json!(format!("{}-01T12:00:00", case.period)));
         if let Some(day) = row.text("record_time").filter(|text| text.parse::<NaiveDate>().is_ok()) {
             cells.insert("record_time".to_owned(), json!(format!("{day}T00:00:00")));

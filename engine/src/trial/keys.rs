@@ -20,6 +20,11 @@ pub(super) static TEST_FILE: Record = Record {
             Kind::Map(&Kind::Text),
             "types of usage columns where they cannot be seen from the values: string, int, decimal(p,s), bool, date, timestamp",
         ),
+        Key::optional(
+            "usage_defaults",
+            Kind::Map(&CELL),
+            "columns of every usage record that does not have them itself",
+        ),
         Key::optional("given", Kind::Record(&GIVEN), "what every test is given that does not give its own"),
         Key::required("tests", Kind::List(&Kind::Record(&TEST)), "the tests"),
     ]],
@@ -60,11 +65,7 @@ static GIVEN: Record = Record {
         Key::optional("tax_rates", ROWS, "rows of the tax_rates table"),
         Key::optional("fx_rates", ROWS, "rows of the fx_rates table"),
         Key::optional("price_overrides", ROWS, "rows of the price_overrides table"),
-        Key::optional(
-            "usage",
-            ROWS,
-            "mediated records; `times: 100` gives one a hundred times, with ids of their own",
-        ),
+        Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 

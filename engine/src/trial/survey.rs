@@ -3,7 +3,7 @@
 //! It reads the YAML and not the checked book, because what a test has touched is told by places in the user's files:
 //! tiers, cells and patches as they are written, before they are laid over one another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::MeterSql;
 use crate::fault::{Located, Outcome, Place};
@@ -84,6 +84,13 @@ impl Survey {
         accounts
     }
 
+    /// Columns of accounts, and of subscriptions, that prices and discounts go by.
+    pub(super) fn custom_columns(&self) -> [BTreeSet<String>; 2] {
+        let mut columns = [BTreeSet::new(), BTreeSet::new()];
+        self.roots.iter().for_each(|root| custom_columns(root, &mut columns));
+        columns
+    }
+
     /// What the meters say of usage columns.
     pub(super) fn meter_sql(&self) -> MeterSql {
         let mut sql = MeterSql::default();
@@ -113,6 +120,24 @@ fn tables_below(node: &Node, named: &mut Vec<String>) {
     }
     node.entries().iter().for_each(|(_, node)| tables_below(node, named));
     node.list().iter().for_each(|node| tables_below(node, named));
+}
+
+/// Whatever stands as `account.COLUMN` or `subscription.COLUMN` in a text, and columns named as such.
+fn custom_columns(node: &Node, columns: &mut [BTreeSet<String>; 2]) {
+    for (key, value) in node.entries() {
+        let Some(text) = value.text() else { continue };
+        if key.text == "percent_column" {
+            columns[0].insert(text.to_owned());
+        }
+        for (of, prefix) in columns.iter_mut().zip(["account.", "subscription."]) {
+            let names = text.split(prefix).skip(1).map(|rest| {
+                rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default()
+            });
+            of.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+    }
+    node.entries().iter().for_each(|(_, node)| custom_columns(node, columns));
+    node.list().iter().for_each(|node| custom_columns(node, columns));
 }
 
 fn rows(path: &str, bytes: &[u8]) -> Vec<TableRow> {

@@ -154,12 +154,12 @@ fn all_faults_of_a_test_file_are_told_at_once() {
 #[test]
 fn what_the_engine_refuses_is_told_at_its_place_in_the_test_file() {
     let here = with("plan: family", "plan: familly");
-    let ran = run(here.path(), &["tests"]).exits(2).says("tests/phones.test.yaml:17").says("did you mean `family`?");
+    let ran = run(here.path(), &["tests"]).exits(2).says("tests/phones.test.yaml:16").says("did you mean `family`?");
     assert!(ran.stdout.contains("  ok    the second hundred minutes cost less\n"), "the others are run: {ran}");
-    assert!(ran.stdout.contains("  FAULT messages are counted  (tests/phones.test.yaml:15)\n"), "{ran}");
+    assert!(ran.stdout.contains("  FAULT messages are counted  (tests/phones.test.yaml:14)\n"), "{ran}");
     let told = run(here.path(), &["tests", "--format", "json"]).exits(2).json();
     assert_eq!((&told["passed"], &told["refused"]), (&json!(1), &json!(1)));
-    assert_eq!(told["tests"][1]["faults"][0]["line"], json!(17));
+    assert_eq!(told["tests"][1]["faults"][0]["line"], json!(16));
 }
 
 #[test]
@@ -213,7 +213,10 @@ fn programs_get_one_json_object() {
     let told = run(here.path(), &["tests", "--format", "json"]).exits(1).json();
     assert_eq!((&told["outcome"], &told["passed"], &told["failed"]), (&json!("failed"), &json!(1), &json!(1)));
     let row = &told["tests"][0]["differences"][0]["rows"][0];
-    assert_eq!((&row["wrong"], &row["differing"], &row["line"]), (&json!("differs"), &json!(["amount_net"]), &json!(12)));
+    assert_eq!(
+        (&row["wrong"], &row["differing"], &row["line"]),
+        (&json!("differs"), &json!(["amount_net"]), &json!(12))
+    );
     assert!(told.get("coverage").is_none());
 }
 

@@ -54,11 +54,16 @@ fn grouped(pieces: &[BookPiece]) -> Vec<(Option<&BookPiece>, Vec<&BookPiece>)> {
         let parts = if piece.kind == PieceKind::Price { parts(pieces, piece) } else { Vec::new() };
         groups.push((Some(piece), parts));
     }
-    let told = |piece: &&BookPiece| groups.iter().any(|(_, parts)| parts.iter().any(|part| std::ptr::eq(*part, *piece)));
+    let told =
+        |piece: &&BookPiece| groups.iter().any(|(_, parts)| parts.iter().any(|part| std::ptr::eq(*part, *piece)));
     let rest: Vec<&BookPiece> = pieces.iter().filter(|piece| is_part(piece) && !told(piece)).collect();
     for same in rest.chunk_by(|a, b| (&a.layer, &a.charge) == (&b.layer, &b.charge)) {
         groups.push((None, same.to_vec()));
     }
+    groups.sort_by_key(|(price, parts)| {
+        let first = price.or_else(|| parts.first().copied());
+        first.map(|piece| (piece.file.clone(), piece.line, piece.kind))
+    });
     groups
 }
 

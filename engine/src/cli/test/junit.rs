@@ -8,7 +8,9 @@ pub(super) fn document(report: &Report) -> String {
     let [_, failed, refused] = counts(report);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let all = report.tests.len();
-    text.push_str(&format!("<testsuites name=\"ratemill\" tests=\"{all}\" failures=\"{failed}\" errors=\"{refused}\">\n"));
+    text.push_str(&format!(
+        "<testsuites name=\"ratemill\" tests=\"{all}\" failures=\"{failed}\" errors=\"{refused}\">\n"
+    ));
     for suite in report.tests.chunk_by(|a, b| a.file == b.file) {
         let count = |one: fn(&Verdict) -> bool| suite.iter().filter(|test| one(&test.verdict)).count();
         let failed = count(|verdict| matches!(verdict, Verdict::Failed { .. }));
@@ -37,7 +39,9 @@ fn case(test: &Tested, file: &str) -> String {
             let told = difference(test);
             let first = escaped(told.lines().next().unwrap_or_default());
             let told = escaped(&told);
-            format!("{head}>\n      <failure type=\"difference\" message=\"{first}\">{told}</failure>\n    </testcase>\n")
+            format!(
+                "{head}>\n      <failure type=\"difference\" message=\"{first}\">{told}</failure>\n    </testcase>\n"
+            )
         }
         Verdict::Refused(faults) => {
             let code = faults.0.first().map(|fault| fault.code.id).unwrap_or_default();

@@ -6,10 +6,13 @@ use crate::trial::compare::{Difference, Kind, Wrong};
 /// Stands for a cell that is as expected.
 const SAME: &str = "·";
 
+/// Rows of a section that are drawn.
+const DRAWN: usize = 20;
+
 /// The section with its rows.
 pub(super) fn drawn(difference: &Difference) -> String {
     let mut table: Vec<(&str, Vec<String>, String)> = vec![("", difference.columns.clone(), String::new())];
-    for wrong in &difference.rows {
+    for wrong in difference.rows.iter().take(DRAWN) {
         let place = wrong.line.map(|line| format!("line {line}")).unwrap_or_default();
         match wrong.wrong {
             Kind::Differs => {
@@ -30,6 +33,9 @@ pub(super) fn drawn(difference: &Difference) -> String {
         let row = format!("  {label:<10}{}  {place}", cells.collect::<String>());
         text.push_str(row.trim_end());
         text.push('\n');
+    }
+    if let Some(more) = difference.rows.len().checked_sub(DRAWN).filter(|more| *more > 0) {
+        text.push_str(&format!("  and {more} more rows; --format json has all of them\n"));
     }
     text
 }
