@@ -53,6 +53,9 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// Tests of pricing rules, as pricing people run them.
+#[cfg(test)]
+mod rule_tests;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;

@@ -15,7 +15,7 @@ fn printed(words: &[&str]) -> Ran {
 
 #[test]
 fn the_schemas_for_editors_have_these_keys() {
-    for file in ["pipeline", "book"] {
+    for file in ["pipeline", "book", "test"] {
         let schema = printed(&["schema", file]).json();
         let mut keys = BTreeSet::new();
         collect("", &schema, &mut keys);
@@ -48,7 +48,8 @@ fn collect(above: &str, schema: &Value, keys: &mut BTreeSet<String>) {
 fn every_shell_gets_completions_of_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = printed(&["completions", shell]);
-        for word in ["run", "plan", "validate", "schema", "completions", "period", "memory-limit", "log-format"] {
+        for word in ["run", "plan", "validate", "test", "schema", "completions", "period", "memory-limit", "log-format"]
+        {
             assert!(ran.stdout.contains(word), "{shell} lacks `{word}`: {ran}");
         }
     }
