@@ -54,7 +54,8 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     }
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
-    let catalog = faults.keep(Catalog::new(&book, &reference, &period));
+    let applies = vec![None; book.layers.len()];
+    let catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     faults.or(Prepared { pipeline, period, book, reference, catalog, discounts })
