@@ -42,8 +42,10 @@ codes! {
     E003 Rules "A function that rules may not use.";
     E004 Rules "A float in rule SQL.";
     E005 Rules "The expression is of another type than is needed here.";
-    E006 Rules "A required column is missing from the mediation SELECT.";
+    E006 Rules "A SELECT lacks a required column or gives one too many.";
     E007 Rules "A rule cannot be computed on a record.";
+    E008 Rules "A query takes more time, memory or rows than it may.";
+    E009 Rules "A query gives the same subscription more than once.";
     R001 Input "A reference table cannot be read.";
     R002 Rules "A reference table lacks a required column.";
     R003 Rules "A value of a reference table cannot be read.";

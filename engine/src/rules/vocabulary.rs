@@ -16,7 +16,7 @@ use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSou
 
 use super::operators::Operators;
 use super::types::Types;
-use super::{numeric, time};
+use super::{long, numeric, time};
 
 const AGGREGATES: &[&str] = &[
     "approx_distinct",
@@ -108,13 +108,10 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
 fn allowed() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![
         string::btrim(),
-        string::concat(),
-        string::concat_ws(),
         string::contains(),
         string::ends_with(),
         string::lower(),
         string::ltrim(),
-        string::replace(),
         string::rtrim(),
         string::split_part(),
         string::starts_with(),
@@ -126,7 +123,6 @@ fn allowed() -> Vec<Arc<ScalarUDF>> {
         unicode::strpos(),
         unicode::substr(),
         regex::regexp_like(),
-        regex::regexp_replace(),
         core::coalesce(),
         core::greatest(),
         core::least(),
@@ -134,6 +130,7 @@ fn allowed() -> Vec<Arc<ScalarUDF>> {
         datetime::date_part(),
         datetime::date_trunc(),
     ];
+    functions.extend(long::functions());
     functions.extend(numeric::functions());
     functions.extend(time::functions());
     functions
