@@ -5,6 +5,7 @@
 
 mod batches;
 mod intake;
+mod layers;
 pub mod options;
 mod pools;
 mod prepare;

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::{Job, SourceRules};
+use super::{Job, SourceRules, layers};
 use crate::book::model::{Meter, PriceBook};
 use crate::catalog::{self, Catalog};
 use crate::discount::Discounts;
@@ -54,8 +54,10 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     }
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
-    let applies = vec![None; book.layers.len()];
-    let catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
+    let applies = faults.keep(layers::applies(&book, &reference, &period));
+    // Prices are checked even under conditions that cannot be: then as if they held for everybody.
+    let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
+    let catalog = faults.keep(catalog);
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     faults.or(Prepared { pipeline, period, book, reference, catalog, discounts })

@@ -41,6 +41,9 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// How resolving prices grows.
+#[cfg(test)]
+mod scale;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;
