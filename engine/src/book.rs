@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::currency::minor_digits;
-use crate::yaml::keys::Kind;
+use crate::yaml::keys::{Kind, Record};
+use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node, did_you_mean};
 use fields::Fields;
 use files::Files;
@@ -41,7 +42,7 @@ mod tests;
 mod tiers;
 
 pub use keys::override_columns;
-pub use lay::override_of_row;
+pub use lay::{SqlOfPrice, override_of_row};
 
 /// Reads and checks the book at `path`: a folder with YAML files anywhere below it, or one file.
 ///
@@ -84,6 +85,12 @@ pub async fn draft(path: &Located) -> Draft {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::BOOK, "Ratemill price book")
+}
+
+/// The table of keys of a book's files, and examples of each kind of mapping in them.
+#[must_use]
+pub fn key_table() -> (&'static Record, Vec<Example>) {
+    (&keys::BOOK, examples(include_str!("book/examples.md")))
 }
 
 fn build(

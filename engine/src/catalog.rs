@@ -16,6 +16,7 @@ use offers::NO_OFFER;
 use resolve::Resolver;
 use stack::{Stacks, Standing};
 
+mod levels;
 mod offers;
 mod overrides;
 mod resolve;
@@ -23,6 +24,7 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use levels::Opening;
 pub use offers::Offer;
 pub use overrides::check_accounts;
 
@@ -47,8 +49,10 @@ pub struct Catalog {
     pub charge_of: Vec<usize>,
     /// Every distinct list of stretches: ascending, without gaps, over the whole period.
     pub terms: Vec<Vec<Stretch>>,
-    /// By meter: whether some price must see its single records.
+    /// By meter: whether it or some price must see its single records.
     pub by_record: Vec<bool>,
+    /// Opening levels, sorted by subscription, meter and dimension values.
+    pub openings: Vec<Opening>,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
@@ -100,10 +104,19 @@ impl Catalog {
         resolver.check_fits(&stacks, &mut faults);
         let prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
         let charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
-        let (by_record, gaps) = (vec![false; book.meters.len()], vec![false; book.meters.len()]);
-        let (terms, zero_usage) = (resolver.terms, vec![false; book.charges.len()]);
-        let mut catalog =
-            Self { prices, charge_of, terms, by_record, gaps, zero_usage, offers, offer_of, row_of, rows };
+        let mut catalog = Self {
+            prices,
+            charge_of,
+            terms: resolver.terms,
+            by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
+            openings: levels::openings(book, reference, &mut faults),
+            gaps: vec![false; book.meters.len()],
+            zero_usage: vec![false; book.charges.len()],
+            offers,
+            offer_of,
+            row_of,
+            rows,
+        };
         catalog.mark(book);
         faults.sort();
         faults.or(catalog)

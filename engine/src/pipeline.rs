@@ -11,7 +11,8 @@ use chrono_tz::Tz;
 use crate::fault::{Fault, Faults, Located, Outcome, Place, SourceText, codes};
 use crate::money::Decimal;
 use crate::store::Location;
-use crate::yaml::keys::Kind;
+use crate::yaml::keys::{Kind, Record};
+use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node};
 use model::{Limits, Pipeline, ReferencePaths};
 use paths::path;
@@ -86,6 +87,12 @@ pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::PIPELINE, "Ratemill pipeline")
 }
 
+/// The table of keys of a pipeline file, and examples of each kind of mapping in it.
+#[must_use]
+pub fn key_table() -> (&'static Record, Vec<Example>) {
+    (&keys::PIPELINE, examples(include_str!("pipeline/examples.md")))
+}
+
 async fn read(path: &str, place: &Place) -> Outcome<Arc<SourceText>> {
     let location = Location::parse(path).map_err(|cause| cause.placed(place))?;
     let bytes = location.read_if_there().await.map_err(|cause| cause.placed(place))?;
@@ -150,8 +157,9 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let mut table = |key: &str| node.get(key).and_then(|node| path(node, environment, faults));
     let (accounts, subscriptions, identifiers) = (table("accounts"), table("subscriptions"), table("identifiers"));
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
+    let levels = table("levels");
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
-    Some(ReferencePaths { accounts, subscriptions, identifiers, tax_rates, fx_rates, price_overrides })
+    Some(ReferencePaths { accounts, subscriptions, identifiers, tax_rates, fx_rates, price_overrides, levels })
 }
 
 fn limits(node: Option<&Node>, faults: &mut Faults) -> Option<Limits> {

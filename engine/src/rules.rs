@@ -18,6 +18,7 @@ use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 mod decimal;
 mod evaluate;
 mod long;
+mod meanings;
 mod narrow;
 mod numeric;
 mod operators;
@@ -38,6 +39,7 @@ mod wording;
 mod tests;
 
 pub use evaluate::{Computed, Expression, Mediated, Mediation};
+pub use meanings::FUNCTIONS;
 pub use narrow::Failed;
 pub use query::{Limits, Query};
 pub use subject::{Names, Needed, SubjectColumn, SubjectExpression};

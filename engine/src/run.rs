@@ -4,6 +4,7 @@
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
 mod batches;
+mod deferred;
 mod intake;
 mod layers;
 pub mod options;
@@ -13,8 +14,10 @@ mod publish;
 mod rater;
 mod rating;
 mod settle;
+mod subjects;
 mod unpriced;
 
+use deferred::Computations;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
 
@@ -53,6 +56,7 @@ pub(crate) struct Job<'j> {
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
     pub(crate) discounts: &'j Discounts,
+    pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],
@@ -74,7 +78,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
     let sources = prepared.sources(&files).await?;
-    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog)?;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let cells = Cells::default();
     let job = prepared.job(&guide, &files, &sources, &cells);
 

@@ -23,7 +23,8 @@ pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) 
         }
     });
     let node = fields.get("windows")?;
-    let windows: Vec<Window> = node.list().iter().filter_map(|node| window(node, faults)).collect();
+    let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
+    let windows: Vec<Window> = node.list().iter().filter_map(|node| window(node, connect_fee, faults)).collect();
     let names: Vec<Located> = node.list().iter().filter_map(|node| node.get("name")?.located()).collect();
     super::meters::once(&names, "window", faults);
     if faults.0.len() == before {
@@ -36,9 +37,8 @@ pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) 
         "hour" => Span::Hour,
         _ => Span::None,
     };
-    let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
     let increment_carries = fields.text("increment_carries", "false") == "true";
-    let calendar = Calendar { timezone, spans, windows, holidays, connect_fee, increment_carries };
+    let calendar = Calendar { timezone, spans, windows, holidays, increment_carries };
     (faults.0.len() == before).then_some(calendar)
 }
 
@@ -60,7 +60,7 @@ fn check_end(node: &Node, windows: &[Window], faults: &mut Faults) {
     }
 }
 
-fn window(node: &Node, faults: &mut Faults) -> Option<Window> {
+fn window(node: &Node, connect_fee: Decimal, faults: &mut Faults) -> Option<Window> {
     let fields = Fields::of(node);
     let before = faults.0.len();
     let days = fields.get("days").map(|node| days(node, faults));
@@ -78,7 +78,9 @@ fn window(node: &Node, faults: &mut Faults) -> Option<Window> {
     let (per, increment) = (above_zero("per"), above_zero("increment"));
     let name = fields.get("name").and_then(Node::text)?.to_owned();
     let (unit_price, per) = (unit_price?, per.unwrap_or(Decimal::ONE));
-    (faults.0.len() == before).then_some(Window { name, days, hours, dates, holidays, unit_price, per, increment })
+    let connect_fee = fields.decimal("connect_fee").unwrap_or(connect_fee);
+    let window = Window { name, days, hours, dates, holidays, unit_price, per, increment, connect_fee };
+    (faults.0.len() == before).then_some(window)
 }
 
 /// Days of the week, one by one or as ranges.

@@ -81,10 +81,35 @@ static METER: Record = Record {
         Key::optional("round_each", Kind::Record(&ROUND_EACH), "rounds the quantity of every record (a pulse)"),
         Key::defaulted(
             "aggregate",
-            Kind::OneOf(&["sum", "count", "max", "min", "latest", "unique"]),
+            Kind::OneOf(&[
+                "sum",
+                "count",
+                "max",
+                "min",
+                "latest",
+                "unique",
+                "weighted_sum",
+                "prorated_sum",
+                "percentile",
+                "windowed",
+            ]),
             "sum",
             "how the quantities of a period come together",
         ),
+        Key::defaulted(
+            "records_are",
+            Kind::OneOf(&["change", "level"]),
+            "change",
+            "whether the quantity of a record is a change of the level (below zero: down), or the new level itself",
+        ),
+        Key::defaulted(
+            "carry",
+            Kind::Truth,
+            "false",
+            "whether the period opens at the level of the reference table `levels`; else at 0",
+        ),
+        Key::optional("percentile", Kind::Record(&PERCENTILE), "which percentile"),
+        Key::optional("windowed", Kind::Record(&WINDOWED), "which windows, and what they come to"),
         Key::optional("dimensions", Kind::List(&Kind::Text), "mediated columns whose values are kept apart"),
         Key::optional(
             "attributes",
@@ -108,7 +133,51 @@ pub(super) static AGGREGATES: &[Variant] = &[
         optional: &["round_each"],
     },
     Variant { name: "unique", about: "number of distinct values", required: &["of"], optional: &[] },
+    Variant {
+        name: "weighted_sum",
+        about: "mean of a level over the period, by the time it is held; a level below zero counts against it",
+        required: &["quantity"],
+        optional: &["round_each", "records_are", "carry"],
+    },
+    Variant {
+        name: "prorated_sum",
+        about: "mean of a level over the days of the period; a record counts for its whole local day",
+        required: &["quantity"],
+        optional: &["round_each", "records_are", "carry"],
+    },
+    Variant {
+        name: "percentile",
+        about: "the quantity at position ceil(percent / 100 x n) of the n sorted ones",
+        required: &["quantity", "percentile"],
+        optional: &["round_each"],
+    },
+    Variant {
+        name: "windowed",
+        about: "what windows of local time come to, each by itself and then together; windows without records do not count",
+        required: &["windowed"],
+        optional: &["quantity", "round_each"],
+    },
 ];
+
+static PERCENTILE: Record = Record {
+    title: "a percentile",
+    choice: None,
+    keys: &[&[Key::required("percent", Kind::Number, "95: the 95th percentile; above 0, at most 100")]],
+};
+
+static WINDOWED: Record = Record {
+    title: "the windows of a meter",
+    choice: None,
+    keys: &[&[
+        Key::required("window", Kind::Text, "`hour`, `day`, or `N minutes` where N divides a day; in local time"),
+        Key::required(
+            "of",
+            Kind::OneOf(&["max", "min", "sum", "count", "latest"]),
+            "what the records of one window come to; `count` needs no quantity",
+        ),
+        Key::defaulted("then", Kind::OneOf(&["sum", "max", "min"]), "sum", "what the windows of a period come to"),
+    ]],
+};
 
 static ROUND_EACH: Record = Record {
     title: "the rounding of each record",

@@ -80,6 +80,17 @@ impl Material {
     }
 }
 
+/// The SQL of a price.
+#[derive(Clone, Debug)]
+pub struct SqlOfPrice {
+    /// Index of the charge.
+    pub charge: usize,
+    /// Whether it is a SELECT; otherwise it is the formula of an amount.
+    pub is_query: bool,
+    /// The SQL.
+    pub sql: Located,
+}
+
 impl PriceBook {
     /// `patch` laid over `base`.
     ///
@@ -87,6 +98,27 @@ impl PriceBook {
     /// `B005` when the model of `base` does not take it, others when it makes no sense there.
     pub fn lay(&self, base: &Layered, patch: &Patch) -> Outcome<Layered> {
         self.material.lay(&base.fields, patch)
+    }
+
+    /// Every formula and query that something in the book gives a price, whether somebody has that price or not.
+    pub fn sql_of_prices(&self) -> impl Iterator<Item = SqlOfPrice> {
+        let listed = self
+            .charges
+            .iter()
+            .enumerate()
+            .flat_map(|(charge, one)| one.listed.iter().map(move |listed| (charge, &listed.layered.fields)));
+        let of_layers = self.layers.iter().flat_map(|layer| &layer.prices);
+        let of_contracts = self.contracts.iter().flat_map(|contract| &contract.prices);
+        let of_plans = self.plans.iter().flat_map(|plan| &plan.prices);
+        let patches = of_layers.chain(of_contracts).chain(of_plans);
+        let patches = patches.chain(self.overrides.iter().map(|own| &own.patch));
+        let all = listed.chain(patches.map(|patch| (patch.charge, &patch.fields)));
+        all.flat_map(|(charge, fields)| {
+            let sql = move |key: &str| Some((charge, fields.get(key)?.located()?));
+            let formula = sql("formula").map(|(charge, sql)| SqlOfPrice { charge, is_query: false, sql });
+            let query = sql("sql").map(|(charge, sql)| SqlOfPrice { charge, is_query: true, sql });
+            formula.into_iter().chain(query)
+        })
     }
 
     /// Checks that `patch` fits something that the book may give its charge.

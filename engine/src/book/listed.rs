@@ -74,7 +74,7 @@ fn check_whole(id: &str, mut spans: Vec<(Validity, &Place)>, faults: &mut Faults
             _ => None,
         };
         if let Some(gap) = gap {
-            let fault = Fault::new(&codes::B013, format!("`{id}` has no price {gap}")).at(place);
+            let fault = Fault::new(&codes::B014, format!("`{id}` has no price {gap}")).at(place);
             let hint = "let the versions follow one another, the first without `valid_from` and the last without \
                         `valid_to`, or give the charge numbers beside them";
             faults.push(fault.hint(hint));
@@ -82,7 +82,7 @@ fn check_whole(id: &str, mut spans: Vec<(Validity, &Place)>, faults: &mut Faults
         end = valid.to;
     }
     if let (Some(end), Some((_, place))) = (end, spans.last()) {
-        let fault = Fault::new(&codes::B013, format!("`{id}` has no price from {end} on")).at(place);
+        let fault = Fault::new(&codes::B014, format!("`{id}` has no price from {end} on")).at(place);
         faults.push(fault.hint("leave out the `valid_to` of the last version, or give the charge numbers beside them"));
     }
 }

@@ -7,11 +7,13 @@ use super::lay::Material;
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
+mod aggregate;
 mod calendar;
 mod patch;
 mod prefix;
 mod price;
 
+pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
 pub use calendar::{Calendar, Span, Window};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
@@ -74,8 +76,7 @@ pub struct Meter {
     pub id: String,
     /// The record types it counts; never empty.
     pub record_types: Vec<String>,
-    /// SQL over the mediated record: the quantity (sum, max, min, latest) or the value counted once (unique);
-    /// `None` for count.
+    /// SQL over the mediated record: the quantity, or the value counted once (unique); `None` when records are counted.
     pub expression: Option<Located>,
     /// Rounding of each record's quantity (a pulse).
     pub round_each: Option<RoundEach>,
@@ -115,6 +116,42 @@ pub enum Aggregate {
     Latest,
     /// Number of distinct values.
     Unique,
+    /// Mean of a level over the period, by the time it is held.
+    WeightedSum(Level),
+    /// Mean of a level over the period, by whole local days; the day of a change counts in full.
+    ProratedSum(Level),
+    /// The value below which this percentage of the quantities lies (nearest rank); above 0, at most 100.
+    Percentile(Decimal),
+    /// Values of windows of local time, put together.
+    Windowed(Windowed),
+}
+
+impl Aggregate {
+    /// Whether the sum of all buckets is the sum of the quantities of all records.
+    #[must_use]
+    pub fn adds_up(self) -> bool {
+        match self {
+            Self::Sum | Self::Count => true,
+            // The buckets hold the changes.
+            Self::WeightedSum(level) | Self::ProratedSum(level) => !level.absolute,
+            _ => false,
+        }
+    }
+
+    /// Whether the quantity of a period can only be told from its single records.
+    #[must_use]
+    pub fn by_record(self) -> bool {
+        matches!(self, Self::WeightedSum(_) | Self::ProratedSum(_) | Self::Percentile(_) | Self::Windowed(_))
+    }
+
+    /// The level it follows, if it does.
+    #[must_use]
+    pub fn level(self) -> Option<Level> {
+        match self {
+            Self::WeightedSum(level) | Self::ProratedSum(level) => Some(level),
+            _ => None,
+        }
+    }
 }
 
 /// Something that is sold.

@@ -49,7 +49,7 @@ pub(super) fn validity(node: &Node, faults: &mut Faults) -> Validity {
     let mut day = |key: &str| node.get(key).and_then(Node::located).and_then(|text| date(&text, faults));
     let valid = Validity { from: day("valid_from"), to: day("valid_to") };
     if let (true, Some(from), Some(to)) = (valid.is_empty(), valid.from, node.get("valid_to")) {
-        let fault = Fault::new(&codes::B013, format!("`valid_to` is not after `valid_from` {from}")).at(&to.place);
+        let fault = Fault::new(&codes::B014, format!("`valid_to` is not after `valid_from` {from}")).at(&to.place);
         faults.push(fault.hint("`valid_to` is the first day it no longer holds"));
     }
     valid
@@ -58,7 +58,7 @@ pub(super) fn validity(node: &Node, faults: &mut Faults) -> Validity {
 /// A patch that holds on no day of what it stands in was meant otherwise.
 fn check_within(valid: Validity, within: Validity, place: &Place, faults: &mut Faults) {
     if !valid.is_empty() && !within.is_empty() && valid.both(within).is_empty() {
-        faults.push(Fault::new(&codes::B013, "the price holds on no day of what it stands in").at(place));
+        faults.push(Fault::new(&codes::B014, "the price holds on no day of what it stands in").at(place));
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn check_apart(what: &str, mut spans: Vec<(Validity, &Place)>, faults
             continue;
         }
         let on = later.from.map_or_else(|| "before any date".to_owned(), |from| format!("on {from}"));
-        let fault = Fault::new(&codes::B013, format!("{what} overlap: two of them hold {on}")).at(place);
+        let fault = Fault::new(&codes::B014, format!("{what} overlap: two of them hold {on}")).at(place);
         faults.push(fault.hint(format!("the other is at {first}; let it end with a `valid_to`")));
     }
 }

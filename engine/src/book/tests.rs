@@ -208,6 +208,25 @@ async fn each_aggregate_takes_its_own_keys() {
         ("quantity: x", &["Y005 3 m"]),
         ("record_type: a, quantity: x, round_each: { step: 0 }", &["B001 3 0"]),
         ("record_type: a, aggregate: sun, quantity: x", &["Y006 3 sun"]),
+        ("record_type: a, aggregate: weighted_sum, quantity: x, records_are: level, carry: true", &[]),
+        ("record_type: a, aggregate: prorated_sum", &["B005 3 prorated_sum"]),
+        ("record_type: a, quantity: x, carry: true", &["B005 3 carry"]),
+        ("record_type: a, quantity: x, aggregate: percentile", &["B005 3 percentile"]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 99.9 }", &[]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 0 }", &["B001 3 0"]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 100.1 }", &["B001 3 100.1"]),
+        ("record_type: a, quantity: x, aggregate: windowed, windowed: { window: hour, of: max }", &[]),
+        ("record_type: a, aggregate: windowed, windowed: { window: 15 minutes, of: count, then: max }", &[]),
+        ("record_type: a, aggregate: windowed, windowed: { window: day, of: sum }", &["B005 3 sum"]),
+        (
+            "record_type: a, quantity: x, aggregate: windowed, windowed: { window: 7 minutes, of: sum }",
+            &["B001 3 7 minutes"],
+        ),
+        ("record_type: a, quantity: x, aggregate: windowed, windowed: { window: week, of: sum }", &["B001 3 week"]),
+        (
+            "record_type: a, quantity: x, aggregate: windowed, windowed: { of: mean }",
+            &["Y005 3 windowed", "Y006 3 mean"],
+        ),
     ];
     for (index, (meter, expected)) in cases.iter().enumerate() {
         let text = format!("book: b\nmeters:\n  m: {{ {meter} }}\n");

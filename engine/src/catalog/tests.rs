@@ -65,6 +65,7 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         tax_rates: None,
         fx_rates: None,
         price_overrides: None,
+        levels: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }
@@ -277,6 +278,30 @@ async fn those_who_have_the_same_share_it() {
     let shop = shop("same", "", &rows).await;
     let catalog = shop.catalog().unwrap();
     assert_eq!((catalog.rows.len(), catalog.terms.len(), catalog.prices.len()), (2, 2, 2));
+}
+
+#[tokio::test]
+async fn an_opening_level_is_one_of_a_meter_that_carries_it() {
+    let mut shop = shop("levels", "", &[("S1", "SITE", "flat")]).await;
+    let row = |line, meter: &str, column: &str| reference::model::LevelRow {
+        subscription: 0,
+        meter: meter.to_owned(),
+        level: crate::money::Decimal::ONE,
+        values: [(column.to_owned(), "x".to_owned())].into(),
+        place: Place::row("levels.csv", line),
+    };
+    shop.reference.levels = vec![row(2, "n", "region"), row(3, "m", "region")];
+    let shown = [
+        "levels.csv:2: B003 there is no meter `n`",
+        "levels.csv:3: B005 the meter `m` carries no level into the period",
+    ];
+    assert_eq!(shop.faults(), shown);
+    let carried = book::model::Level { absolute: false, carry: true };
+    shop.book.meters[0].aggregate = book::model::Aggregate::WeightedSum(carried);
+    shop.reference.levels = vec![row(2, "m", "device"), row(3, "m", "room")];
+    assert_eq!(shop.faults(), ["levels.csv:3: B007 the meter `m` has no dimension `room`"]);
+    shop.reference.levels.truncate(1);
+    assert_eq!(shop.catalog().unwrap().openings[0].values, ["".into(), "x".into()]);
 }
 
 #[tokio::test]

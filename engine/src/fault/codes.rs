@@ -33,10 +33,10 @@ codes! {
     B006 Rules "A price table that cannot be read.";
     B007 Rules "A dimension the meter does not have.";
     B008 Rules "Cells that overlap.";
-    B009 Rules "A matrix has no price for a usage bucket.";
     B010 Rules "The currency of an account does not fit the book or plan.";
     B011 Rules "An allowance on a meter that no charge of the plan adds up.";
-    B013 Rules "Days of a price that overlap, leave a gap, or end before they begin.";
+    B013 Rules "Amounts that depend on themselves.";
+    B014 Rules "Days of a price that overlap, leave a gap, or end before they begin.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";

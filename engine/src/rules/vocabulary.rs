@@ -85,6 +85,20 @@ impl Vocabulary {
         Self { functions, planners: vec![Arc::new(Operators)], options: ConfigOptions::default() }
     }
 
+    /// The functions by their own names, in order.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> Vec<&str> {
+        let own = self.functions.iter().filter(|(name, function)| function.name() == *name);
+        own.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Further names of the functions.
+    #[cfg(test)]
+    pub(super) fn aliases(&self) -> Vec<&str> {
+        let other = self.functions.iter().filter(|(name, function)| function.name() != *name);
+        other.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// `Ok` when rules may call `name`.
     pub(super) fn check(&self, name: &str) -> std::result::Result<(), Barred> {
         match name {

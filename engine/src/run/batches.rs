@@ -129,10 +129,10 @@ pub(super) fn invoice_lines(
 
 fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
     let mut labels: Vec<String> = Vec::new();
-    let mut numbers: HashMap<(Band, Option<u32>), u32> = HashMap::new();
+    let mut known: HashMap<(Band, Option<u32>), u32> = HashMap::new();
     let number = |line: &Line| {
         let of_price = matches!(line.band, Band::Named(_)).then_some(line.price);
-        *numbers.entry((line.band, of_price)).or_insert_with(|| {
+        *known.entry((line.band, of_price)).or_insert_with(|| {
             labels.push(tier(job, line));
             u32::try_from(labels.len() - 1).unwrap_or(u32::MAX)
         })
@@ -338,7 +338,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        crate::book::model::Model::PerUnit { unit_price, .. } if line.band == Band::Whole => Some(*unit_price),
+        crate::book::model::Model::PerUnit { unit_price, .. } if line.band != Band::Fee => Some(*unit_price),
         _ if line.band == Band::Included => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,

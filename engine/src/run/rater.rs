@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use super::Job;
+use super::deferred::Deferred;
 use super::unpriced::Unpriced;
 use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
@@ -31,15 +32,19 @@ pub(super) struct Piece {
     pub(super) lines: Vec<Line>,
     /// Quantities that charges were given to price.
     pub(super) given: Vec<(usize, Decimal)>,
+    /// What waits for the SQL of its price.
+    pub(super) deferred: Vec<Deferred>,
     pub(super) unpriced: Unpriced,
 }
 
-/// Who shares: numbers of an account, a plan or product, a topmost account, a bill-to account.
-type Sharer = (u32, u32);
+/// Who shares: a subscription, an account, its plan or product, a topmost account, an invoice.
+pub(super) type Sharer = (u32, u32);
 
 /// One charge on the same terms for the subscriptions that share it.
 struct Sharing<'r> {
     charge: usize,
+    /// Number in the catalog's terms.
+    terms: u32,
     stretches: &'r [Stretch],
     prices: Vec<&'r Price>,
     subscriptions: Vec<u32>,
@@ -49,6 +54,10 @@ struct Sharing<'r> {
 pub(super) struct Rater<'r> {
     pub(super) job: &'r Job<'r>,
     pub(super) cube: &'r Cube<'r>,
+    /// By account: the topmost account above it.
+    topmost: Vec<Index>,
+    /// By account: the first account on the same invoice (bill-to account and currency).
+    invoice: Vec<Index>,
 }
 
 impl Facts for Rater<'_> {
@@ -66,6 +75,18 @@ impl Facts for Rater<'_> {
 }
 
 impl<'r> Rater<'r> {
+    /// A rater of the usage in `cube`.
+    pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
+        let accounts = &job.reference.accounts;
+        let mut first: HashMap<(Index, &str), Index> = HashMap::new();
+        let all = || (0..).zip(accounts);
+        let invoice = all().map(|(at, account)| *first.entry((account.bill_to, &account.currency)).or_insert(at));
+        let invoice = invoice.collect();
+        let parents = |at: &Index| accounts[*at as usize].parent;
+        let top = |(at, _)| std::iter::successors(Some(at), parents).last().unwrap_or(at);
+        Self { job, cube, topmost: all().map(top).collect(), invoice }
+    }
+
     /// The accounts in units that share nothing with each other.
     pub(super) fn units(&self) -> Vec<Vec<Index>> {
         let accounts: Vec<Index> = (0..).take(self.job.reference.accounts.len()).collect();
@@ -75,7 +96,7 @@ impl<'r> Rater<'r> {
         // Joined by topmost and bill-to account; the smallest index stands for a unit.
         let mut joined: Vec<Index> = accounts.clone();
         for account in &accounts {
-            for other in [self.topmost(*account), self.job.reference.accounts[*account as usize].bill_to] {
+            for other in [self.topmost[*account as usize], self.invoice[*account as usize]] {
                 let (a, b) = (found(&joined, *account), found(&joined, other));
                 let (low, high) = (a.min(b), a.max(b));
                 joined[high as usize] = low;
@@ -92,17 +113,24 @@ impl<'r> Rater<'r> {
         self.job.catalog.prices.iter().any(|price| matches!(price.scope, Scope::Subtree | Scope::Invoice))
     }
 
-    fn topmost(&self, account: Index) -> Index {
-        let parents = |at: &Index| self.job.reference.accounts[*at as usize].parent;
-        std::iter::successors(Some(account), parents).last().unwrap_or(account)
+    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
+    /// one piece are in order already.
+    pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
+        if deferred {
+            self.sort_all(lines);
+        } else if self.is_wide() {
+            lines.sort_by_key(|line| self.job.reference.subscriptions[line.subscription as usize].account);
+        }
     }
 
-    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band.
-    pub(super) fn sort(&self, lines: &mut [Line]) {
-        let account = |line: &Line| self.job.reference.subscriptions[line.subscription as usize].account;
-        if self.is_wide() {
-            lines.sort_by_key(account);
-        }
+    fn sort_all(&self, lines: &mut [Line]) {
+        let groups = &self.cube.groups.list;
+        lines.sort_by(|a, b| {
+            let account = |line: &Line| self.job.reference.subscriptions[line.subscription as usize].account;
+            let key = |line: &Line| (account(line), line.subscription, line.charge, line.kind);
+            let values = || groups[a.group as usize].cmp(&groups[b.group as usize]);
+            key(a).cmp(&key(b)).then_with(values).then((a.stretch, a.band).cmp(&(b.stretch, b.band)))
+        });
     }
 
     /// Rates the accounts of a unit.
@@ -112,12 +140,7 @@ impl<'r> Rater<'r> {
         for unit in if together { vec![accounts] } else { accounts.chunks(1).collect() } {
             let start = piece.lines.len();
             self.unit(unit, &mut piece)?;
-            let groups = &self.cube.groups.list;
-            piece.lines[start..].sort_by(|a, b| {
-                let key = |line: &Line| (line.subscription, line.charge, line.kind);
-                let values = || groups[a.group as usize].cmp(&groups[b.group as usize]);
-                key(a).cmp(&key(b)).then_with(values).then((a.stretch, a.band).cmp(&(b.stretch, b.band)))
-            });
+            self.sort_all(&mut piece.lines[start..]);
         }
         Ok(piece)
     }
@@ -161,29 +184,28 @@ impl<'r> Rater<'r> {
             subscriptions.sort_unstable();
             let stretches = job.catalog.terms[terms as usize].as_slice();
             let prices = stretches.iter().map(|stretch| &job.catalog.prices[stretch.price as usize]).collect();
-            Sharing { charge, stretches, prices, subscriptions }
+            Sharing { charge, terms, stretches, prices, subscriptions }
         };
         sharings.into_iter().map(sharing).collect()
     }
 
     /// Whom `subscription` shares tiers with, on these terms.
     fn sharer(&self, subscription: u32, terms: u32) -> Sharer {
-        let account = self.job.reference.subscriptions[subscription as usize].account;
         let first = self.job.catalog.terms[terms as usize].first();
-        match first.map_or(Scope::Subscription, |stretch| self.job.catalog.prices[stretch.price as usize].scope) {
-            Scope::Subscription | Scope::Account => (account, u32::MAX),
+        let scope = first.map(|stretch| self.job.catalog.prices[stretch.price as usize].scope).unwrap_or_default();
+        // Subscriptions that share nothing are gathered by account all the same: fewer things to keep apart.
+        self.sharer_in(subscription, if scope == Scope::Subscription { Scope::Account } else { scope })
+    }
+
+    /// Whom `subscription` shares with in a scope.
+    pub(super) fn sharer_in(&self, subscription: u32, scope: Scope) -> Sharer {
+        let account = self.job.reference.subscriptions[subscription as usize].account;
+        match scope {
+            Scope::Subscription => (account, subscription),
+            Scope::Account => (account, u32::MAX),
             Scope::Package => (account, self.job.catalog.offer_of[subscription as usize]),
-            Scope::Subtree => (self.topmost(account), u32::MAX),
-            Scope::Invoice => {
-                // Accounts of one invoice have one currency; its first account of that currency stands for it.
-                let accounts = &self.job.reference.accounts;
-                let own = &accounts[account as usize];
-                let alike = |other: &crate::reference::model::Account| {
-                    other.bill_to == own.bill_to && other.currency == own.currency
-                };
-                let first = accounts.iter().position(alike).and_then(|at| u32::try_from(at).ok());
-                (own.bill_to, first.unwrap_or(u32::MAX))
-            }
+            Scope::Subtree => (self.topmost[account as usize], u32::MAX),
+            Scope::Invoice => (self.invoice[account as usize], u32::MAX),
         }
     }
 
@@ -213,12 +235,27 @@ impl<'r> Rater<'r> {
             let each = if price.by_record() { Each::Record } else { price.each };
             let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
             for subscription in subscriptions {
-                let Some(portions) = self.cube.portions(*subscription, &wanted) else {
+                let by_query = matches!(price.model, Model::Sql { .. });
+                // A query sees the buckets, also of usage that adds up to nothing.
+                let portions = match by_query {
+                    true => self.cube.all_portions(*subscription, &wanted),
+                    false => self.cube.portions(*subscription, &wanted),
+                };
+                let Some(portions) = portions else {
                     piece.unpriced.usage(self.job, sharing.charge, stretch.price, *subscription);
                     continue;
                 };
                 used |= !portions.is_empty();
-                together.extend(self.after_allowances(sharing, *subscription, portions, pools, piece)?);
+                if by_query {
+                    piece.deferred.extend(deferred(sharing, number, portions));
+                    continue;
+                }
+                let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
+                if matches!(price.model, Model::Formula { .. }) {
+                    piece.deferred.extend(deferred(sharing, number, left));
+                } else {
+                    together.extend(left);
+                }
             }
         }
         if !used {
@@ -300,6 +337,21 @@ impl<'r> Rater<'r> {
         let (free, rated): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.band == Band::Included);
         self.add_parts(sharing, LineKind::Allowance, portions, &free, piece)?;
         self.add_parts(sharing, LineKind::Usage, portions, &rated, piece)
+    }
+
+    /// Adds the lines of what SQL has made of deferred portions.
+    pub(super) fn add_deferred(
+        &self,
+        of: &Deferred,
+        portions: &[Portion],
+        parts: &[Part],
+        piece: &mut Piece,
+    ) -> Outcome<()> {
+        let stretches = self.job.catalog.terms[of.terms as usize].as_slice();
+        let prices = stretches.iter().map(|stretch| &self.job.catalog.prices[stretch.price as usize]).collect();
+        let (charge, terms, subscriptions) = (of.charge, of.terms, Vec::new());
+        let sharing = Sharing { charge, terms, stretches, prices, subscriptions };
+        self.add_parts(&sharing, LineKind::Usage, portions, parts, piece)
     }
 
     fn add_parts(
@@ -407,6 +459,12 @@ impl<'r> Rater<'r> {
         });
         Ok(())
     }
+}
+
+/// Portions that wait for the SQL of their price.
+fn deferred(sharing: &Sharing<'_>, stretch: u16, portions: Vec<Portion>) -> Option<Deferred> {
+    let (charge, terms) = (sharing.charge, sharing.terms);
+    (!portions.is_empty()).then_some(Deferred { charge, terms, stretch, portions })
 }
 
 /// The account that stands for the unit of `account`.

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
+use super::deferred::rate_deferred;
 use super::rater::{Piece, Rater};
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
@@ -39,31 +40,38 @@ pub(super) struct Billing {
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
-/// Usage without a price (`B009`), usage and amounts that do not fit (`G002`, `G003`).
+/// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
-    let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference.subscriptions.len())?;
-    let rater = Rater { job, cube: &cube };
+    let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
+    let rater = Rater::new(job, &cube);
     let units = rater.units();
     let pieces: Vec<Outcome<Piece>> = units.par_iter().map(|accounts| rater.accounts(accounts)).collect();
     let mut unpriced = Unpriced::default();
-    let mut lines = Vec::new();
-    let mut given = vec![Decimal::ZERO; job.book.charges.len()];
+    let (mut lines, mut deferred, mut quantities) = (Vec::new(), Vec::new(), Vec::new());
     for piece in pieces {
         let piece = piece?;
         unpriced.add(piece.unpriced);
         lines.extend(piece.lines);
-        for (charge, quantity) in piece.given {
-            match given[charge].plus(quantity) {
-                Some(sum) => given[charge] = sum,
-                None => unpriced.total(job, charge),
-            }
+        quantities.extend(piece.given);
+        deferred.extend(piece.deferred);
+    }
+    let later = !deferred.is_empty();
+    if later {
+        quantities.extend(rate_deferred(&rater, deferred, &mut lines, &mut unpriced)?);
+    }
+    rater.sort(&mut lines, later);
+    let mut given = vec![Decimal::ZERO; job.book.charges.len()];
+    for (charge, quantity) in quantities {
+        match given[charge].plus(quantity) {
+            Some(sum) => given[charge] = sum,
+            None => unpriced.total(job, charge),
         }
     }
-    rater.sort(&mut lines);
     unpriced.told()?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
+    drop(rater);
     Ok(Billing { lines, taxes, invoices, groups: cube.groups, charges })
 }
 

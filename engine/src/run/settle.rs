@@ -160,11 +160,11 @@ impl Sorting<'_> {
                     let number = usize::try_from(quantity).map_err(|_| Fault::ours("a value without a number"))?;
                     quantity = i128::from(self.value_places[number]);
                 }
-                Aggregate::Sum | Aggregate::Count => {
+                aggregate if aggregate.adds_up() => {
                     let sum = total.1.plus(Decimal::from_units(quantity));
                     total.1 = sum.ok_or_else(|| too_much(&self.job.book.meters[meter]))?;
                 }
-                Aggregate::Max | Aggregate::Min | Aggregate::Latest => {}
+                _ => {}
             }
             let subscription = measure.slot.subscription();
             let slot = Slot::new(subscription, cell);

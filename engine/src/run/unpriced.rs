@@ -55,6 +55,21 @@ impl Unpriced {
         self.push(job, &codes::G003, charge, price_place(job, line.price), &what, "lower the price or the tax rate");
     }
 
+    /// The formula or query of `price` cannot be computed for `subscription`.
+    pub(super) fn computation(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, cause: &str) {
+        let what = format!("no amount can be computed for {}: {cause}", whose(job, charge, subscription));
+        let hint = "guard it with CASE, nullif or coalesce";
+        self.push(job, &codes::E007, charge, price_place(job, price), &what, hint);
+    }
+
+    /// The query of `price` gives a row for something that is no subscription it was asked about.
+    pub(super) fn stranger(&mut self, job: &Job<'_>, price: u32, stranger: &str) {
+        let charge = job.catalog.charge_of[price as usize];
+        let what = format!("the query gives a row for `{stranger}`, which has no usage at this price");
+        let hint = "give each subscription_id of `buckets` at most one row, and no other";
+        self.push(job, &codes::E009, charge, price_place(job, price), &what, hint);
+    }
+
     fn push(&mut self, job: &Job<'_>, code: &'static Code, charge: usize, place: &Place, what: &str, hint: &str) {
         let message = format!("charge `{}`: {what}", job.book.charges[charge].id);
         self.faults.push(Fault::new(code, message).at(place).hint(hint));

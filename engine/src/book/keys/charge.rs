@@ -333,6 +333,11 @@ static WINDOW: Record = Record {
         Key::required("unit_price", Kind::Number, "price of one unit, or of `per` units"),
         PER,
         Key::optional("increment", Kind::Number, "a piece is rounded up to whole increments; above zero"),
+        Key::optional(
+            "connect_fee",
+            Kind::Number,
+            "due for each record that starts in it; that of the charge when left out",
+        ),
     ]],
 };
 

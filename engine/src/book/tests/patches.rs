@@ -89,11 +89,11 @@ async fn what_is_laid_over_prices_is_checked_where_it_stands() {
         (layer("prices: { video/minutes: { unit_prise: 1 } }"), &["Y004 16 unit_prise"]),
         ("layers: [ { id: a } ]\n".to_owned(), &["Y005 15 {"]),
         ("layers: [ { id: a, prices: {} }, { id: a, prices: {} } ]\n".to_owned(), &["B002 15 a"]),
-        (layer("valid_from: 2026-10-15, valid_to: 2026-10-15, prices: {}"), &["B013 16 2026-10-15"]),
+        (layer("valid_from: 2026-10-15, valid_to: 2026-10-15, prices: {}"), &["B014 16 2026-10-15"]),
         (layer("valid_from: 15.10.2026, prices: {}"), &["Y006 16 15.10.2026"]),
         (
             layer("valid_to: 2026-10-15, prices: { video/minutes: { valid_from: 2026-11-01, unit_price: 1 } }"),
-            &["B013 16 video/minutes"],
+            &["B014 16 video/minutes"],
         ),
         // A later layer may lie over what an earlier one makes.
         (
@@ -103,7 +103,7 @@ async fn what_is_laid_over_prices_is_checked_where_it_stands() {
         (contract("[ { unit_price: 1, valid_to: 2026-11-01 }, { valid_from: 2026-11-01, unit_price: 2 } ]"), &[]),
         // What stays between two of them is the price below.
         (contract("[ { unit_price: 1, valid_to: 2026-10-15 }, { valid_from: 2026-11-01, unit_price: 2 } ]"), &[]),
-        (contract("[ { unit_price: 1, valid_to: 2026-11-02 }, { valid_from: 2026-11-01, unit_price: 2 } ]"), &["B013 16 {"]),
+        (contract("[ { unit_price: 1, valid_to: 2026-11-02 }, { valid_from: 2026-11-01, unit_price: 2 } ]"), &["B014 16 {"]),
         (contract("[ { unit_price: 1 }, { unit_price: 2 } ]"), &["B002 16 {"]),
         (
             "overrides: [ { account: A, charge: video/minutes, unit_price: 1, valid_to: 2026-10-15 }, { account: A, charge: video/minutes, unit_price: 2, valid_from: 2026-10-15 } ]\n".to_owned(),
@@ -111,7 +111,7 @@ async fn what_is_laid_over_prices_is_checked_where_it_stands() {
         ),
         (
             "overrides: [ { account: A, charge: video/minutes, unit_price: 1, valid_to: 2026-10-16 }, { account: A, charge: video/minutes, unit_price: 2, valid_from: 2026-10-15 } ]\n".to_owned(),
-            &["B013 15 video/minutes"],
+            &["B014 15 video/minutes"],
         ),
         (
             "overrides: [ { account: A, charge: recording/storage, tiers: [ { up_to: 5, unit_price: 1 } ] } ]\n".to_owned(),
@@ -132,15 +132,15 @@ async fn versions_of_a_list_price_have_their_days() {
         ("unit_price: 1, versions: [ { valid_from: 2026-10-15, size: 10 } ]", &["B005 5 size"]),
         (
             "unit_price: 1, versions: [ { valid_from: 2026-10-15, unit_price: 2 }, { valid_from: 2026-10-20, unit_price: 3 } ]",
-            &["B013 5 {"],
+            &["B014 5 {"],
         ),
         ("versions: [ { valid_to: 2026-10-15, unit_price: 1 }, { valid_from: 2026-10-15, unit_price: 2 } ]", &[]),
         (
             "versions: [ { valid_to: 2026-10-15, unit_price: 1 }, { valid_from: 2026-10-20, unit_price: 2 } ]",
-            &["B013 5 {"],
+            &["B014 5 {"],
         ),
-        ("versions: [ { valid_from: 2026-10-15, unit_price: 1 } ]", &["B013 5 {"]),
-        ("versions: [ { valid_to: 2026-10-15, unit_price: 1 } ]", &["B013 5 {"]),
+        ("versions: [ { valid_from: 2026-10-15, unit_price: 1 } ]", &["B014 5 {"]),
+        ("versions: [ { valid_to: 2026-10-15, unit_price: 1 } ]", &["B014 5 {"]),
         ("versions: []", &["B005 5 per_unit"]),
     ];
     for (index, (charge, expected)) in cases.iter().enumerate() {
