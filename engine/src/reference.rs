@@ -139,6 +139,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
     let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
     let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
+    let subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
     let (accounts, (subscriptions, identifiers)) = rayon::join(
         || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
         || {
@@ -158,6 +159,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
+        subscription_columns,
         subscriptions: or_empty(faults, subscriptions),
         identifiers: or_empty(faults, identifiers),
         tax_rates: or_empty(faults, taxes),

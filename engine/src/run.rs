@@ -6,6 +6,7 @@
 mod batches;
 mod deferred;
 mod intake;
+mod layers;
 pub mod options;
 mod pools;
 mod prepare;

@@ -1,16 +1,21 @@
 //! The vocabulary of a checked price book. Nothing here reads YAML; nothing here refers to something that is not there:
 //! products, meters and charges are named by their index.
 
+use std::sync::Arc;
+
+use super::lay::Material;
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
 mod aggregate;
 mod calendar;
+mod patch;
 mod prefix;
 mod price;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
 pub use calendar::{Calendar, Span, Window};
+pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
 pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
 
@@ -31,10 +36,16 @@ pub struct PriceBook {
     pub charges: Vec<Charge>,
     /// All plans, sorted by id.
     pub plans: Vec<Plan>,
+    /// All contracts, sorted by id.
+    pub contracts: Vec<Contract>,
+    /// All layers in declared order: a later one lies over an earlier one.
+    pub layers: Vec<Layer>,
     /// Discounts in declared order.
     pub discounts: Vec<Discount>,
     /// Account overrides written in the book (those of the reference table are added by the conductor).
     pub overrides: Vec<AccountOverride>,
+    /// What prices are made from when patches are laid over each other.
+    pub(in crate::book) material: Arc<Material>,
     /// Digest (hex) of every file of the book and of every table it names, independent of where they lie.
     pub digest: String,
 }
@@ -173,8 +184,10 @@ pub struct Charge {
     pub unit: String,
     /// Index of its meter; `None` for recurring and one-time charges.
     pub meter: Option<usize>,
-    /// The price of who has neither a plan's nor an own price.
+    /// The list price; of one that changes, the first.
     pub price: Price,
+    /// The list price by its days: on every day the last of these that holds. Never empty.
+    pub listed: Vec<Listed>,
 }
 
 /// A plan: products sold together, with prices of its own.
@@ -188,8 +201,8 @@ pub struct Plan {
     pub currency: Option<String>,
     /// Indices of its products, sorted.
     pub includes: Vec<usize>,
-    /// Own prices by charge index, sorted by it; each complete (merged with the list price).
-    pub prices: Vec<(usize, Price)>,
+    /// Own prices, sorted by charge.
+    pub prices: Vec<Patch>,
     /// Included quantities, as declared.
     pub allowances: Vec<Allowance>,
     /// Where it stands.
@@ -229,39 +242,4 @@ pub enum Percent {
     Fixed(Decimal),
     /// In this custom column of the accounts table; a blank takes the nearest ancestor's.
     AccountColumn(Located),
-}
-
-/// Replaced fields of one charge for one account and whoever is below it.
-#[derive(Clone, Debug)]
-pub struct AccountOverride {
-    /// The account.
-    pub account: String,
-    /// Index of the charge.
-    pub charge: usize,
-    /// What is replaced.
-    pub fields: OverrideFields,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// The fields an account override may replace; a `model` of another kind than the underlying price's drops that price's
-/// own numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OverrideFields {
-    /// Name of the charge model.
-    pub model: Option<String>,
-    /// per_unit, and the default of matrix.
-    pub unit_price: Option<Decimal>,
-    /// recurring, one_time.
-    pub amount: Option<Decimal>,
-    /// percentage.
-    pub percent: Option<Decimal>,
-    /// percentage.
-    pub minimum: Option<Decimal>,
-    /// percentage.
-    pub maximum: Option<Decimal>,
-    /// package.
-    pub size: Option<Decimal>,
-    /// package.
-    pub price: Option<Decimal>,
 }

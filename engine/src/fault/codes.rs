@@ -36,8 +36,8 @@ codes! {
     B008 Rules "Cells that overlap.";
     B010 Rules "The currency of an account does not fit the book or plan.";
     B011 Rules "An allowance on a meter that no charge of the plan adds up.";
-    B012 Rules "A price that changes inside the period: not supported yet.";
     B013 Rules "Amounts that depend on themselves.";
+    B014 Rules "Days of a price that overlap, leave a gap, or end before they begin.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";

@@ -18,6 +18,8 @@ pub struct Reference {
     pub accounts: Vec<Account>,
     /// Names of the accounts table's custom columns, in its order.
     pub account_columns: Vec<String>,
+    /// Names of the subscriptions table's custom columns, in its order.
+    pub subscription_columns: Vec<String>,
     /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
     pub subscriptions: Vec<Subscription>,
     /// Identifier text -> its targets, each list sorted by `valid_from`, not overlapping.

@@ -170,7 +170,7 @@ impl<'r> Rater<'r> {
                 {
                     continue;
                 }
-                let terms = job.catalog.terms_of(job.reference, *subscription, nth);
+                let terms = job.catalog.terms_of(*subscription, nth);
                 let key = (*charge, terms, self.sharer(*subscription, terms));
                 let at = *place.entry(key).or_insert_with(|| {
                     sharings.push((key, Vec::new()));

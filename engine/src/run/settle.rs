@@ -190,7 +190,7 @@ impl Sorting<'_> {
             let charges = &catalog.offer(subscription).charges;
             let on_meter = |charge: usize| book.charges[charge].meter == Some(cell.meter as usize);
             charges.iter().enumerate().filter(|(_, charge)| on_meter(**charge)).find_map(|(nth, charge)| {
-                let terms = catalog.terms_of(self.job.reference, subscription, nth);
+                let terms = catalog.terms_of(subscription, nth);
                 let price = catalog.price_on(terms, self.job.period.day_of(measure.time)?)?;
                 let names = meter.dimensions.iter().chain(&meter.attributes);
                 let has = || has_price(&catalog.prices[price as usize], cell, names);
