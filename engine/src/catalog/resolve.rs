@@ -103,8 +103,14 @@ impl<'a> Resolver<'a> {
             let Some((_, mut price)) = listed.iter().rev().find(|(days, _)| days.contains(&from)).cloned() else {
                 continue;
             };
+            let mut base = price;
             for patch in in_force(stack, from) {
-                price = self.step(price, patch, stacks, faults);
+                // A contract or plan prices a charge as a whole, over list and layers: what was weaker does not shine through.
+                let under = if (stacks.first_sold..stacks.first_own).contains(&patch) { base } else { price };
+                price = self.step(under, patch, stacks, faults);
+                if patch < stacks.first_sold {
+                    base = price;
+                }
             }
             let price = self.number(price, charge);
             match stretches.last_mut() {
