@@ -122,7 +122,7 @@ fn minutes(window: &str) -> Option<u16> {
         "day" => DAY,
         _ => window.strip_suffix(" minutes").or_else(|| window.strip_suffix(" minute"))?.parse().ok()?,
     };
-    (minutes > 0 && DAY % minutes == 0).then_some(minutes)
+    (minutes > 0 && DAY.is_multiple_of(minutes)).then_some(minutes)
 }
 
 fn round_each(node: &Node, faults: &mut Faults) -> Option<RoundEach> {
