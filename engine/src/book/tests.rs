@@ -1,7 +1,5 @@
 //! Small books and what is said about them, as a user meets it: the folder is in memory, the texts are YAML.
 
-use std::collections::BTreeMap;
-
 use super::model::{Aggregate, Model, Percent, Scope};
 use super::*;
 use crate::fault::Place;

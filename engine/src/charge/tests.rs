@@ -82,7 +82,7 @@ impl Shop {
             settled.push(Settled { quantity, slot, time, origin: Origin::new(0, row) });
         }
         assert!(cells.is_sorted());
-        let catalog = Catalog::new(&self.book, &self.reference, &self.period).unwrap();
+        let catalog = Catalog::new(&self.book, &self.reference, &self.period, &Vec::new()).unwrap();
         let metering = Metering { meters: &self.book.meters, by_record: &catalog.by_record };
         let buckets = bucketed(vec![vec![settled]], cells, &[], metering, &self.period).unwrap();
         let cube = Cube::new(&buckets, &self.book, &catalog, &self.period, &self.reference).unwrap();
