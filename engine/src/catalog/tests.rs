@@ -157,7 +157,7 @@ async fn an_override_that_fits_no_price_in_use_is_refused() {
     assert_eq!(
         shop.faults(),
         [
-            "memory://catalog-unfit/book.yaml:18:45: B005 `package` does not take `unit_price`",
+            "memory://catalog-unfit/book.yaml:18:37: B005 `package` does not take `unit_price`",
             "memory://catalog-unfit/book.yaml:20:30: B003 there is no account `LOAN`"
         ]
     );
@@ -169,8 +169,7 @@ async fn an_override_that_fits_no_price_in_use_is_refused() {
 }
 
 /// Something of every kind for `p/use`; whoever has all of it has prices of 1 to 7.
-const EVERY: &str = "\
-  plain: { includes: [p] }
+const EVERY: &str = "  plain: { includes: [p] }
   deal: { includes: [p], prices: { p/use: { model: per_unit, unit_price: 6 } } }
   site: { includes: [p], prices: { p/use: { model: per_unit, unit_price: 3 } } }
 contracts:
@@ -253,7 +252,7 @@ layers:
   - { id: flat, prices: { p/fee: { model: per_unit, unit_price: 1 } } }
 ";
     let shop = shop("strict", more, &[("S1", "SITE", "part")]).await;
-    assert_eq!(shop.faults(), ["memory://catalog-strict/book.yaml:17:44: B005 `per_unit` does not take `percent`",]);
+    assert_eq!(shop.faults(), ["memory://catalog-strict/book.yaml:17:45: B005 `per_unit` does not take `percent`",]);
     let hint = shop.catalog().unwrap_err().0.remove(0).hint.unwrap();
     assert!(hint.starts_with("it lies over the price of layer:flat, memory://catalog-strict/book.yaml:19:"), "{hint}");
 }

@@ -86,6 +86,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         identifiers: path("identifiers.csv"),
         tax_rates: None,
         fx_rates: None,
+        levels: None,
         price_overrides: Some(path("price_overrides.csv")),
         levels: None,
     };
