@@ -48,7 +48,8 @@ fn collect(above: &str, schema: &Value, keys: &mut BTreeSet<String>) {
 fn every_shell_gets_completions_of_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = printed(&["completions", shell]);
-        for word in ["run", "plan", "validate", "test", "schema", "completions", "period", "memory-limit", "log-format"] {
+        for word in ["run", "plan", "validate", "test", "schema", "completions", "period", "memory-limit", "log-format"]
+        {
             assert!(ran.stdout.contains(word), "{shell} lacks `{word}`: {ran}");
         }
     }
