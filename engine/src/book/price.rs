@@ -42,6 +42,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     let lines_by = fields.get("lines_by").map(|node| texts(Some(node), dimensions, faults));
     check_lines_by(fields, variant.name, &by, lines_by.as_deref(), faults);
     let each = each(fields, variant.name, origin.meter, faults);
+    check_money(fields, variant.name, origin.meter, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -65,6 +66,17 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
     })
+}
+
+/// A share is taken of money: a meter of minutes or people has no percentage.
+fn check_money(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults: &mut Faults) {
+    let of_money = matches!(model, "percentage" | "graduated_percentage" | "dynamic");
+    let Some(meter) = meter.filter(|meter| of_money && !matches!(meter.unit.as_str(), "" | "money")) else { return };
+    let Some(named) = fields.get("meter") else { return };
+    let fault =
+        Fault::new(&codes::B005, format!("`{model}` prices an amount of money, the meter counts in `{}`", meter.unit));
+    faults
+        .push(fault.at(&named.place).hint("name a meter whose quantity is money; its `unit` is `money`, or left out"));
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {

@@ -88,7 +88,6 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         fx_rates: None,
         levels: None,
         price_overrides: Some(path("price_overrides.csv")),
-        levels: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     let book = book::load(&path("book.yaml")).await.unwrap();
