@@ -215,7 +215,14 @@ impl Asked<'_> {
         }
         let written = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".");
         let known: Vec<String> = self.names.columns.iter().map(shown).collect();
-        let hint = nearest(&written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        // What stands before the dot is not what is mistyped when there are columns of it.
+        let of = written.split_inclusive('.').next().unwrap_or_default();
+        let alike: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(of)).collect();
+        let near = match (alike.as_slice(), written.strip_prefix(of)) {
+            ([], _) | (_, None) => nearest(&written, known.iter().map(String::as_str)),
+            (alike, Some(name)) => nearest(name, alike.iter().copied()).map(|near| format!("{of}{near}")),
+        };
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
         let hint = hint.or_else(|| Some(format!("the columns are {}", known.join(", "))));
         self.refuse(&codes::E001, span, format!("there is no column `{written}`"), hint);
         None
