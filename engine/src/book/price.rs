@@ -13,6 +13,7 @@ use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
 use super::tiers::{Holding, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
+use crate::money::currency::minor_digits;
 use crate::money::{Decimal, Rounding};
 use crate::yaml::{Node, did_you_mean};
 
@@ -71,12 +72,16 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
 /// A share is taken of money: a meter of minutes or people has no percentage.
 fn check_money(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults: &mut Faults) {
     let of_money = matches!(model, "percentage" | "graduated_percentage" | "dynamic");
-    let Some(meter) = meter.filter(|meter| of_money && !matches!(meter.unit.as_str(), "" | "money")) else { return };
+    let is_money = |unit: &str| matches!(unit, "" | "money" | "unit") || minor_digits(unit).is_some();
+    let Some(meter) = meter.filter(|meter| of_money && !is_money(&meter.unit)) else { return };
     let Some(named) = fields.get("meter") else { return };
     let fault =
         Fault::new(&codes::B005, format!("`{model}` prices an amount of money, the meter counts in `{}`", meter.unit));
-    faults
-        .push(fault.at(&named.place).hint("name a meter whose quantity is money; its `unit` is `money`, or left out"));
+    faults.push(
+        fault
+            .at(&named.place)
+            .hint("name a meter whose quantity is money; its `unit` is `money`, a currency, or left out"),
+    );
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
