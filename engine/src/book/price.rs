@@ -258,7 +258,10 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
             Model::Increments { tiers: tiers.into(), connect_fee }
         }
-        "calendar" => Model::Calendar(Arc::new(calendar(fields, lists, faults)?)),
+        "calendar" => {
+            let unit = origin.meter.map_or("", |meter| meter.unit.as_str());
+            Model::Calendar(Arc::new(calendar(fields, unit, lists, faults)?))
+        }
         "prefix" => {
             let node = fields.get("prefixes")?;
             let prefixes = lists.prefixes.get(node, (), || prefixes(node, lists, faults).map(Arc::new))?;
