@@ -130,7 +130,7 @@ pub(super) fn compile(
     let input = Arc::new(Schema::new(fields));
     let mut planned = wanted(plan::plan(checked, text, &input, vocabulary)?, want, &place)?;
     if want == Want::Predicate {
-        planned = planned.is_true().map_err(|error| wording::unplanned(&place, &error))?;
+        planned = planned.truth().map_err(|error| wording::unplanned(&place, &error))?;
     }
     let expression = Expression { input, rule: rule(planned, place)?, want };
     Ok(SubjectExpression { expression, needs })
@@ -244,7 +244,7 @@ impl Asked<'_> {
             self.refuse(&codes::E005, function.name.span(), message, Some(format!("write {name}('{example}')")));
             return None;
         };
-        if !known.iter().any(|known| *known == wanted) {
+        if !known.contains(&wanted) {
             let hint = match nearest(&wanted, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => format!("there is no {kind} here"),
