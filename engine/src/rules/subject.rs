@@ -130,7 +130,7 @@ pub(super) fn compile(
     let input = Arc::new(Schema::new(fields));
     let mut planned = wanted(plan::plan(checked, text, &input, vocabulary)?, want, &place)?;
     if want == Want::Predicate {
-        planned = planned.into_truth().map_err(|error| wording::unplanned(&place, &error))?;
+        planned = planned.truth().map_err(|error| wording::unplanned(&place, &error))?;
     }
     let expression = Expression { input, rule: rule(planned, place)?, want };
     Ok(SubjectExpression { expression, needs })
