@@ -1,0 +1,52 @@
+//! What the engine can do so far: only this is generated. The reference rater knows all of it.
+
+/// A part of the price language that a case can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// `per` of prices and tiers.
+    Per,
+    /// `below`, `increment` and `beyond` of tiers.
+    TierOptions,
+    Stairstep,
+    GraduatedPercentage,
+    Dynamic,
+    Increments,
+    Prefix,
+    Calendar,
+    /// Terms of a percentage for each record.
+    RecordTerms,
+    /// A matrix without a default, so that records can be without a price.
+    NoCell,
+    /// `scope` of packages, subtrees and invoices.
+    WideScopes,
+    /// `each` of records, days and windows.
+    Each,
+    /// `groups: restart`.
+    Groups,
+    ZeroUsage,
+    Convert,
+    FreeUnits,
+    RoundAmount,
+    /// Layers and contracts.
+    Layers,
+    /// Validity inside the period.
+    Validity,
+    WeightedSum,
+    Percentile,
+    Windowed,
+}
+
+/// The features that main has.
+pub(crate) const ON: &[Feature] = &[];
+
+pub(crate) fn on(feature: Feature) -> bool {
+    let all = std::env::var_os("RATEMILL_ALL_FEATURES").is_some();
+    all || ON.contains(&feature)
+}
+
+/// Whether the plan of a subscription goes before the overrides of the accounts above its own.
+pub(crate) const PLAN_OVER_ANCESTORS: bool = false;
+/// Whether contracts and plans of the accounts above count.
+pub(crate) const PRICES_OF_ANCESTORS: bool = false;
+/// Whether an agreed percentage of 0 keeps the discounts declared after it away.
+pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = false;

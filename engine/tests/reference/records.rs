@@ -1,0 +1,114 @@
+//! Models that look at every record alone, in order of time: percentages with terms for each record, and increments.
+
+use super::exact::{Exact, Mode};
+use super::measure::quantity;
+use super::model::{Part, Thing};
+use super::words::{Fields, Meter, Read};
+
+const TERMS: &[&str] = &["record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
+
+pub(crate) fn percentage(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Part> {
+    let percent = price.number("percent").unwrap();
+    let share = |amount: &Exact| amount.times(&percent).over(&Exact::whole(100)).kept();
+    let unit_price = Some(share(&Exact::whole(1)));
+    if !TERMS.iter().any(|term| price.contains_key(*term)) {
+        let mut amount = share(&thing.quantity);
+        if thing.quantity.is_positive() {
+            amount = bounded(amount, price.number("minimum"), price.number("maximum"));
+        }
+        return vec![Part::new("", thing.quantity.clone(), unit_price, amount)];
+    }
+    let mut free = Free::new(price);
+    let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
+    let (mut amount, mut charged, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    for used in &thing.uses {
+        let money = quantity(meter, used.record);
+        let (portion, owes) = free.next(&money);
+        let base = money.less(&portion);
+        let due = if owes { fee.clone() } else { Exact::zero() };
+        owing += usize::from(owes);
+        let whole = bounded(share(&base).plus(&due), price.number("record_minimum"), price.number("record_maximum"));
+        amount = amount.plus(&whole.less(&due));
+        charged = charged.plus(&base);
+    }
+    if charged.is_positive() {
+        amount = bounded(amount, price.number("minimum"), price.number("maximum"));
+    }
+    let mut parts = vec![Part::new("", charged, unit_price, amount)];
+    if owing > 0 && !fee.is_zero() {
+        parts.push(Part::fee(&fee, owing));
+    }
+    parts
+}
+
+fn bounded(amount: Exact, least: Option<Exact>, most: Option<Exact>) -> Exact {
+    let amount = least.map_or(amount.clone(), |least| amount.most(least));
+    most.map_or(amount.clone(), |most| amount.least(most))
+}
+
+/// What is free, record by record.
+struct Free {
+    records: Option<Exact>,
+    amount: Option<Exact>,
+    outlasts: bool,
+    count: i64,
+    total: Exact,
+}
+
+impl Free {
+    fn new(price: &Fields) -> Self {
+        Self {
+            records: price.number("free_records"),
+            amount: price.number("free_amount"),
+            outlasts: price.one("free_amount_outlasts") == Some("true"),
+            count: 0,
+            total: Exact::zero(),
+        }
+    }
+
+    /// What of the next record's money is free, and whether it owes the fee.
+    fn next(&mut self, money: &Exact) -> (Exact, bool) {
+        let by_count = self.records.as_ref().is_none_or(|most| Exact::whole(self.count) < *most);
+        let before = self.total.clone();
+        self.count += 1;
+        self.total = self.total.plus(money);
+        if self.records.is_none() && self.amount.is_none() {
+            return (Exact::zero(), true);
+        }
+        let by_amount = self.amount.as_ref().is_none_or(|most| self.total <= *most);
+        let portion = match &self.amount {
+            _ if !by_count && !(self.outlasts && self.amount.is_some()) => Exact::zero(),
+            None => money.clone(),
+            Some(most) => self.total.clone().least(most.clone()).less(&before.least(most.clone())),
+        };
+        (portion, !(by_count && by_amount))
+    }
+}
+
+/// The units billed for a record: at least the first ones, then whole steps.
+pub(crate) fn stepped(quantity: &Exact, initial: &Exact, step: &Exact) -> Exact {
+    if !quantity.is_positive() {
+        return quantity.to_step(step, Mode::Up);
+    }
+    if quantity <= initial { initial.clone() } else { initial.plus(&quantity.less(initial).to_step(step, Mode::Up)) }
+}
+
+pub(crate) fn increments(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Part> {
+    let step = price.number("increment").unwrap();
+    let initial = price.number("initial").unwrap_or_else(|| step.clone());
+    let unit_price = price.number("unit_price").unwrap();
+    let per = price.number("per").unwrap_or_else(|| Exact::whole(1));
+    let (mut billed, mut amount, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    for used in &thing.uses {
+        let measured = quantity(meter, used.record);
+        owing += usize::from(measured.is_positive());
+        let units = stepped(&measured, &initial, &step);
+        amount = amount.plus(&units.times(&unit_price).over(&per).kept());
+        billed = billed.plus(&units);
+    }
+    let mut parts = vec![Part::new("", billed, Some(unit_price), amount)];
+    if let Some(fee) = price.number("connect_fee").filter(|fee| !fee.is_zero() && owing > 0) {
+        parts.push(Part::fee(&fee, owing));
+    }
+    parts
+}
