@@ -55,7 +55,8 @@ fn share(
     let days = |from, to| Days { from: Some(from), to: Some(to) };
     if stretch.model() == "one_time" {
         let due = start >= first && start == from;
-        return due.then(|| (Exact::whole(1), days(from, to)));
+        // It bills the day it is due on.
+        return due.then(|| (Exact::whole(1), days(from, from.succ_opt().unwrap())));
     }
     if stretch.price.word("prorate", "by_day") == "none" {
         return Some((Exact::whole(1), days(from, to)));

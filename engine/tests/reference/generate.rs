@@ -68,10 +68,20 @@ pub(crate) fn case(settings: &Settings, rolls: &[u32]) -> Case {
     let charges = charges(dice, &meters, products.len(), settings);
     let plans = plans(dice, &meters, products.len(), &charges, settings);
     let contracts = contracts(dice, &meters, &charges, settings);
+    let layers = layers(dice, &meters, &charges, settings);
+    let patched = plans.iter().map(|plan| &plan.prices);
+    let patched = patched.chain(contracts.iter().map(|contract| &contract.prices));
+    let patched: Vec<_> = patched.chain(layers.iter().map(|layer| &layer.prices)).collect();
+    let other_models: BTreeSet<usize> = (0..charges.len())
+        .filter(|charge| {
+            let patches = patched.iter().filter_map(|prices| prices.get(charge)).flatten();
+            patches.chain(&charges[*charge].versions).any(|patch| patch.fields.contains_key("model"))
+        })
+        .collect();
     let mut case = Case {
         settings: settings.clone(),
-        layers: layers(dice, &meters, &charges, settings),
-        overrides: overrides(dice, &meters, &charges, &accounts, settings),
+        layers,
+        overrides: overrides(dice, &other_models, &meters, &charges, &accounts, settings),
         discounts: discounts(dice, &charges),
         rates: rates(dice, settings),
         subscriptions: subscriptions(dice, &accounts, &plans, &products, &contracts, settings),
@@ -244,7 +254,10 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             }
             let prices = own_prices(dice, meters, charges, settings, Some(&products));
             let paid = |meter: usize| {
-                charges.iter().any(|charge| charge.meter == Some(meter) && products.contains(&charge.product))
+                // Only what adds up can be drawn on.
+                let adds_up = ["sum", "count"].contains(&meters[meter].aggregate);
+                adds_up
+                    && charges.iter().any(|charge| charge.meter == Some(meter) && products.contains(&charge.product))
             };
             let mut allowances = Vec::new();
             for meter in (0..meters.len()).filter(|meter| paid(*meter)) {
@@ -279,6 +292,7 @@ fn layers(dice: &mut Dice<'_>, meters: &[Meter], charges: &[Charge], settings: &
 
 fn overrides(
     dice: &mut Dice<'_>,
+    other_models: &BTreeSet<usize>,
     meters: &[Meter],
     charges: &[Charge],
     accounts: &[Account],
@@ -289,7 +303,7 @@ fn overrides(
     for _ in 0..dice.below(4) {
         let (account, charge) = (dice.below(accounts.len()), dice.below(charges.len()));
         let meter = charges[charge].meter.map(|meter| &meters[meter]);
-        let fields = prices::single(dice, &charges[charge]);
+        let fields = prices::single(dice, &charges[charge], other_models.contains(&charge));
         let splits = meter.is_some_and(|meter| ["sum", "count"].contains(&meter.aggregate));
         let days = if dice.holds(1, 3) { days(dice, settings, splits) } else { Days::ALWAYS };
         let in_table = dice.holds(1, 2);

@@ -321,10 +321,11 @@ pub(crate) fn patch(dice: &mut Dice<'_>, charge: &Charge, meter: Option<&Meter>)
 }
 
 /// The single numbers that an override of an account can have.
-pub(crate) fn single(dice: &mut Dice<'_>, charge: &Charge) -> Fields {
+/// It names its model where the price below it may have another than the list's.
+pub(crate) fn single(dice: &mut Dice<'_>, charge: &Charge, other_models: bool) -> Fields {
     let price = dice.of(&PRICES);
     let own = charge.price.one("model").unwrap();
-    if charge.meter.is_some() && dice.holds(1, 3) {
+    if charge.meter.is_some() && (other_models || dice.holds(1, 3)) {
         return fields([("model", one("per_unit")), ("unit_price", one(price))]);
     }
     match own {

@@ -83,14 +83,14 @@ fn same(one: &Record, other: &Record) -> bool {
 }
 
 fn guide<'a>(case: &Case, prices: &Prices, record: &'a Record) -> Result<Use<'a>, &'static str> {
+    if case.meters.iter().all(|meter| meter.kind != record.kind) {
+        return Err("no_meter");
+    }
     let at = case.subscriptions.iter().position(|subscription| subscription.id == record.who);
     let subscription = at.ok_or("unknown_identifier")?;
     let day = record.time.with_timezone(&case.settings.zone).date_naive();
     if !case.subscriptions[subscription].days.hold(day) {
         return Err("subscription_not_active");
-    }
-    if case.meters.iter().all(|meter| meter.kind != record.kind) {
-        return Err("no_meter");
     }
     let counted = |(whose, charge): &(usize, usize)| {
         let meter = case.charges[*charge].meter.map(|meter| &case.meters[meter]);

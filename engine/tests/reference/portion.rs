@@ -54,7 +54,7 @@ fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) 
         subscription: portion.subscription,
         charge,
         kind,
-        model: portion.stretch.model().to_owned(),
+        model: if kind == "allowance" { kind } else { portion.stretch.model() }.to_owned(),
         layer: portion.stretch.layer.clone(),
         days: portion.stretch.days,
         group: portion.group.clone(),
