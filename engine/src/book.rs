@@ -5,7 +5,8 @@
 
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::currency::minor_digits;
-use crate::yaml::keys::Kind;
+use crate::yaml::keys::{Kind, Record};
+use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node, did_you_mean};
 use fields::Fields;
 use files::Files;
@@ -15,6 +16,8 @@ use plans::Shelf;
 use sections::Sections;
 
 mod cells;
+mod clock;
+mod destinations;
 mod discounts;
 mod fields;
 mod files;
@@ -76,6 +79,12 @@ pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::BOOK, "Ratemill price book")
 }
 
+/// The table of keys of a book's files, and examples of each kind of mapping in them.
+#[must_use]
+pub fn key_table() -> (&'static Record, Vec<Example>) {
+    (&keys::BOOK, examples(include_str!("book/examples.md")))
+}
+
 fn build(
     files: &Files,
     sound: &mut Vec<Meter>,
@@ -125,8 +134,8 @@ fn build(
 }
 
 fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &mut Faults) -> Option<Price> {
-    let dimensions = index.dimensions_of(charge);
-    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, dimensions, files };
+    let meter = index.meter_of(charge);
+    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, meter, files };
     price::price(&charge.fields, &origin, faults)
 }
 

@@ -3,9 +3,11 @@
 //! Prices are data: every distinct price exists once and is named by a number, so that a hundred thousand accounts cost
 //! a hundred thousand small integers. It never looks at usage.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
-use crate::book::model::{AccountOverride, Price, PriceBook};
+use crate::book::model::{AccountOverride, Price, PriceBook, ZeroUsage};
 use crate::book::override_fields;
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::period::Period;
@@ -30,11 +32,30 @@ pub struct Offer {
     pub prices: Vec<u32>,
 }
 
+/// A stretch of the period with one price.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    /// Local days of the period, from 0.
+    pub days: Range<u16>,
+    /// Number of the price in [`Catalog::prices`].
+    pub price: u32,
+}
+
 /// The book joined with the reference data.
 #[derive(Debug)]
 pub struct Catalog {
     /// Every distinct price.
     pub prices: Vec<Price>,
+    /// Charge index of each price.
+    pub charge_of: Vec<usize>,
+    /// Every distinct list of stretches: ascending, without gaps, over the whole period.
+    pub terms: Vec<Vec<Stretch>>,
+    /// By meter: whether some price must see its single records.
+    pub by_record: Vec<bool>,
+    /// By meter: whether some price may have no price for its usage.
+    pub gaps: Vec<bool>,
+    /// By charge: whether some price says what is due without usage.
+    pub zero_usage: Vec<bool>,
     /// Every offer: the plans in order, then the products in order.
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
@@ -51,12 +72,26 @@ impl Catalog {
     pub fn new(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Self> {
         let mut faults = Faults::default();
         let mut prices: Vec<Price> = book.charges.iter().map(|charge| charge.price.clone()).collect();
-        let offers = offers(book, &mut prices);
+        let mut charge_of: Vec<usize> = (0..prices.len()).collect();
+        let offers = offers(book, &mut prices, &mut charge_of);
         let offer_of = offers_of(book, reference, &mut faults);
         let rows = rows_of(book, reference, period, &mut faults);
-        let mut catalog = Self { prices, offers, offer_of, overrides: Overrides::default() };
+        let mut catalog = Self {
+            prices,
+            charge_of,
+            terms: Vec::new(),
+            by_record: vec![false; book.meters.len()],
+            gaps: vec![false; book.meters.len()],
+            zero_usage: vec![false; book.charges.len()],
+            offers,
+            offer_of,
+            overrides: Overrides::default(),
+        };
         let overrides = Overrides::new(&mut catalog, book, reference, &rows, &mut faults);
         catalog.overrides = overrides;
+        let days = u16::try_from(period.days()).unwrap_or(u16::MAX);
+        catalog.terms = (0..).take(catalog.prices.len()).map(|price| vec![Stretch { days: 0..days, price }]).collect();
+        catalog.mark(book);
         faults.sort();
         faults.or(catalog)
     }
@@ -71,6 +106,30 @@ impl Catalog {
         self.overrides.over(reference, account, charge, base).unwrap_or(base)
     }
 
+    /// The number in [`Catalog::terms`] of what holds for position `nth` of `subscription`'s offer in this period.
+    #[must_use]
+    pub fn terms_of(&self, reference: &Reference, subscription: Index, nth: usize) -> u32 {
+        self.price_of(reference, subscription, nth)
+    }
+
+    /// The price on a local day of the period.
+    #[must_use]
+    pub fn price_on(&self, terms: u32, day: u16) -> Option<u32> {
+        let stretches = self.terms.get(terms as usize)?;
+        stretches.iter().find(|stretch| stretch.days.contains(&day)).map(|stretch| stretch.price)
+    }
+
+    /// Notes what the prices ask of meters and charges.
+    fn mark(&mut self, book: &PriceBook) {
+        for (price, charge) in self.prices.iter().zip(&self.charge_of) {
+            self.zero_usage[*charge] |= price.zero_usage != ZeroUsage::None;
+            if let Some(meter) = book.charges[*charge].meter {
+                self.by_record[meter] |= price.by_record();
+                self.gaps[meter] |= price.has_gaps();
+            }
+        }
+    }
+
     /// The offer of `subscription`.
     #[must_use]
     pub fn offer(&self, subscription: Index) -> &Offer {
@@ -78,7 +137,7 @@ impl Catalog {
     }
 }
 
-fn offers(book: &PriceBook, prices: &mut Vec<Price>) -> Vec<Offer> {
+fn offers(book: &PriceBook, prices: &mut Vec<Price>, charge_of: &mut Vec<usize>) -> Vec<Offer> {
     let mut offers = Vec::with_capacity(book.plans.len() + book.products.len());
     let charges_of = |products: &[usize]| -> Vec<usize> {
         (0..book.charges.len()).filter(|charge| products.contains(&book.charges[*charge].product)).collect()
@@ -92,6 +151,7 @@ fn offers(book: &PriceBook, prices: &mut Vec<Price>) -> Vec<Offer> {
             let own = plan.prices.binary_search_by_key(charge, |(own, _)| *own);
             numbers.push(own.map_or(*charge, |at| {
                 prices.push(plan.prices[at].1.clone());
+                charge_of.push(*charge);
                 prices.len() - 1
             }));
         }

@@ -8,27 +8,46 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::book::model::{Aggregate, Meter, Model, Price, PriceBook};
+use crate::book::model::{Aggregate, Each, Meter, Model, Price, PriceBook};
 use crate::catalog::Catalog;
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Groups, Portion};
 use crate::money::Decimal;
+use crate::period::Period;
 use crate::usage::{Buckets, Cell};
 
-/// The usage cube prepared for pricing: where each subscription's buckets stand, and the group of each cell for each
-/// way a price keeps dimensions apart.
+/// The usage cube prepared for pricing: where each subscription's buckets and records stand, and the group of each cell for
+/// each way a price keeps dimensions apart.
 #[derive(Debug)]
 pub struct Cube<'a> {
     buckets: &'a Buckets,
     meters: &'a [Meter],
+    period: &'a Period,
     /// First bucket of each subscription, and the end: `subscriptions + 1` values.
     starts: Vec<usize>,
-    /// By grouping: the group of each cell.
-    groupings: Vec<Vec<u32>>,
+    /// The same of the single records.
+    record_starts: Vec<usize>,
+    /// By grouping: the group of each cell of the buckets, and of the single records.
+    groupings: Vec<(Vec<u32>, Vec<u32>)>,
     /// By price number: its grouping.
     grouping_of: Vec<usize>,
     /// All groups.
     pub groups: Groups,
+}
+
+/// Which usage of a subscription is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Meter index.
+    pub meter: usize,
+    /// Price number, which decides the groups.
+    pub price: u32,
+    /// What makes a portion.
+    pub each: Each,
+    /// Local days of the stretch.
+    pub days: Range<u16>,
+    /// Its position.
+    pub stretch: u16,
 }
 
 /// The number of each group by its names and values.
@@ -39,17 +58,20 @@ impl<'a> Cube<'a> {
     ///
     /// # Errors
     /// Our bug when there are more than 2^32 groups.
-    pub fn new(buckets: &'a Buckets, book: &'a PriceBook, catalog: &Catalog, subscriptions: usize) -> Outcome<Self> {
-        let mut starts = vec![0_usize; subscriptions + 1];
-        for subscription in &buckets.subscription {
-            starts[*subscription as usize + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
+    pub fn new(
+        buckets: &'a Buckets,
+        book: &'a PriceBook,
+        catalog: &Catalog,
+        period: &'a Period,
+        subscriptions: usize,
+    ) -> Outcome<Self> {
+        let starts = starts(&buckets.subscription, subscriptions);
+        let record_starts = starts_or_none(&buckets.singles.subscription, subscriptions);
         let groups = Groups { list: vec![Vec::new()] };
-        let (groupings, grouping_of) = (vec![vec![0; buckets.cells.len()]], Vec::new());
-        let mut cube = Self { buckets, meters: &book.meters, starts, groupings, grouping_of, groups };
+        let blank = (vec![0; buckets.cells.len()], vec![0; buckets.singles.cells.len()]);
+        let (groupings, grouping_of) = (vec![blank], Vec::new());
+        let meters = &book.meters;
+        let mut cube = Self { buckets, meters, period, starts, record_starts, groupings, grouping_of, groups };
         let mut numbers: Numbers = HashMap::from([(Vec::new(), 0)]);
         let mut known: HashMap<Vec<String>, usize> = HashMap::from([(Vec::new(), 0)]);
         for price in &catalog.prices {
@@ -57,11 +79,10 @@ impl<'a> Cube<'a> {
             let number = match known.get(&kept) {
                 Some(number) => *number,
                 None => {
-                    let grouping = buckets
-                        .cells
-                        .iter()
-                        .map(|cell| cube.group_of(cell, &kept, &mut numbers))
-                        .collect::<Outcome<_>>()?;
+                    let mut grouping = |cells: &[Cell]| -> Outcome<Vec<u32>> {
+                        cells.iter().map(|cell| cube.group_of(cell, &kept, &mut numbers)).collect()
+                    };
+                    let grouping = (grouping(&buckets.cells)?, grouping(&buckets.singles.cells)?);
                     cube.groupings.push(grouping);
                     known.insert(kept, cube.groupings.len() - 1);
                     cube.groupings.len() - 1
@@ -89,15 +110,31 @@ impl<'a> Cube<'a> {
         Ok(number)
     }
 
-    /// The portions of `subscription` that `price` of a charge on `meter` prices, sorted by group values; those of zero
-    /// quantity are left out ("zero usage: no line"). `None` when a sum has more than 20 digits before the point.
+    /// The portions of `subscription` that are wanted, in the order in which they fill tiers: by group values, or by time
+    /// for portions of less than the period. Those of zero quantity are left out ("zero usage: no line"). `None` when a
+    /// sum has more than 20 digits before the point.
     #[must_use]
-    pub fn portions(&self, subscription: u32, meter: usize, price: u32) -> Option<Vec<Portion>> {
-        let grouping = &self.groupings[self.grouping_of[price as usize]];
-        let rows = self.rows(subscription, meter);
+    pub fn portions(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        let mut portions = match wanted.each {
+            Each::Period => self.whole(subscription, wanted)?,
+            Each::Day | Each::Window => self.days(subscription, wanted)?,
+            Each::Record => self.records(subscription, wanted),
+        };
+        portions.retain(|portion| !portion.quantity.is_zero());
+        Some(portions)
+    }
+
+    /// One portion for each group, in order of the groups' values.
+    fn whole(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        let (grouping, _) = &self.groupings[self.grouping_of[wanted.price as usize]];
+        let aggregate = self.meters[wanted.meter].aggregate;
+        let all = wanted.days.start == 0 && usize::from(wanted.days.end) >= self.period.days();
         let mut folds: Vec<(u32, Fold)> = Vec::new();
         let mut positions: HashMap<u32, usize> = HashMap::new();
-        for row in rows {
+        for row in self.rows(subscription, wanted.meter) {
+            if !all && !wanted.days.contains(&self.buckets.day[row]) {
+                continue;
+            }
             let group = grouping[self.buckets.cell[row] as usize];
             // Cells are sorted, so a group is mostly the last one met.
             let at = match folds.last() {
@@ -107,18 +144,77 @@ impl<'a> Cube<'a> {
                     folds.len() - 1
                 }),
             };
-            folds[at].1.add(self, row, self.meters[meter].aggregate);
+            folds[at].1.add(self.buckets, row, aggregate);
         }
         folds.sort_by(|(a, _), (b, _)| self.groups.list[*a as usize].cmp(&self.groups.list[*b as usize]));
-        let mut portions = Vec::with_capacity(folds.len());
-        for (group, fold) in folds {
-            let records = fold.records;
-            let quantity = fold.quantity(self.meters[meter].aggregate)?;
-            if !quantity.is_zero() {
-                portions.push(Portion { subscription, group, quantity, records });
-            }
+        let time = self.period.midnights.get(usize::from(wanted.days.start)).copied().unwrap_or_default();
+        let portion = |(group, fold): (u32, Fold)| fold.portion(subscription, group, time, wanted.stretch, aggregate);
+        folds.into_iter().map(portion).collect()
+    }
+
+    /// One portion for each day and group.
+    fn days(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        let mut days: Vec<u16> = self.rows(subscription, wanted.meter).map(|row| self.buckets.day[row]).collect();
+        days.sort_unstable();
+        days.dedup();
+        let mut portions = Vec::new();
+        for day in days.into_iter().filter(|day| wanted.days.contains(day)) {
+            portions.extend(self.whole(subscription, &Wanted { days: day..day + 1, ..wanted.clone() })?);
         }
         Some(portions)
+    }
+
+    /// One portion for each record, in order of time.
+    fn records(&self, subscription: u32, wanted: &Wanted) -> Vec<Portion> {
+        let records = &self.buckets.singles;
+        let (_, grouping) = &self.groupings[self.grouping_of[wanted.price as usize]];
+        let midnight = |day: u16| self.period.midnights.get(usize::from(day)).copied();
+        let (from, to) = (midnight(wanted.days.start), midnight(wanted.days.end));
+        let (from, to) = (from.unwrap_or(i64::MAX), to.unwrap_or_else(|| self.period.end()));
+        let portion = |row: usize| {
+            let cell = records.cell[row];
+            Portion {
+                subscription,
+                group: grouping[cell as usize],
+                quantity: Decimal::from_units(records.quantity[row]),
+                records: 1,
+                stretch: wanted.stretch,
+                time: records.time[row],
+                cell,
+                origin: Some(records.origin[row]),
+            }
+        };
+        let rows = self.record_rows(subscription, wanted.meter);
+        rows.filter(|row| (from..to).contains(&records.time[*row])).map(portion).collect()
+    }
+
+    /// The text of a dimension or attribute of a single record.
+    #[must_use]
+    pub fn text(&self, cell: u32, name: &str) -> Option<&str> {
+        let cell = self.buckets.singles.cells.get(cell as usize)?;
+        let meter = self.meters.get(cell.meter as usize)?;
+        let at = meter.dimensions.iter().chain(&meter.attributes).position(|known| known == name)?;
+        cell.values.get(at).map(AsRef::as_ref)
+    }
+
+    /// The usage of `subscription` in the whole period, whatever the dimensions; `None` when it does not fit.
+    #[must_use]
+    pub fn quantity(&self, subscription: u32, meter: usize) -> Option<Decimal> {
+        let aggregate = self.meters[meter].aggregate;
+        let mut fold = Fold::default();
+        self.rows(subscription, meter).for_each(|row| fold.add(self.buckets, row, aggregate));
+        if fold.records == 0 { Some(Decimal::ZERO) } else { fold.quantity(aggregate) }
+    }
+
+    /// The positions of the buckets of one subscription and meter on these days.
+    pub fn buckets_of(&self, subscription: u32, meter: usize, days: &Range<u16>) -> impl Iterator<Item = usize> {
+        self.rows(subscription, meter).filter(|row| days.contains(&self.buckets.day[*row]))
+    }
+
+    /// All buckets.
+    #[must_use]
+    pub fn all_buckets(&self) -> &'a Buckets {
+        self.buckets
     }
 
     /// Whether `subscription` has usage of `meter`.
@@ -129,13 +225,44 @@ impl<'a> Cube<'a> {
 
     /// The buckets of one subscription and meter.
     fn rows(&self, subscription: u32, meter: usize) -> Range<usize> {
-        let own = self.starts[subscription as usize]..self.starts[subscription as usize + 1];
-        let meter_of = |cell: &u32| self.buckets.cells[*cell as usize].meter as usize;
-        let cells = &self.buckets.cell[own.clone()];
-        let from = cells.partition_point(|cell| meter_of(cell) < meter);
-        let to = cells.partition_point(|cell| meter_of(cell) <= meter);
-        own.start + from..own.start + to
+        rows_of(&self.starts, &self.buckets.cells, &self.buckets.cell, subscription, meter)
     }
+
+    /// The single records of one subscription and meter.
+    fn record_rows(&self, subscription: u32, meter: usize) -> Range<usize> {
+        let records = &self.buckets.singles;
+        if self.record_starts.is_empty() {
+            return 0..0;
+        }
+        rows_of(&self.record_starts, &records.cells, &records.cell, subscription, meter)
+    }
+}
+
+/// Where the rows of each subscription begin in a sorted column, and the end.
+fn starts(column: &[u32], subscriptions: usize) -> Vec<usize> {
+    let mut starts = vec![0_usize; subscriptions + 1];
+    for subscription in column {
+        starts[*subscription as usize + 1] += 1;
+    }
+    for at in 1..starts.len() {
+        starts[at] += starts[at - 1];
+    }
+    starts
+}
+
+/// The same, or nothing for an empty column: most runs keep no single records.
+fn starts_or_none(column: &[u32], subscriptions: usize) -> Vec<usize> {
+    if column.is_empty() { Vec::new() } else { starts(column, subscriptions) }
+}
+
+/// The rows of `subscription` whose cell is of `meter`; rows of a subscription are sorted by meter.
+fn rows_of(starts: &[usize], cells: &[Cell], column: &[u32], subscription: u32, meter: usize) -> Range<usize> {
+    let own = starts[subscription as usize]..starts[subscription as usize + 1];
+    let meter_of = |cell: &u32| cells[*cell as usize].meter as usize;
+    let column = &column[own.clone()];
+    let from = column.partition_point(|cell| meter_of(cell) < meter);
+    let to = column.partition_point(|cell| meter_of(cell) <= meter);
+    own.start + from..own.start + to
 }
 
 /// Names of the dimensions a price keeps apart: those it gives lines to, and those a matrix looks up. In order of their
@@ -163,8 +290,7 @@ struct Fold {
 }
 
 impl Fold {
-    fn add(&mut self, cube: &Cube<'_>, row: usize, aggregate: Aggregate) {
-        let buckets = cube.buckets;
+    fn add(&mut self, buckets: &Buckets, row: usize, aggregate: Aggregate) {
         let quantity = Decimal::from_units(buckets.quantity[row]);
         self.records += u64::from(buckets.records[row]);
         let Some(value) = self.value else {
@@ -195,6 +321,12 @@ impl Fold {
         }
     }
 
+    fn portion(self, subscription: u32, group: u32, time: i64, stretch: u16, aggregate: Aggregate) -> Option<Portion> {
+        let records = self.records;
+        let quantity = self.quantity(aggregate)?;
+        Some(Portion { subscription, group, quantity, records, stretch, time, cell: 0, origin: None })
+    }
+
     fn quantity(mut self, aggregate: Aggregate) -> Option<Decimal> {
         if aggregate == Aggregate::Unique {
             self.values.sort_unstable();
@@ -208,21 +340,15 @@ impl Fold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::model::Scope;
     use crate::fault::Place;
 
     #[test]
     fn groups_are_the_same_however_a_price_lists_its_dimensions() {
-        let price = |lines_by: &[&str], by: &[&str]| Price {
-            model: Model::Matrix {
-                by: by.iter().map(ToString::to_string).collect(),
-                cells: [].into(),
-                default: Some(Decimal::ONE),
-            },
-            scope: Scope::Subscription,
-            lines_by: lines_by.iter().map(ToString::to_string).collect(),
-            layer: "list".to_owned(),
-            place: Place::file("book.yaml"),
+        let price = |lines_by: &[&str], by: &[&str]| {
+            let by = by.iter().map(ToString::to_string).collect();
+            let model = Model::Matrix { by, cells: [].into(), default: Some(Decimal::ONE) };
+            let lines_by = lines_by.iter().map(ToString::to_string).collect();
+            Price { lines_by, ..Price::listed(model, Place::file("book.yaml")) }
         };
         let names = ["device", "region", "site"];
         assert_eq!(kept_apart(&price(&["site", "region", "device"], &["region", "device"])), names);

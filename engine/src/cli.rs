@@ -4,6 +4,7 @@
 
 mod arguments;
 mod completions;
+mod page;
 mod plan;
 mod progress;
 mod report;

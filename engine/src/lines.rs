@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::money::Decimal;
+use crate::usage::Origin;
 
 /// Whether an amount has a place in a `DECIMAL(18,4)` column: at most 14 digits before the point.
 #[must_use]
@@ -12,17 +13,26 @@ pub fn is_payable(amount: Decimal) -> bool {
     amount.units().abs() < Decimal::whole(10_i64.pow(14)).units()
 }
 
-/// The usage of one subscription and one group of dimension values that a charge prices.
+/// Usage of one subscription and one group of dimension values that a charge prices: of the period, of a day, of a window,
+/// or of a single record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portion {
     /// Subscription index.
     pub subscription: u32,
     /// Index of the group in [`Groups`].
     pub group: u32,
-    /// Quantity of the period.
+    /// Quantity.
     pub quantity: Decimal,
     /// Records behind it.
     pub records: u64,
+    /// Position of its stretch of the period: each has one price.
+    pub stretch: u16,
+    /// When it begins; of a single record, its time.
+    pub time: i64,
+    /// Of a single record, its cell in [`crate::usage::Records`].
+    pub cell: u32,
+    /// Of a single record, where it stands.
+    pub origin: Option<Origin>,
 }
 
 /// Which band of its price a line belongs to.
@@ -31,25 +41,19 @@ pub enum Band {
     /// The price has no bands.
     #[default]
     Whole,
-    /// Covered by an allowance.
+    /// Covered by an allowance or by free units.
     Included,
     /// The tier, counted from 1.
     Tier(u16),
+    /// Past the last tier, where that is free.
+    Beyond,
+    /// A window or destination: its position among the names of its model.
+    Named(u32),
+    /// A fee for each record.
+    Fee,
 }
 
-impl Band {
-    /// The text of the `tier` column.
-    #[must_use]
-    pub fn label(self) -> String {
-        match self {
-            Self::Whole => String::new(),
-            Self::Included => "included".to_owned(),
-            Self::Tier(number) => number.to_string(),
-        }
-    }
-}
-
-/// A rated part of a portion: what becomes one line.
+/// A rated part of a portion: what becomes one line, or is added to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Position of the portion.
@@ -62,6 +66,8 @@ pub struct Part {
     pub unit_price: Option<Decimal>,
     /// Unrounded amount.
     pub amount: Decimal,
+    /// Records behind it.
+    pub records: u64,
 }
 
 /// Groups of dimension values that get lines of their own.
@@ -112,6 +118,8 @@ pub struct Line {
     pub group: u32,
     /// Band of the price.
     pub band: Band,
+    /// Where the price changes inside the period, the number of its stretch from 1; else 0.
+    pub stretch: u16,
     /// Quantity.
     pub quantity: Decimal,
     /// Price of a unit, where there is one.

@@ -9,7 +9,7 @@ mod cells;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, SchemaRef};
 
-pub use aggregate::{bucketed, shard_of};
+pub use aggregate::{Metering, bucketed, shard_of};
 pub use cells::Cells;
 
 use crate::book::model::{Aggregate, Meter};
@@ -30,7 +30,7 @@ pub struct Gauges {
 struct Gauge {
     /// Index in `expressions`; `None` for count.
     expression: Option<usize>,
-    /// Column index of each dimension.
+    /// Column index of each dimension, then of each attribute.
     dimensions: Vec<usize>,
 }
 
@@ -107,7 +107,7 @@ impl Gauges {
         compiled: &mut Vec<(&'b str, bool, usize)>,
     ) -> Outcome<Gauge> {
         let mut dimensions = Vec::new();
-        for name in &meter.dimensions {
+        for name in meter.dimensions.iter().chain(&meter.attributes) {
             dimensions.push(schema.index_of(name).map_err(|_| missing_dimension(meter, name))?);
         }
         let Some(text) = &meter.expression else { return Ok(Gauge { expression: None, dimensions }) };

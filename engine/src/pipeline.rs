@@ -11,7 +11,8 @@ use chrono_tz::Tz;
 use crate::fault::{Fault, Faults, Located, Outcome, Place, SourceText, codes};
 use crate::money::Decimal;
 use crate::store::Location;
-use crate::yaml::keys::Kind;
+use crate::yaml::keys::{Kind, Record};
+use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node};
 use model::{Limits, Pipeline, ReferencePaths};
 use paths::path;
@@ -84,6 +85,12 @@ fn finished(pipeline: Option<Pipeline>, faults: Faults) -> Outcome<Pipeline> {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::PIPELINE, "Ratemill pipeline")
+}
+
+/// The table of keys of a pipeline file, and examples of each kind of mapping in it.
+#[must_use]
+pub fn key_table() -> (&'static Record, Vec<Example>) {
+    (&keys::PIPELINE, examples(include_str!("pipeline/examples.md")))
 }
 
 async fn read(path: &str, place: &Place) -> Outcome<Arc<SourceText>> {

@@ -17,13 +17,17 @@ use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 mod decimal;
 mod evaluate;
+mod long;
+mod meanings;
 mod narrow;
 mod numeric;
 mod operators;
 mod place;
 mod plan;
 mod probe;
+mod query;
 mod select;
+mod subject;
 mod syntax;
 mod text;
 mod time;
@@ -35,7 +39,10 @@ mod wording;
 mod tests;
 
 pub use evaluate::{Computed, Expression, Mediated, Mediation};
+pub use meanings::FUNCTIONS;
 pub use narrow::Failed;
+pub use query::{Limits, Query};
+pub use subject::{Names, Needed, SubjectColumn, SubjectExpression};
 
 use evaluate::{Output, Rule};
 use plan::Planned;
@@ -44,7 +51,7 @@ use vocabulary::Vocabulary;
 /// Compiles rule SQL. Cheap to share; holds nothing but the list of functions.
 #[derive(Debug)]
 pub struct Rules {
-    vocabulary: Vocabulary,
+    vocabulary: Arc<Vocabulary>,
 }
 
 /// What an expression must give.
@@ -64,7 +71,7 @@ impl Rules {
     /// # Errors
     /// None at present.
     pub fn new() -> Outcome<Self> {
-        Ok(Self { vocabulary: Vocabulary::new() })
+        Ok(Self { vocabulary: Arc::new(Vocabulary::new()) })
     }
 
     /// Compiles a mediation SELECT over `input`: columns and an optional WHERE, nothing else.
@@ -95,6 +102,22 @@ impl Rules {
     pub fn expression(&self, text: &Located, schema: &SchemaRef, want: Want) -> Outcome<Expression> {
         let rule = self.rule(syntax::expression(text)?, text, schema, None, want)?;
         Ok(Expression { input: Arc::clone(schema), rule, want })
+    }
+
+    /// Compiles one expression over accounts, subscriptions and their usage.
+    ///
+    /// # Errors
+    /// All `E` faults of the expression; `B003` for a meter, charge or product that there is not.
+    pub fn subject_expression(&self, text: &Located, names: &Names, want: Want) -> Outcome<SubjectExpression> {
+        subject::compile(text, names, want, &self.vocabulary)
+    }
+
+    /// Compiles one SELECT over the table `buckets`, whose columns are those of the schema.
+    ///
+    /// # Errors
+    /// All `E` faults of the SQL.
+    pub fn query(&self, sql: &Located, buckets: &SchemaRef) -> Outcome<Query> {
+        query::compile(sql, buckets, &self.vocabulary)
     }
 
     fn plan(&self, expr: ast::Expr, sql: &Located, columns: &Schema, table: Option<&str>) -> Outcome<Planned> {

@@ -4,15 +4,19 @@
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
 mod batches;
+mod deferred;
 mod intake;
 pub mod options;
 mod pools;
 mod prepare;
 mod publish;
+mod rater;
 mod rating;
 mod settle;
+mod subjects;
 mod unpriced;
 
+use deferred::Computations;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
 
@@ -51,6 +55,7 @@ pub(crate) struct Job<'j> {
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
     pub(crate) discounts: &'j Discounts,
+    pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],

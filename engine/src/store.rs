@@ -10,7 +10,6 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
@@ -23,6 +22,7 @@ use crate::fault::{Fault, Outcome, codes};
 #[cfg(test)]
 pub(crate) mod flaky;
 mod pattern;
+mod s3;
 #[cfg(test)]
 mod tests;
 
@@ -74,10 +74,13 @@ impl Location {
         };
         let (scheme, rest) = text.split_once("://").unwrap_or(("file", text));
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() && ["s3", "gs", "az"].contains(&scheme) {
+            return Err(broken("it names no bucket".to_owned()).into());
+        }
         let store: Arc<dyn ObjectStore> = match scheme {
             "file" => return Self::local(rest).map_err(|cause| broken(cause).into()),
             "memory" => Arc::clone(&MEMORY) as Arc<dyn ObjectStore>,
-            "s3" => Arc::new(s3(bucket).map_err(|cause| broken(cause.to_string()))?),
+            "s3" => Arc::new(s3::bucket(bucket).map_err(broken)?),
             "gs" => {
                 let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
                 Arc::new(builder.build().map_err(|cause| broken(cause.to_string()))?)
@@ -269,6 +272,9 @@ const IN_THE_WAY: &str = "a file stands where a folder is needed: name another f
 
 /// What to do about a refusal of the local file system that trying again does not change; `None` for all that may pass.
 fn refusal(cause: &object_store::Error) -> Option<&'static str> {
+    if matches!(cause, object_store::Error::InvalidPath { .. }) {
+        return Some("names are UTF-8 text without control characters: rename the file, or move it away");
+    }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(cause);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
@@ -288,13 +294,4 @@ fn refusal(cause: &object_store::Error) -> Option<&'static str> {
         cause = inner.source();
     }
     None
-}
-
-/// An S3 bucket from `AWS_*` variables; plain-http endpoints are allowed when one is named, as local servers use them.
-fn s3(bucket: &str) -> object_store::Result<object_store::aws::AmazonS3> {
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"];
-    let named = names.iter().find_map(|name| std::env::var(name).ok());
-    let plain = named.is_some_and(|endpoint| endpoint.starts_with("http://"));
-    if plain { builder.with_allow_http(true).build() } else { builder.build() }
 }

@@ -126,6 +126,25 @@ pub struct Buckets {
     pub last: Vec<i64>,
     /// Sorted distinct values of unique meters: `(row, values)` ascending by row.
     pub values: Vec<(u32, Vec<Arc<str>>)>,
+    /// The single records of the meters that some price asks for one by one.
+    pub singles: Records,
+}
+
+/// Single records that count, by column; sorted by subscription, meter, time and origin.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// Cells with the values of attributes behind those of dimensions, sorted; `cell` refers to them.
+    pub cells: Vec<Cell>,
+    /// Subscription index.
+    pub subscription: Vec<u32>,
+    /// Index in `cells`.
+    pub cell: Vec<u32>,
+    /// Record time.
+    pub time: Vec<i64>,
+    /// Measured quantity.
+    pub quantity: Vec<i128>,
+    /// Where it stands.
+    pub origin: Vec<Origin>,
 }
 
 impl Buckets {

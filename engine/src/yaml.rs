@@ -11,6 +11,7 @@ use crate::money::Decimal;
 
 mod check;
 pub mod keys;
+pub mod reference;
 mod schema;
 mod suggest;
 #[cfg(test)]

@@ -117,7 +117,11 @@ fn table_uses(documents: &[Document]) -> Vec<TableUse> {
 
 fn collect_tables(node: &Node, document: &Document, uses: &mut Vec<TableUse>) {
     for (key, value) in node.entries() {
-        let table = if matches!(key.text.as_str(), "cells" | "tiers") { value.get("table") } else { None };
+        let table = if matches!(key.text.as_str(), "cells" | "tiers" | "prefixes" | "holidays") {
+            value.get("table")
+        } else {
+            None
+        };
         match table.and_then(Node::text) {
             Some(text) => uses.push(TableUse {
                 path: beside(&document.place.source.name, text),

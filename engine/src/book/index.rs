@@ -30,8 +30,32 @@ pub(super) struct Index<'a> {
     /// In order of (product, charge).
     pub(super) charges: Vec<Declared<'a>>,
     charge_ids: BTreeMap<String, usize>,
-    /// Dimensions of every meter.
-    pub(super) dimensions: Vec<Vec<String>>,
+    /// What every meter counts.
+    counted: Vec<Counted>,
+}
+
+/// What charges must know of a meter, even of one that is broken elsewhere.
+pub(super) struct Counted {
+    /// Its dimensions.
+    pub(super) dimensions: Vec<String>,
+    /// Its attributes.
+    pub(super) attributes: Vec<String>,
+    /// The name of its aggregate.
+    pub(super) aggregate: String,
+}
+
+impl Counted {
+    fn of(node: &Node) -> Self {
+        let texts = |key: &str| node.get(key).map(Node::texts).unwrap_or_default();
+        let names = |key: &str| texts(key).into_iter().map(|text| text.text).collect();
+        let aggregate = node.get("aggregate").and_then(Node::text).unwrap_or("sum").to_owned();
+        Self { dimensions: names("dimensions"), attributes: names("attributes"), aggregate }
+    }
+
+    /// Dimensions and attributes.
+    pub(super) fn named(&self) -> Vec<String> {
+        self.dimensions.iter().chain(&self.attributes).cloned().collect()
+    }
 }
 
 impl<'a> Index<'a> {
@@ -39,9 +63,7 @@ impl<'a> Index<'a> {
     pub(super) fn of(sections: &Sections<'a>, faults: &mut Faults) -> Self {
         let meters = positions(&sections.meters);
         let products = positions(&sections.products);
-        let dimensions = sections.meters.iter().map(|(_, node)| node.get("dimensions"));
-        let dimensions = dimensions.map(|node| node.map(Node::texts).unwrap_or_default());
-        let dimensions = dimensions.map(|texts| texts.into_iter().map(|text| text.text).collect()).collect();
+        let counted = sections.meters.iter().map(|(_, node)| Counted::of(node)).collect();
         let mut charges = Vec::new();
         for (product, (name, node)) in sections.products.iter().enumerate() {
             for (key, node) in by_id(node.get("charges").into_iter(), "charge", faults) {
@@ -51,7 +73,7 @@ impl<'a> Index<'a> {
             }
         }
         let charge_ids = charges.iter().enumerate().map(|(index, charge)| (charge.id.clone(), index)).collect();
-        Self { meters, products, charges, charge_ids, dimensions }
+        Self { meters, products, charges, charge_ids, counted }
     }
 
     /// The index of the charge called `id`, or a fault.
@@ -63,9 +85,9 @@ impl<'a> Index<'a> {
         found
     }
 
-    /// The dimensions of a charge's meter.
-    pub(super) fn dimensions_of(&self, charge: &Declared<'_>) -> Option<&[String]> {
-        charge.meter.and_then(|meter| self.dimensions.get(meter)).map(Vec::as_slice)
+    /// What a charge's meter counts.
+    pub(super) fn meter_of(&self, charge: &Declared<'_>) -> Option<&Counted> {
+        charge.meter.and_then(|meter| self.counted.get(meter))
     }
 }
 

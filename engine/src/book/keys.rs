@@ -2,11 +2,17 @@
 
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
+mod charge;
+
+use charge::{CHARGE, MODEL_NAMES, PATCH};
+pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+
 /// The currencies' word for "that of the account".
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
 
 const MODES: Kind = Kind::OneOf(&["half_up", "half_even", "up", "down"]);
-const SCOPES: Kind = Kind::OneOf(&["subscription", "account"]);
+/// Whose usage draws on an allowance.
+const SHARERS: Kind = Kind::OneOf(&["subscription", "account"]);
 
 /// A file of a book.
 pub(super) static BOOK: Record = Record {
@@ -70,6 +76,11 @@ static METER: Record = Record {
             "how the quantities of a period come together",
         ),
         Key::optional("dimensions", Kind::List(&Kind::Text), "mediated columns whose values are kept apart"),
+        Key::optional(
+            "attributes",
+            Kind::List(&Kind::Text),
+            "mediated columns that only charges on single records look at, such as the number dialled",
+        ),
         Key::optional("unit", Kind::Text, "unit printed on invoice lines"),
     ]],
 };
@@ -109,127 +120,6 @@ static PRODUCT: Record = Record {
     ]],
 };
 
-static CHARGE: Record = Record {
-    title: "a charge",
-    choice: Some(&Choice { key: "model", variants: MODELS }),
-    keys: &[
-        &[
-            Key::required("model", MODEL_NAMES, "how it is priced"),
-            Key::optional("meter", Kind::Text, "the meter whose usage it prices; usage models need one"),
-            Key::optional("name", Kind::Text, "what people call it"),
-            Key::optional("unit", Kind::Text, "unit printed on invoice lines; the meter's when left out"),
-        ],
-        ACCUMULATION,
-        NUMBERS,
-    ],
-};
-
-static PATCH: Record = Record {
-    title: "a plan's price",
-    choice: None,
-    keys: &[
-        &[Key::optional("model", MODEL_NAMES, "another charge model; the list price's own keys fall away with it")],
-        ACCUMULATION,
-        NUMBERS,
-    ],
-};
-
-const MODEL_NAMES: Kind =
-    Kind::OneOf(&["per_unit", "graduated", "volume", "package", "percentage", "matrix", "recurring", "one_time"]);
-
-const ACCUMULATION: &[Key] = &[
-    Key::defaulted("scope", SCOPES, "subscription", "whose usage fills the tiers together"),
-    Key::optional(
-        "lines_by",
-        Kind::List(&Kind::Text),
-        "dimensions that get a line per value; none, or `by` of a matrix, when left out",
-    ),
-];
-
-const NUMBERS: &[Key] = &[
-    Key::optional("unit_price", Kind::Number, "price of one unit"),
-    Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
-    Key::optional("size", Kind::Number, "units in a package; above zero"),
-    Key::optional("price", Kind::Number, "price of a package"),
-    Key::defaulted(
-        "round",
-        Kind::OneOf(&["up", "down", "exact"]),
-        "up",
-        "whether started packages count, only full ones, or parts",
-    ),
-    Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
-    Key::optional("minimum", Kind::Number, "least amount of a line; of a quantity above zero"),
-    Key::optional("maximum", Kind::Number, "greatest amount of a line; of a quantity above zero"),
-    Key::optional("by", Kind::List(&Kind::Text), "dimensions that make a cell"),
-    Key::optional("cells", Kind::Either(&CELLS, &TABLES), "a value of every dimension of `by`, and a unit_price"),
-    Key::optional("default_unit_price", Kind::Number, "price where no cell fits; without it such usage stops the run"),
-    Key::defaulted("every", Kind::OneOf(&["month"]), "month", "how often it is due"),
-    Key::optional("amount", Kind::Number, "amount for quantity 1"),
-    Key::defaulted(
-        "bill",
-        Kind::OneOf(&["advance", "arrears"]),
-        "advance",
-        "at the start or the end of the period; both bill the period itself, so the amount is the same",
-    ),
-    Key::defaulted("prorate", Kind::OneOf(&["by_day", "none"]), "by_day", "what part periods cost"),
-];
-
-/// The keys that go with each charge model, besides those every charge takes.
-pub(super) static MODELS: &[Variant] = &[
-    Variant { name: "per_unit", about: "every unit at one price", required: &["unit_price"], optional: &[] },
-    Variant { name: "graduated", about: "each band at its own price", required: &["tiers"], optional: &[] },
-    Variant {
-        name: "volume",
-        about: "all units at the price of the band reached",
-        required: &["tiers"],
-        optional: &[],
-    },
-    Variant { name: "package", about: "blocks of units", required: &["size", "price"], optional: &["round"] },
-    Variant {
-        name: "percentage",
-        about: "a percentage of an amount",
-        required: &["percent"],
-        optional: &["minimum", "maximum"],
-    },
-    Variant {
-        name: "matrix",
-        about: "a price per cell of dimension values",
-        required: &["by", "cells"],
-        optional: &["default_unit_price"],
-    },
-    Variant {
-        name: "recurring",
-        about: "an amount every period",
-        required: &["amount"],
-        optional: &["every", "bill", "prorate"],
-    },
-    Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &[] },
-];
-
-/// Keys of a charge that stay when a price replaces its model.
-pub(super) static KEPT_WITH_MODEL: &[&str] = &["model", "meter", "name", "unit", "scope", "lines_by"];
-
-static TIER: Record = Record {
-    title: "a tier",
-    choice: None,
-    keys: &[&[
-        Key::optional("up_to", Kind::Number, "inclusive upper bound; left out on the last tier"),
-        Key::required("unit_price", Kind::Number, "price of a unit in the tier"),
-        Key::defaulted("flat_fee", Kind::Number, "0", "due once, when the total is past where the tier begins"),
-    ]],
-};
-
-static TIERS: Kind = Kind::List(&Kind::Record(&TIER));
-static CELLS: Kind = Kind::List(&Kind::Map(&Kind::Text));
-static TABLES: Kind = Kind::Record(&TABLE);
-
-/// `{ table: FILE }`.
-static TABLE: Record = Record {
-    title: "a price table",
-    choice: None,
-    keys: &[&[Key::required("table", Kind::Path, "CSV or Parquet file, relative to this file")]],
-};
-
 static PLAN: Record = Record {
     title: "a plan",
     choice: None,
@@ -259,7 +149,7 @@ static ALLOWANCE: Record = Record {
         Key::defaulted("per", Kind::OneOf(&["month"]), "month", "how often it is given"),
         Key::defaulted(
             "shared_over",
-            SCOPES,
+            SHARERS,
             "subscription",
             "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
         ),

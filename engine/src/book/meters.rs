@@ -21,7 +21,8 @@ pub(super) fn meter((key, node): Entry<'_>, faults: &mut Faults) -> Option<Meter
     }
     once(&record_types, "record type", faults);
     let dimensions = fields.get("dimensions").map(Node::texts).unwrap_or_default();
-    once(&dimensions, "dimension", faults);
+    let attributes = fields.get("attributes").map(Node::texts).unwrap_or_default();
+    once(&dimensions.iter().chain(&attributes).cloned().collect::<Vec<_>>(), "dimension", faults);
     Some(Meter {
         id: key.text.clone(),
         record_types: record_types.into_iter().map(|record_type| record_type.text).collect(),
@@ -29,6 +30,7 @@ pub(super) fn meter((key, node): Entry<'_>, faults: &mut Faults) -> Option<Meter
         round_each: fields.get("round_each").and_then(|node| round_each(node, faults)),
         aggregate: aggregate(chosen)?,
         dimensions: dimensions.into_iter().map(|dimension| dimension.text).collect(),
+        attributes: attributes.into_iter().map(|attribute| attribute.text).collect(),
         unit: fields.text("unit", "").to_owned(),
         place: key.place.clone(),
     })

@@ -1,10 +1,16 @@
 //! The vocabulary of a checked price book. Nothing here reads YAML; nothing here refers to something that is not there:
 //! products, meters and charges are named by their index.
 
-use std::sync::Arc;
-
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
+
+mod calendar;
+mod prefix;
+mod price;
+
+pub use calendar::{Calendar, Span, Window};
+pub use prefix::{Destination, Prefixes};
+pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
 
 /// A whole price book, checked.
 #[derive(Clone, Debug)]
@@ -66,6 +72,8 @@ pub struct Meter {
     pub aggregate: Aggregate,
     /// Mediated columns kept apart, as declared.
     pub dimensions: Vec<String>,
+    /// Mediated columns kept on single records only, as declared.
+    pub attributes: Vec<String>,
     /// The unit printed on lines; empty when not given.
     pub unit: String,
     /// Where it stands.
@@ -130,120 +138,6 @@ pub struct Charge {
     pub meter: Option<usize>,
     /// The price of who has neither a plan's nor an own price.
     pub price: Price,
-}
-
-/// How one charge is priced for somebody, and where that stands.
-#[derive(Clone, Debug)]
-pub struct Price {
-    /// The model with its numbers.
-    pub model: Model,
-    /// Whose usage fills tiers and allowances together.
-    pub scope: Scope,
-    /// Dimensions that get a line each; empty: one line.
-    pub lines_by: Vec<String>,
-    /// The layer it comes from: `list`, `plan:<id>` or `override:<account>`.
-    pub layer: String,
-    /// The rule's file and line.
-    pub place: Place,
-}
-
-/// Whose usage fills tiers together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Each subscription by itself.
-    #[default]
-    Subscription,
-    /// All subscriptions of an account, in order of subscription id.
-    Account,
-}
-
-/// A charge model with its prices (DESIGN section 5, "Charge models"). Long lists of prices are shared, never copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Model {
-    /// Every unit at one price.
-    PerUnit {
-        /// Price of one unit.
-        unit_price: Decimal,
-    },
-    /// Each band at its own price.
-    Graduated {
-        /// Bands, ascending; only the last is open.
-        tiers: Arc<[Tier]>,
-    },
-    /// All units at the price of the band the total reaches.
-    Volume {
-        /// Bands, ascending; only the last is open.
-        tiers: Arc<[Tier]>,
-    },
-    /// Blocks of `size` units.
-    Package {
-        /// Units in a block; above zero.
-        size: Decimal,
-        /// Price of a block.
-        price: Decimal,
-        /// Whether started blocks count (`up`), only full ones (`down`), or parts (`None`, exact).
-        rounding: Option<Rounding>,
-    },
-    /// A percentage of the quantity, which is an amount of money itself.
-    Percentage {
-        /// 6.5 means 6.5 %.
-        percent: Decimal,
-        /// Least amount of a line.
-        minimum: Option<Decimal>,
-        /// Greatest amount of a line.
-        maximum: Option<Decimal>,
-    },
-    /// A price per cell of dimension values.
-    Matrix {
-        /// The dimensions that make a cell, as declared.
-        by: Vec<String>,
-        /// Values (in the order of `by`) and price; sorted by values, unique.
-        cells: Arc<[(Vec<String>, Decimal)]>,
-        /// Price where no cell fits; without it such usage is a fault (`B009`).
-        default: Option<Decimal>,
-    },
-    /// An amount each period.
-    Recurring {
-        /// Amount of a whole period and quantity 1.
-        amount: Decimal,
-        /// Whether part periods are billed by the day.
-        prorate: bool,
-        /// Billed at the start of the period; otherwise in arrears. Either way the period itself is billed.
-        advance: bool,
-    },
-    /// An amount once, in the period that holds the start.
-    OneTime {
-        /// Amount for quantity 1.
-        amount: Decimal,
-    },
-}
-
-impl Model {
-    /// The model's name in the book and on lines.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::PerUnit { .. } => "per_unit",
-            Self::Graduated { .. } => "graduated",
-            Self::Volume { .. } => "volume",
-            Self::Package { .. } => "package",
-            Self::Percentage { .. } => "percentage",
-            Self::Matrix { .. } => "matrix",
-            Self::Recurring { .. } => "recurring",
-            Self::OneTime { .. } => "one_time",
-        }
-    }
-}
-
-/// One band of a tiered price: (previous bound, `up_to`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tier {
-    /// Inclusive upper bound; `None` for the last, open band.
-    pub up_to: Option<Decimal>,
-    /// Price of a unit in the band.
-    pub unit_price: Decimal,
-    /// Due once the band is entered; zero when not given.
-    pub flat_fee: Decimal,
 }
 
 /// A plan: products sold together, with prices of its own.

@@ -65,7 +65,7 @@ fn own_price(
     let origin = Origin {
         layer: format!("plan:{plan}"),
         place: &key.place,
-        dimensions: shelf.index.dimensions_of(charge),
+        meter: shelf.index.meter_of(charge),
         files: shelf.files,
     };
     price(&fields, &origin, faults).map(|price| (position, price))

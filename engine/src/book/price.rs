@@ -1,11 +1,17 @@
 //! One price: the fields of a charge, with whatever was laid over them, as a checked [`Price`].
 
+use std::sync::Arc;
+
 use super::cells::cells;
+use super::clock::calendar;
+use super::destinations::{increments, prefixes};
 use super::fields::Fields;
 use super::files::Files;
+use super::index::Counted;
 use super::keys::MODELS;
-use super::model::{Model, Price, Scope};
-use super::tiers::tiers;
+use super::meters::mode;
+use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
+use super::tiers::{Holding, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::money::{Decimal, Rounding};
 use crate::yaml::{Node, did_you_mean};
@@ -16,8 +22,8 @@ pub(super) struct Origin<'a> {
     pub(super) layer: String,
     /// The rule.
     pub(super) place: &'a Place,
-    /// The dimensions of the charge's meter; `None` when it has none or an unknown one.
-    pub(super) dimensions: Option<&'a [String]>,
+    /// What the charge's meter counts; `None` when it has none or an unknown one.
+    pub(super) meter: Option<&'a Counted>,
     /// The files, for price tables.
     pub(super) files: &'a Files,
 }
@@ -28,16 +34,14 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     let variant = MODELS.iter().find(|variant| Some(variant.name) == chosen.text())?;
     fields.check_choice(variant, MODELS, &chosen.place, faults);
     check_meter(fields, variant.name, &chosen.place, faults);
-    let by = texts(fields.get("by"), origin.dimensions, faults);
-    let lines_by = fields.get("lines_by").map(|node| texts(Some(node), origin.dimensions, faults));
-    if let Some(lines_by) = lines_by.as_ref().filter(|_| variant.name == "matrix") {
-        for missing in by.iter().filter(|dimension| !lines_by.contains(dimension)) {
-            let fault = Fault::new(&codes::B007, format!("`lines_by` of a matrix lacks its dimension `{missing}`"));
-            faults.push(
-                fault.at(&fields.get("lines_by")?.place).hint("a line has one price: name every dimension of `by`"),
-            );
-        }
-    }
+    let dimensions = origin.meter.map(|meter| meter.dimensions.as_slice());
+    let by = match variant.name {
+        "prefix" => texts(fields.get("by"), origin.meter.map(Counted::named).as_deref(), faults),
+        _ => texts(fields.get("by"), dimensions, faults),
+    };
+    let lines_by = fields.get("lines_by").map(|node| texts(Some(node), dimensions, faults));
+    check_lines_by(fields, variant.name, &by, lines_by.as_deref(), faults);
+    let each = each(fields, variant.name, origin.meter, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -46,11 +50,90 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     }
     Some(Price {
         scope: scope(fields.text("scope", "subscription")),
+        each,
         lines_by: lines_by.unwrap_or_else(|| default_lines_by(&model)),
+        restarts: fields.text("groups", "shared") == "restart",
+        zero_usage: match fields.text("zero_usage", "none") {
+            "fee" => ZeroUsage::Fee,
+            "line" => ZeroUsage::Line,
+            _ => ZeroUsage::None,
+        },
+        convert: fields.get("convert").map(|node| convert(node, faults)),
+        free_units: not_negative(fields, "free_units", faults).unwrap_or(Decimal::ZERO),
+        round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
         model,
         layer: origin.layer.clone(),
         place: origin.place.clone(),
     })
+}
+
+fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
+    let (Some(node), Some(lines_by)) = (fields.get("lines_by"), lines_by.filter(|_| model == "matrix")) else { return };
+    for missing in by.iter().filter(|dimension| !lines_by.contains(dimension)) {
+        let fault = Fault::new(&codes::B007, format!("`lines_by` of a matrix lacks its dimension `{missing}`"));
+        faults.push(fault.at(&node.place).hint("a line has one price: name every dimension of `by`"));
+    }
+}
+
+/// What the model is applied to, checked against the model and the meter.
+fn each(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults: &mut Faults) -> Each {
+    let Some(node) = fields.get("each") else { return Each::Period };
+    let each = match node.text() {
+        Some("window") => Each::Window,
+        Some("day") => Each::Day,
+        Some("record") => Each::Record,
+        _ => Each::Period,
+    };
+    let alone = matches!(model, "increments" | "calendar" | "prefix" | "formula" | "sql" | "recurring" | "one_time");
+    if alone && each != Each::Period {
+        let fault = Fault::new(&codes::B005, format!("`{model}` does not take `each`")).at(&node.place);
+        faults.push(fault.hint("it says itself what it is applied to: leave `each` out"));
+    } else if each == Each::Window && meter.is_some_and(|meter| meter.aggregate != "windowed") {
+        let fault = Fault::new(&codes::B005, "`each: window` needs a meter with `aggregate: windowed`").at(&node.place);
+        faults.push(fault);
+    }
+    each
+}
+
+fn convert(node: &Node, faults: &mut Faults) -> Convert {
+    let fields = Fields::of(node);
+    let divide = above_zero(&fields, "divide", faults).unwrap_or(Decimal::ONE);
+    let step = above_zero(&fields, "step", faults).unwrap_or(Decimal::ONE);
+    let round = fields.get("round").and_then(Node::text).map(|name| (step, mode(name)));
+    if round.is_none()
+        && let Some(step) = fields.get("step")
+    {
+        faults.push(Fault::new(&codes::B005, "`step` needs `round`, the direction").at(&step.place));
+    }
+    Convert { divide, round }
+}
+
+fn round_amount(node: &Node, faults: &mut Faults) -> Option<RoundAmount> {
+    let fields = Fields::of(node);
+    let digits = fields.get("digits")?;
+    let number = digits.text()?.parse().ok().filter(|digits| *digits <= crate::money::SCALE);
+    if number.is_none() {
+        faults.push(Fault::new(&codes::B001, "amounts have at most 18 digits after the point").at(&digits.place));
+    }
+    Some(RoundAmount { digits: number?, mode: mode(fields.text("mode", "half_up")) })
+}
+
+/// The number of `key`, with a fault unless it is above zero.
+pub(super) fn above_zero(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
+    let number = fields.decimal(key)?;
+    if number <= Decimal::ZERO {
+        let fault = Fault::new(&codes::B001, format!("the {key} {number} is not above zero"));
+        faults.push(fault.at(&fields.get(key)?.place));
+    }
+    Some(number)
+}
+
+fn not_negative(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
+    let number = fields.decimal(key)?;
+    if number.is_negative() {
+        faults.push(Fault::new(&codes::B001, format!("`{key}` {number} is negative")).at(&fields.get(key)?.place));
+    }
+    Some(number)
 }
 
 /// The dimensions that get a line each when the price does not say.
@@ -60,7 +143,13 @@ pub(super) fn default_lines_by(model: &Model) -> Vec<String> {
 
 /// The scope of that name.
 pub(super) fn scope(name: &str) -> Scope {
-    if name == "account" { Scope::Account } else { Scope::Subscription }
+    match name {
+        "package" => Scope::Package,
+        "account" => Scope::Account,
+        "subtree" => Scope::Subtree,
+        "invoice" => Scope::Invoice,
+        _ => Scope::Subscription,
+    }
 }
 
 /// Whether charges of this model price the usage of a meter.
@@ -109,10 +198,20 @@ fn texts(node: Option<&Node>, dimensions: Option<&[String]>, faults: &mut Faults
 }
 
 fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, faults: &mut Faults) -> Option<Model> {
+    let files = origin.files;
+    let bands = |faults: &mut Faults| {
+        let beyond = fields.text("beyond", "refused") == "free";
+        Some(Arc::from(tiers(fields.get("tiers")?, Holding::of(name), beyond, files, faults)?))
+    };
     Some(match name {
-        "per_unit" => Model::PerUnit { unit_price: fields.decimal("unit_price")? },
-        "graduated" => Model::Graduated { tiers: tiers(fields.get("tiers")?, origin.files, faults)?.into() },
-        "volume" => Model::Volume { tiers: tiers(fields.get("tiers")?, origin.files, faults)?.into() },
+        "per_unit" => Model::PerUnit {
+            unit_price: fields.decimal("unit_price")?,
+            per: above_zero(fields, "per", faults).unwrap_or(Decimal::ONE),
+        },
+        "graduated" => Model::Graduated { tiers: bands(faults)? },
+        "volume" => Model::Volume { tiers: bands(faults)? },
+        "stairstep" => Model::Stairstep { tiers: bands(faults)? },
+        "graduated_percentage" => Model::GraduatedPercentage { tiers: bands(faults)? },
         "package" => Model::Package {
             size: fields.decimal("size")?,
             price: fields.decimal("price")?,
@@ -126,12 +225,28 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             percent: fields.decimal("percent")?,
             minimum: fields.decimal("minimum"),
             maximum: fields.decimal("maximum"),
+            records: record_terms(fields, faults),
         },
         "matrix" => Model::Matrix {
-            cells: cells(fields.get("cells")?, &by, origin.files, faults)?.into(),
+            cells: cells(fields.get("cells")?, &by, files, faults)?.into(),
             by,
             default: fields.decimal("default_unit_price"),
         },
+        "dynamic" => Model::Dynamic { multiplier: fields.decimal("multiplier").unwrap_or(Decimal::ONE) },
+        "increments" => {
+            let (initial, increment) = (above_zero(fields, "initial", faults), above_zero(fields, "increment", faults));
+            let per = above_zero(fields, "per", faults).unwrap_or(Decimal::ONE);
+            let tiers = increments(fields.decimal("unit_price")?, per, initial, Some(increment?));
+            let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
+            Model::Increments { tiers: tiers.into(), connect_fee }
+        }
+        "calendar" => Model::Calendar(Arc::new(calendar(fields, files, faults)?)),
+        "prefix" => {
+            let prefixes = Arc::new(prefixes(fields.get("prefixes")?, files, faults)?);
+            Model::Prefix { by: only(by, fields, faults)?, prefixes }
+        }
+        "formula" => Model::Formula { sql: fields.get("formula")?.located()? },
+        "sql" => Model::Sql { sql: fields.get("sql")?.located()? },
         "recurring" => Model::Recurring {
             amount: fields.decimal("amount")?,
             prorate: fields.text("prorate", "by_day") == "by_day",
@@ -140,4 +255,32 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
         "one_time" => Model::OneTime { amount: fields.decimal("amount")? },
         _ => return None,
     })
+}
+
+/// The one column that prefixes are of.
+fn only(mut by: Vec<String>, fields: &Fields<'_>, faults: &mut Faults) -> Option<String> {
+    if by.len() != 1 {
+        let fault = Fault::new(&codes::B005, "`prefix` takes one dimension or attribute `by` which it looks up");
+        faults.push(fault.at(&fields.get("by")?.place));
+        return None;
+    }
+    by.pop()
+}
+
+fn record_terms(fields: &Fields<'_>, faults: &mut Faults) -> RecordTerms {
+    let terms = RecordTerms {
+        fee: fields.decimal("record_fee").unwrap_or(Decimal::ZERO),
+        free_records: fields.get("free_records").and_then(Node::text).and_then(|text| text.parse().ok()),
+        free_amount: not_negative(fields, "free_amount", faults),
+        free_amount_outlasts: fields.text("free_amount_outlasts", "false") == "true",
+        minimum: fields.decimal("record_minimum"),
+        maximum: fields.decimal("record_maximum"),
+    };
+    if let (Some(minimum), Some(maximum), Some(node)) = (terms.minimum, terms.maximum, fields.get("record_maximum"))
+        && minimum > maximum
+    {
+        let message = format!("`record_maximum` {maximum} is below `record_minimum` {minimum}");
+        faults.push(Fault::new(&codes::B001, message).at(&node.place));
+    }
+    terms
 }

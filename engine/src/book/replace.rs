@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keys::{MODELS, OVERRIDDEN};
-use super::model::{Model, OverrideFields, Price};
+use super::model::{Model, OverrideFields, Price, RecordTerms};
 use super::price::{default_lines_by, is_metered, out_of_range};
 use crate::fault::{Fault, Faults, Outcome, Place, codes};
 use crate::money::{Decimal, Rounding};
@@ -38,7 +38,7 @@ pub fn resolve_override(base: &Price, fields: &OverrideFields, layer: String, pl
     // Lines by the cells of a matrix make no sense once the matrix is gone; lines the user asked for stay.
     let by_default = base.lines_by == default_lines_by(&base.model);
     let lines_by = if by_default { default_lines_by(&model) } else { base.lines_by.clone() };
-    faults.or(Price { model, scope: base.scope, lines_by, layer, place: place.clone() })
+    faults.or(Price { model, lines_by, layer, place: place.clone(), ..base.clone() })
 }
 
 /// The fields of a row of the price_overrides table, given by column name. Columns that are no field are the user's own
@@ -110,10 +110,10 @@ fn takes(model: &str, key: &str) -> bool {
 /// The model `name` of `fields`, what they leave out taken from `kept`; an error names the missing key.
 fn model(name: &str, kept: Option<&Model>, fields: &OverrideFields) -> Result<Model, &'static str> {
     Ok(match (name, kept) {
-        ("per_unit", Some(Model::PerUnit { unit_price })) => {
-            Model::PerUnit { unit_price: fields.unit_price.unwrap_or(*unit_price) }
+        ("per_unit", Some(Model::PerUnit { unit_price, per })) => {
+            Model::PerUnit { unit_price: fields.unit_price.unwrap_or(*unit_price), per: *per }
         }
-        ("per_unit", _) => Model::PerUnit { unit_price: fields.unit_price.ok_or("unit_price")? },
+        ("per_unit", _) => Model::PerUnit { unit_price: fields.unit_price.ok_or("unit_price")?, per: Decimal::ONE },
         ("package", Some(Model::Package { size, price, rounding })) => Model::Package {
             size: fields.size.unwrap_or(*size),
             price: fields.price.unwrap_or(*price),
@@ -124,15 +124,17 @@ fn model(name: &str, kept: Option<&Model>, fields: &OverrideFields) -> Result<Mo
             price: fields.price.ok_or("price")?,
             rounding: Some(Rounding::Up),
         },
-        ("percentage", Some(Model::Percentage { percent, minimum, maximum })) => Model::Percentage {
+        ("percentage", Some(Model::Percentage { percent, minimum, maximum, records })) => Model::Percentage {
             percent: fields.percent.unwrap_or(*percent),
             minimum: fields.minimum.or(*minimum),
             maximum: fields.maximum.or(*maximum),
+            records: *records,
         },
         ("percentage", _) => Model::Percentage {
             percent: fields.percent.ok_or("percent")?,
             minimum: fields.minimum,
             maximum: fields.maximum,
+            records: RecordTerms::default(),
         },
         ("matrix", Some(Model::Matrix { by, cells, default })) => {
             Model::Matrix { by: by.clone(), cells: Arc::clone(cells), default: fields.unit_price.or(*default) }
@@ -143,8 +145,14 @@ fn model(name: &str, kept: Option<&Model>, fields: &OverrideFields) -> Result<Mo
         ("recurring", _) => Model::Recurring { amount: fields.amount.ok_or("amount")?, prorate: true, advance: true },
         ("one_time", Some(Model::OneTime { amount })) => Model::OneTime { amount: fields.amount.unwrap_or(*amount) },
         ("one_time", _) => Model::OneTime { amount: fields.amount.ok_or("amount")? },
-        ("graduated" | "volume", Some(kept)) => kept.clone(),
-        ("graduated" | "volume", None) => return Err("tiers"),
-        _ => return Err("cells"),
+        (_, Some(kept)) => kept.clone(),
+        ("dynamic", None) => Model::Dynamic { multiplier: Decimal::ONE },
+        ("matrix", None) => return Err("cells"),
+        ("increments", None) => return Err("increment"),
+        ("calendar", None) => return Err("windows"),
+        ("prefix", None) => return Err("prefixes"),
+        ("formula", None) => return Err("formula"),
+        ("sql", None) => return Err("sql"),
+        (_, None) => return Err("tiers"),
     })
 }

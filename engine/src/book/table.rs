@@ -77,6 +77,27 @@ impl Rows {
         faults.or(rows.collect())
     }
 
+    /// The rows with the values of `columns`, whatever other columns there are, and the place of each.
+    ///
+    /// # Errors
+    /// `B006` when the table lacks one of them.
+    pub(super) fn select_from(&self, columns: &[&str], place: &Place) -> Outcome<Vec<(Vec<&str>, Place)>> {
+        let mut positions = Vec::with_capacity(columns.len());
+        for column in columns {
+            let missing = || {
+                let message = format!("`{}` has no column `{column}`", self.source.name);
+                Fault::new(&codes::B006, message).at(place)
+            };
+            positions.push(self.columns.iter().position(|known| known == column).ok_or_else(missing)?);
+        }
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let values = positions.iter().map(|at| row.values.get(*at).map_or("", String::as_str));
+            rows.push((values.collect(), self.place(row)));
+        }
+        Ok(rows)
+    }
+
     fn place(&self, row: &Row) -> Place {
         row_place(&self.source, row.line, row.offset)
     }

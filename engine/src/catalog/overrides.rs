@@ -59,7 +59,9 @@ impl Overrides {
                     if let Some(number) = own.number_of.get(&(account, *charge)).copied() {
                         let (row, fit) = (&rows[number], &mut fits[number]);
                         let resolved = own.resolved.entry((number, *base));
-                        resolved.or_insert_with(|| fit.price(row, *base, &mut catalog.prices, faults));
+                        resolved.or_insert_with(|| {
+                            fit.price(row, *base, (&mut catalog.prices, &mut catalog.charge_of), faults)
+                        });
                     }
                     holder = above(reference, &own.holders, account);
                 }
@@ -120,7 +122,13 @@ struct Fit {
 
 impl Fit {
     /// The number of the price that `row` makes of `base`, a new one or one that is the same.
-    fn price(&mut self, row: &AccountOverride, base: u32, prices: &mut Vec<Price>, faults: &mut Faults) -> Option<u32> {
+    fn price(
+        &mut self,
+        row: &AccountOverride,
+        base: u32,
+        (prices, charge_of): (&mut Vec<Price>, &mut Vec<usize>),
+        faults: &mut Faults,
+    ) -> Option<u32> {
         let price = match resolve(row, &prices[base as usize]) {
             Ok(price) => price,
             Err(refused) => {
@@ -129,16 +137,14 @@ impl Fit {
             }
         };
         self.fits = true;
-        let same = |number: &&u32| {
-            let made = &prices[**number as usize];
-            (&made.model, made.scope, &made.lines_by) == (&price.model, price.scope, &price.lines_by)
-        };
+        let same = |number: &&u32| prices[**number as usize].same_terms(&price);
         if let Some(number) = self.made.iter().find(same) {
             return Some(*number);
         }
         let number =
             faults.keep(u32::try_from(prices.len()).map_err(|_| Fault::ours("more than 2^32 prices").into()))?;
         prices.push(price);
+        charge_of.push(row.charge);
         self.made.push(number);
         Some(number)
     }

@@ -89,7 +89,7 @@ async fn an_override_lies_over_the_price_its_account_would_have() {
     let more = "overrides: [ { account: SITE, charge: p/use, unit_price: 1.5 } ]\n";
     let shop = shop("over", more, &[("S1", "SITE", "flat"), ("S2", "LONE", "other"), ("S3", "SITE", "other")]).await;
     let price = shop.price(0, "p/use");
-    assert!(matches!(price.model, Model::PerUnit { unit_price } if unit_price.to_string() == "1.5"));
+    assert!(matches!(price.model, Model::PerUnit { unit_price, .. } if unit_price.to_string() == "1.5"));
     assert_eq!(price.layer, "override:SITE");
     // The same account has a package elsewhere, which takes no unit price: it stays.
     assert_eq!(

@@ -43,7 +43,7 @@ pub(super) enum Command {
     Plan(RunArguments),
     /// Check pipeline, price book, reference data and rules; show all faults at once
     Validate(ValidateArguments),
-    /// Print the JSON Schema of a YAML file, for editors
+    /// Print the JSON Schema of a YAML file, for editors, or the reference page, for people
     Schema(SchemaArguments),
     /// Print completions for a shell
     Completions(CompletionArguments),
@@ -99,6 +99,8 @@ pub(super) enum SchemaFile {
     Pipeline,
     /// A file of a price book
     Book,
+    /// Both, as a page for people, in Markdown
+    Reference,
 }
 
 /// Words of `completions`.

@@ -93,8 +93,8 @@ fn summary(report: &RunReport) -> String {
             }),
         );
     }
-    let (count, invoices) = (grouped(&report.lines.to_string()), grouped(&report.invoices.to_string()));
-    lines.extend([String::new(), format!("{count} invoice lines on {invoices} invoices")]);
+    let (count, invoices) = (counted(report.lines, "invoice line"), counted(report.invoices, "invoice"));
+    lines.extend([String::new(), format!("{count} on {invoices}")]);
     lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", "currency", "net", "tax", "gross"));
     for total in &report.totals {
         let [net, tax, gross] =
@@ -112,6 +112,12 @@ fn summary(report: &RunReport) -> String {
         lines.push(format!("  duckdb -c \"SELECT reason, source, file, row, raw FROM read_parquet('{glob}')\""));
     }
     lines.join("\n") + "\n"
+}
+
+/// `1 invoice`, `2 invoices`.
+fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(&number.to_string()))
 }
 
 fn state(state: RunState) -> &'static str {

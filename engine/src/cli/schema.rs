@@ -1,18 +1,19 @@
 //! `ratemill schema`.
 
 use super::arguments::{SchemaArguments, SchemaFile};
-use super::{Ending, talk};
+use super::{Ending, page, talk};
 use crate::fault::Outcome;
 use crate::{book, pipeline};
 
-/// Prints a JSON Schema.
+/// Prints a JSON Schema, or the reference page.
 ///
 /// # Errors
 /// `O001` when stdout is closed.
 pub(super) fn carry_out(arguments: &SchemaArguments) -> Outcome<Ending> {
-    talk::json(&match arguments.file {
-        SchemaFile::Pipeline => pipeline::schema(),
-        SchemaFile::Book => book::schema(),
-    })?;
+    match arguments.file {
+        SchemaFile::Pipeline => talk::json(&pipeline::schema())?,
+        SchemaFile::Book => talk::json(&book::schema())?,
+        SchemaFile::Reference => talk::result(&page::page()?)?,
+    }
     Ok(Ending::Done)
 }

@@ -35,8 +35,9 @@ pub(super) fn say(text: &str) {
 pub(super) fn start_log(format: LogFormat) {
     let level = std::env::var("RATEMILL_LOG").unwrap_or_default();
     let default = if format == LogFormat::Json { "ratemill=info" } else { "ratemill=warn" };
-    let filter =
-        EnvFilter::try_new(if level.is_empty() { default } else { &level }).unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = EnvFilter::try_new(if level.is_empty() { default } else { &level });
+    let understood = asked.is_ok();
+    let filter = asked.unwrap_or_else(|_| EnvFilter::new(default));
     // A full or closed stderr must not end a run: by itself, the log would panic about what it cannot say.
     let log = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first log.
@@ -44,4 +45,7 @@ pub(super) fn start_log(format: LogFormat) {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Text => log.try_init(),
     };
+    if !understood {
+        tracing::warn!("RATEMILL_LOG is `{level}`, which is not understood: logging as if it were not set");
+    }
 }

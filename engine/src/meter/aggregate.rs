@@ -8,7 +8,7 @@ use crate::book::model::{Aggregate, Meter};
 use crate::fault::{Fault, Outcome};
 use crate::money::Decimal;
 use crate::period::Period;
-use crate::usage::{Buckets, Cell, Settled};
+use crate::usage::{Buckets, Cell, Records, Settled, Slot};
 
 /// The shard of `subscription` among `shards` ascending ranges of subscriptions.
 #[must_use]
@@ -16,8 +16,18 @@ pub fn shard_of(subscription: u32, subscriptions: usize, shards: usize) -> usize
     (subscription as usize * shards / subscriptions.max(1)).min(shards - 1)
 }
 
+/// The meters of a run, and which of them must keep their single records.
+#[derive(Clone, Copy, Debug)]
+pub struct Metering<'m> {
+    /// All meters.
+    pub meters: &'m [Meter],
+    /// By meter: whether its single records are kept beside the buckets.
+    pub by_record: &'m [bool],
+}
+
 /// Folds measures into buckets. `shards` hold ascending, disjoint ranges of subscriptions; the result is the same
-/// whatever their number and the order within.
+/// whatever their number and the order within. `cells` have the values of attributes behind those of dimensions; the
+/// buckets have those of dimensions only.
 ///
 /// # Errors
 /// Our bug when a record lies outside the period; a fault when a bucket's sum has more than 20 digits before the point.
@@ -25,35 +35,105 @@ pub fn bucketed(
     shards: Vec<Vec<Vec<Settled>>>,
     cells: Vec<Cell>,
     values: &[Arc<str>],
-    meters: &[Meter],
+    metering: Metering<'_>,
     period: &Period,
 ) -> Outcome<Buckets> {
-    let parts: Vec<Outcome<Buckets>> = shards
-        .into_par_iter()
-        .map(|pieces| {
-            let mut shard: Vec<Settled> = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
-            pieces.into_iter().for_each(|piece| shard.extend(piece));
-            shard.sort_unstable_by_key(|settled| (settled.slot, settled.time, settled.origin));
-            let mut part = Buckets::default();
-            let mut rest = shard.as_slice();
-            while let Some(first) = rest.first() {
-                let day = period.day_of(first.time).ok_or_else(|| Fault::ours("a record outside the period"))?;
-                let end = period.midnights[usize::from(day) + 1];
-                let length = rest.iter().take_while(|next| next.slot == first.slot && next.time < end).count();
-                let (bucket, after) = rest.split_at(length);
-                let meter = &meters[cells[first.slot.cell() as usize].meter as usize];
-                push(&mut part, bucket, day, meter, values)?;
-                rest = after;
-            }
-            Ok(part)
-        })
-        .collect();
+    let reduced = Reduced::of(&cells, metering.meters);
+    let folding = Folding { cells: &cells, reduced: &reduced, values, metering, period };
+    let parts: Vec<Outcome<Buckets>> = shards.into_par_iter().map(|pieces| folding.shard(pieces)).collect();
     let parts: Vec<Buckets> = parts.into_iter().collect::<Outcome<_>>()?;
-    let mut buckets = with_room(cells, parts.iter().map(Buckets::len).sum());
+    let rows = parts.iter().map(Buckets::len).sum();
+    let mut buckets = with_room(reduced.cells.unwrap_or_else(|| cells.clone()), rows);
     for part in parts {
         append(&mut buckets, part)?;
     }
+    if !buckets.singles.origin.is_empty() {
+        buckets.singles.cells = cells;
+    }
     Ok(buckets)
+}
+
+/// Cells without the values of attributes.
+struct Reduced {
+    /// The cells, sorted; `None` when no cell has an attribute.
+    cells: Option<Vec<Cell>>,
+    /// By whole cell: its place among them.
+    places: Vec<u32>,
+}
+
+impl Reduced {
+    fn of(cells: &[Cell], meters: &[Meter]) -> Self {
+        if meters.iter().all(|meter| meter.attributes.is_empty()) {
+            return Self { cells: None, places: Vec::new() };
+        }
+        let (mut reduced, mut places): (Vec<Cell>, Vec<u32>) = (Vec::new(), Vec::with_capacity(cells.len()));
+        for cell in cells {
+            let dimensions = meters[cell.meter as usize].dimensions.len().min(cell.values.len());
+            let short = Cell { meter: cell.meter, values: cell.values[..dimensions].to_vec() };
+            // Sorted cells are sorted by their first values too.
+            if reduced.last() != Some(&short) {
+                reduced.push(short);
+            }
+            places.push(u32::try_from(reduced.len() - 1).unwrap_or(u32::MAX));
+        }
+        Self { cells: Some(reduced), places }
+    }
+
+    fn slot(&self, slot: Slot) -> Slot {
+        match self.cells {
+            Some(_) => Slot::new(slot.subscription(), self.places[slot.cell() as usize]),
+            None => slot,
+        }
+    }
+}
+
+struct Folding<'f> {
+    cells: &'f [Cell],
+    reduced: &'f Reduced,
+    values: &'f [Arc<str>],
+    metering: Metering<'f>,
+    period: &'f Period,
+}
+
+impl Folding<'_> {
+    fn shard(&self, pieces: Vec<Vec<Settled>>) -> Outcome<Buckets> {
+        let mut shard: Vec<Settled> = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+        pieces.into_iter().for_each(|piece| shard.extend(piece));
+        let mut part = Buckets::default();
+        self.keep_records(&shard, &mut part.singles);
+        shard.iter_mut().for_each(|settled| settled.slot = self.reduced.slot(settled.slot));
+        shard.sort_unstable_by_key(|settled| (settled.slot, settled.time, settled.origin));
+        let cells = self.reduced.cells.as_deref().unwrap_or(self.cells);
+        let mut rest = shard.as_slice();
+        while let Some(first) = rest.first() {
+            let day = self.period.day_of(first.time).ok_or_else(|| Fault::ours("a record outside the period"))?;
+            let end = self.period.midnights[usize::from(day) + 1];
+            let length = rest.iter().take_while(|next| next.slot == first.slot && next.time < end).count();
+            let (bucket, after) = rest.split_at(length);
+            let meter = &self.metering.meters[cells[first.slot.cell() as usize].meter as usize];
+            push(&mut part, bucket, day, meter, self.values)?;
+            rest = after;
+        }
+        Ok(part)
+    }
+
+    /// Copies the records of the meters that keep them.
+    fn keep_records(&self, shard: &[Settled], records: &mut Records) {
+        if !self.metering.by_record.contains(&true) {
+            return;
+        }
+        let meter_of = |settled: &Settled| self.cells[settled.slot.cell() as usize].meter;
+        let mut kept: Vec<&Settled> =
+            shard.iter().filter(|settled| self.metering.by_record[meter_of(settled) as usize]).collect();
+        kept.sort_unstable_by_key(|one| (one.slot.subscription(), meter_of(one), one.time, one.origin));
+        for settled in kept {
+            records.subscription.push(settled.slot.subscription());
+            records.cell.push(settled.slot.cell());
+            records.time.push(settled.time);
+            records.quantity.push(settled.quantity);
+            records.origin.push(settled.origin);
+        }
+    }
 }
 
 fn with_room(cells: Vec<Cell>, rows: usize) -> Buckets {
@@ -67,6 +147,7 @@ fn with_room(cells: Vec<Cell>, rows: usize) -> Buckets {
         first: Vec::with_capacity(rows),
         last: Vec::with_capacity(rows),
         values: Vec::new(),
+        singles: Records::default(),
     }
 }
 
@@ -126,6 +207,11 @@ fn append(whole: &mut Buckets, part: Buckets) -> Outcome<()> {
     whole.records.extend(part.records);
     whole.first.extend(part.first);
     whole.last.extend(part.last);
+    whole.singles.subscription.extend(part.singles.subscription);
+    whole.singles.cell.extend(part.singles.cell);
+    whole.singles.time.extend(part.singles.time);
+    whole.singles.quantity.extend(part.singles.quantity);
+    whole.singles.origin.extend(part.singles.origin);
     whole.values.extend(part.values.into_iter().map(|(row, values)| (row + offset, values)));
     Ok(())
 }

@@ -18,35 +18,38 @@ pub struct Fixed {
     pub to: NaiveDate,
 }
 
-/// The amount of a recurring or one-time `model` for `quantity` of a subscription that runs from `start` to `end`;
-/// `None` when nothing is due in `period` (none of it is subscribed to, or the model prices usage). A part period is billed by its days as an exact
-/// fraction unless the price says otherwise.
+/// The amount of a recurring or one-time `model` for `quantity` of a subscription that `runs` from its first day to the
+/// first after it, in a `stretch` of days of `period`; `None` when nothing is due (none of it is subscribed to, or the model
+/// prices usage). A part period is billed by its days as an exact fraction unless the price says otherwise; then the price of
+/// the first day subscribed to is due.
 ///
 /// # Errors
 /// [`Unrated::OutOfRange`] when the amount does not fit.
 pub fn due(
     model: &Model,
     quantity: Decimal,
-    start: NaiveDate,
-    end: Option<NaiveDate>,
+    runs: (NaiveDate, Option<NaiveDate>),
+    stretch: (NaiveDate, NaiveDate),
     period: &Period,
 ) -> Result<Option<Fixed>, Unrated> {
     if quantity.is_zero() {
         return Ok(None);
     }
-    let (from, to) = (start.max(period.first_day), end.unwrap_or_else(|| period.end_day()).min(period.end_day()));
+    let ((start, end), (begin, last)) = (runs, stretch);
+    let (from, to) = (start.max(begin), end.unwrap_or(last).min(last));
     match model {
         Model::Recurring { amount, prorate, .. } if to > from => {
             let full = amount.times(quantity).ok_or(Unrated::OutOfRange)?;
-            let (days, of) = period.days_within(start, end);
-            let part = if *prorate {
-                full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(Unrated::OutOfRange)?
-            } else {
-                full
-            };
+            if !prorate {
+                let first = start.max(period.first_day);
+                let to = end.unwrap_or_else(|| period.end_day()).min(period.end_day());
+                return Ok((first == from).then_some(Fixed { amount: full, from, to }));
+            }
+            let (days, of) = period.days_within(from, Some(to));
+            let part = full.ratio(Decimal::whole(days), Decimal::whole(of)).ok_or(Unrated::OutOfRange)?;
             Ok(Some(Fixed { amount: part, from, to }))
         }
-        Model::OneTime { amount } if period.holds(start) => {
+        Model::OneTime { amount } if begin <= start && start < last => {
             let amount = amount.times(quantity).ok_or(Unrated::OutOfRange)?;
             Ok(Some(Fixed { amount, from: start, to: start.succ_opt().unwrap_or(start) }))
         }

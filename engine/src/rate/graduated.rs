@@ -2,40 +2,55 @@
 //!
 //! Portions move a running total, usage taken back moves it down again; each is priced by what its move is worth in every
 //! band it passes. A band's flat fee is due once, if the total ends past where the band begins, from the portion that
-//! first gets there.
+//! first gets there. Bands in increments are priced by what the running total comes to in them, so that the increments
+//! are those of the whole.
 
+use super::Before;
 use crate::book::model::Tier;
 use crate::lines::{Band, Part, Portion};
 use crate::money::Decimal;
 
-pub(super) fn rate(tiers: &[Tier], portions: &[Portion]) -> Option<Vec<Part>> {
-    let total = super::total(portions)?;
-    let mut charged = vec![false; tiers.len()];
+pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Option<Vec<Part>> {
+    let mut filled = before.filled;
+    let mut charged: Vec<bool> = (0..tiers.len()).map(|at| entered(tiers, at, before.filled)).collect();
     let mut parts = Vec::new();
-    let mut filled = Decimal::ZERO;
     for (index, portion) in portions.iter().enumerate() {
         let end = filled.plus(portion.quantity)?;
-        let mut begin = Decimal::ZERO;
-        for (number, (tier, charged)) in (1..=u16::MAX).zip(tiers.iter().zip(&mut charged)) {
-            let floor = (number > 1).then_some(begin);
-            let quantity = within(end, floor, tier.up_to).minus(within(filled, floor, tier.up_to))?;
-            if !quantity.is_zero() {
-                let due = !*charged && total > begin && end > begin;
-                *charged |= due;
-                let fee = if due { tier.flat_fee } else { Decimal::ZERO };
-                let amount = quantity.times(tier.unit_price)?.plus(fee)?;
-                let unit_price = Some(tier.unit_price);
-                parts.push(Part { portion: index, band: Band::Tier(number), quantity, unit_price, amount });
+        let mut begin = None;
+        for (at, tier) in tiers.iter().enumerate() {
+            let (to, from) = (within(end, begin, tier), within(filled, begin, tier));
+            begin = tier.up_to;
+            let quantity = to.minus(from)?;
+            let due = !charged[at] && entered(tiers, at, before.total) && entered(tiers, at, end);
+            charged[at] |= due;
+            let fee = if due { tier.flat_fee } else { Decimal::ZERO };
+            if quantity.is_zero() && fee.is_zero() {
+                continue;
             }
-            begin = tier.up_to.unwrap_or(begin);
+            let base = at.checked_sub(1).and_then(|at| tiers[at].up_to).unwrap_or(Decimal::ZERO);
+            let held = |reached: Decimal| tier.amount(reached.minus(base)?);
+            let amount = match tier.increment {
+                Some(_) => held(to)?.minus(held(from)?)?,
+                None => tier.amount(quantity)?,
+            };
+            let band = if tier.beyond { Band::Beyond } else { Band::Tier(u16::try_from(at + 1).ok()?) };
+            parts.push(super::part(index, portion, band, quantity, tier.unit_price, amount.plus(fee)?));
         }
         filled = end;
     }
     Some(parts)
 }
 
+/// Whether `total` gets into the band at `at`: past the bound of the one before it, or above zero.
+fn entered(tiers: &[Tier], at: usize, total: Decimal) -> bool {
+    match at.checked_sub(1).and_then(|at| tiers.get(at)) {
+        Some(earlier) => earlier.is_passed(total),
+        None => total > Decimal::ZERO,
+    }
+}
+
 /// `total` held between the bounds of a band.
-fn within(total: Decimal, floor: Option<Decimal>, top: Option<Decimal>) -> Decimal {
+fn within(total: Decimal, floor: Option<Decimal>, tier: &Tier) -> Decimal {
     let raised = floor.map_or(total, |floor| total.max(floor));
-    top.map_or(raised, |top| raised.min(top))
+    tier.up_to.map_or(raised, |top| raised.min(top))
 }

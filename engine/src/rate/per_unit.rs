@@ -1,18 +1,12 @@
-//! per_unit: every unit at one price.
+//! per_unit: every unit at one price. dynamic is the same, with a multiplier for a price.
 
 use crate::lines::{Band, Part, Portion};
 use crate::money::Decimal;
 
-pub(super) fn rate(unit_price: Decimal, portions: &[Portion]) -> Option<Vec<Part>> {
+pub(super) fn rate(unit_price: Decimal, per: Decimal, portions: &[Portion]) -> Option<Vec<Part>> {
     let part = |(index, portion): (usize, &Portion)| {
-        let amount = portion.quantity.times(unit_price)?;
-        Some(Part {
-            portion: index,
-            band: Band::Whole,
-            quantity: portion.quantity,
-            unit_price: Some(unit_price),
-            amount,
-        })
+        let amount = portion.quantity.ratio(unit_price, per)?;
+        Some(super::part(index, portion, Band::Whole, portion.quantity, unit_price, amount))
     };
-    portions.iter().enumerate().map(part).collect()
+    portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()).map(part).collect()
 }

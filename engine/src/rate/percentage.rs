@@ -1,6 +1,11 @@
 //! percentage: a percentage of a quantity that is an amount of money itself, with a least and a greatest amount. Money
 //! given back is no sale: its share is given back whole, without the two.
+//!
+//! With terms for single records the portions are records in order of time: the first of them may be free, by number or by
+//! amount, and each owes a fee and has bounds of its own.
 
+use super::Before;
+use crate::book::model::RecordTerms;
 use crate::lines::{Band, Part, Portion};
 use crate::money::Decimal;
 
@@ -8,15 +13,78 @@ pub(super) fn rate(
     percent: Decimal,
     minimum: Option<Decimal>,
     maximum: Option<Decimal>,
+    terms: &RecordTerms,
     portions: &[Portion],
+    before: Before,
 ) -> Option<Vec<Part>> {
-    let unit_price = percent.over(Decimal::whole(100));
-    let part = |(index, portion): (usize, &Portion)| {
-        let plain = percent.percent_of(portion.quantity)?;
-        let raised = minimum.map_or(plain, |least| plain.max(least));
-        let held = maximum.map_or(raised, |greatest| raised.min(greatest));
-        let amount = if portion.quantity.is_negative() { plain } else { held };
-        Some(Part { portion: index, band: Band::Whole, quantity: portion.quantity, unit_price, amount })
+    let unit_price = percent.over(Decimal::whole(100))?;
+    let mut parts = Vec::with_capacity(portions.len());
+    let (mut records, mut total) = (before.records, before.filled);
+    for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
+        if !terms.any() {
+            let plain = percent.percent_of(portion.quantity)?;
+            let amount = if portion.quantity.is_negative() { plain } else { bounded(plain, minimum, maximum) };
+            parts.push(super::part(index, portion, Band::Whole, portion.quantity, unit_price, amount));
+            continue;
+        }
+        let free = free(terms, records, total, portion.quantity)?;
+        let fee = if free.whole { Decimal::ZERO } else { terms.fee };
+        let plain = percent.percent_of(portion.quantity.minus(free.amount)?)?;
+        let due = if free.whole || portion.quantity.is_negative() {
+            plain
+        } else {
+            bounded(plain.plus(fee)?, terms.minimum, terms.maximum).minus(fee)?
+        };
+        parts.push(super::part(index, portion, Band::Whole, portion.quantity, unit_price, due));
+        if !fee.is_zero() && !portion.quantity.is_negative() {
+            parts.push(super::fee(index, fee));
+        }
+        records += 1;
+        total = total.plus(portion.quantity)?;
+    }
+    if terms.any() && (minimum.is_some() || maximum.is_some()) {
+        bound_all(&mut parts, minimum, maximum)?;
+    }
+    Some(parts)
+}
+
+/// What is free of a record.
+struct Free {
+    /// It owes no fee either.
+    whole: bool,
+    /// The free part of its amount.
+    amount: Decimal,
+}
+
+/// What is free of a record of `quantity` that comes after `records` records of `total` together.
+fn free(terms: &RecordTerms, records: u64, total: Decimal, quantity: Decimal) -> Option<Free> {
+    let by_number = terms.free_records.is_none_or(|most| records < most);
+    let by_amount = match terms.free_amount {
+        Some(most) => total.plus(quantity)? <= most,
+        None => true,
     };
-    portions.iter().enumerate().map(part).collect()
+    let any = terms.free_records.is_some() || terms.free_amount.is_some();
+    if any && by_number && by_amount {
+        return Some(Free { whole: true, amount: quantity });
+    }
+    let amount = match terms.free_amount {
+        Some(most) if by_number || terms.free_amount_outlasts => quantity.min(most.minus(total)?).max(Decimal::ZERO),
+        _ => Decimal::ZERO,
+    };
+    Some(Free { whole: false, amount })
+}
+
+fn bounded(amount: Decimal, minimum: Option<Decimal>, maximum: Option<Decimal>) -> Decimal {
+    let raised = minimum.map_or(amount, |least| amount.max(least));
+    maximum.map_or(raised, |greatest| raised.min(greatest))
+}
+
+/// Brings the sum of all parts within the bounds of a line; the last part carries the difference.
+fn bound_all(parts: &mut [Part], minimum: Option<Decimal>, maximum: Option<Decimal>) -> Option<()> {
+    let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.plus(part.amount))?;
+    let difference = bounded(sum, minimum, maximum).minus(sum)?;
+    if let Some(last) = parts.iter_mut().rev().find(|part| part.band != Band::Fee) {
+        last.amount = last.amount.plus(difference)?;
+    }
+    Some(())
 }

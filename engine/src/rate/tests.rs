@@ -1,8 +1,8 @@
 //! Each charge model on hand-worked numbers.
 
 use super::*;
-use crate::book::model::Tier;
-use crate::lines::Band;
+use crate::book::model::{RecordTerms, Tier};
+use crate::fault::Place;
 use crate::money::Rounding;
 
 fn dec(text: &str) -> Decimal {
@@ -10,22 +10,51 @@ fn dec(text: &str) -> Decimal {
 }
 
 fn portions(quantities: &[&str]) -> Vec<Portion> {
-    let portion =
-        |(subscription, text): (u32, &&str)| Portion { subscription, group: 0, quantity: dec(text), records: 1 };
+    let portion = |(subscription, text): (u32, &&str)| Portion {
+        subscription,
+        group: 0,
+        quantity: dec(text),
+        records: 1,
+        stretch: 0,
+        time: 0,
+        cell: 0,
+        origin: None,
+    };
     (0..).zip(quantities).map(portion).collect()
+}
+
+/// Every group is in region emea; clocks are those of UTC.
+struct Emea(Vec<(Arc<str>, Arc<str>)>);
+
+impl Facts for Emea {
+    fn values(&self, _group: u32) -> &[(Arc<str>, Arc<str>)] {
+        &self.0
+    }
+
+    fn text(&self, _cell: u32, _name: &str) -> Option<&str> {
+        Some("4930123")
+    }
+
+    fn timezone(&self) -> Tz {
+        Tz::UTC
+    }
 }
 
 fn tiers() -> Vec<Tier> {
     let tier = |up_to: Option<&str>, price: &str, fee: &str| Tier {
-        up_to: up_to.map(dec),
-        unit_price: dec(price),
         flat_fee: dec(fee),
+        ..Tier::new(up_to.map(dec), dec(price))
     };
     vec![tier(Some("1000"), "0.10", "0"), tier(Some("10000"), "0.08", "5"), tier(None, "0.05", "0")]
 }
 
+fn parts(model: &Model, quantities: &[&str]) -> Result<Vec<Part>, Unrated> {
+    let price = Price::listed(model.clone(), Place::file("book.yaml"));
+    rate(&[&price], &portions(quantities), &Emea(vec![("region".into(), "emea".into())]))
+}
+
 fn rated(model: &Model, quantities: &[&str]) -> Vec<(usize, Band, String, String)> {
-    let parts = rate(model, &portions(quantities), &|_| vec![("region".into(), "emea".into())]).unwrap();
+    let parts = parts(model, quantities).unwrap();
     parts.iter().map(|part| (part.portion, part.band, part.quantity.to_string(), part.amount.to_string())).collect()
 }
 
@@ -57,9 +86,8 @@ fn graduated_tiers_shared_by_subscriptions_fill_in_order() {
 #[test]
 fn usage_taken_back_moves_the_total_of_graduated_tiers_down_again() {
     let tier = |up_to: Option<&str>, price: &str, fee: &str| Tier {
-        up_to: up_to.map(dec),
-        unit_price: dec(price),
         flat_fee: dec(fee),
+        ..Tier::new(up_to.map(dec), dec(price))
     };
     let model = Model::Graduated { tiers: [tier(Some("100"), "1", "3"), tier(None, "0.5", "7")].into() };
     // The total is 100: the second band is passed through, but not left entered.
@@ -85,7 +113,7 @@ fn usage_taken_back_moves_the_total_of_graduated_tiers_down_again() {
 
 #[test]
 fn volume_fees_are_not_due_when_everything_was_taken_back() {
-    let model = Model::Volume { tiers: [Tier { up_to: None, unit_price: dec("2"), flat_fee: dec("5") }].into() };
+    let model = Model::Volume { tiers: [Tier { flat_fee: dec("5"), ..Tier::new(None, dec("2")) }].into() };
     assert_eq!(rated(&model, &["10", "-10"]), [row(0, 1, "10", "20"), row(1, 1, "-10", "-20")]);
 }
 
@@ -117,7 +145,8 @@ fn parts_of_a_package_are_divided_once() {
 
 #[test]
 fn percentage_stays_between_its_minimum_and_maximum() {
-    let model = Model::Percentage { percent: dec("2.9"), minimum: Some(dec("1")), maximum: Some(dec("50")) };
+    let (minimum, maximum) = (Some(dec("1")), Some(dec("50")));
+    let model = Model::Percentage { percent: dec("2.9"), minimum, maximum, records: RecordTerms::default() };
     assert_eq!(
         rated(&model, &["10", "1000", "10000"]),
         [row(0, 0, "10", "1"), row(1, 0, "1000", "29"), row(2, 0, "10000", "50")]
@@ -135,6 +164,77 @@ fn matrix_takes_the_cell_else_the_default_else_refuses() {
     };
     assert_eq!(rated(&matrix("emea", None), &["10"]), [row(0, 0, "10", "2")]);
     assert_eq!(rated(&matrix("apac", Some("0.5")), &["10"]), [row(0, 0, "10", "5")]);
-    let refused = rate(&matrix("apac", None), &portions(&["1"]), &|_| vec![("region".into(), "emea".into())]);
-    assert_eq!(refused, Err(Unrated::NoCell(vec![(0, vec!["emea".to_owned()])])));
+    assert_eq!(parts(&matrix("apac", None), &["1"]), Err(Unrated::NoPrice(vec![0])));
+}
+
+fn terms(fields: RecordTerms) -> Model {
+    Model::Percentage { percent: dec("1.3"), minimum: None, maximum: None, records: fields }
+}
+
+fn amounts(model: &Model, quantities: &[&str]) -> String {
+    let parts = parts(model, quantities).unwrap();
+    parts.iter().fold(Decimal::ZERO, |sum, part| sum.plus(part.amount).unwrap()).to_string()
+}
+
+#[test]
+fn free_records_end_with_the_number_or_with_the_amount() {
+    let fee = dec("2");
+    let number = RecordTerms { fee, free_records: Some(3), ..RecordTerms::default() };
+    assert_eq!(amounts(&terms(number), &["50", "100", "250", "400"]), "7.2");
+    let both = RecordTerms { free_amount: Some(dec("120")), ..number };
+    // The second passes 120: 30 of it pay, and so does everything after it, with its fee.
+    assert_eq!(amounts(&terms(both), &["50", "100", "250", "400"]), "14.84");
+    let outlasts = RecordTerms { free_amount: Some(dec("500")), free_amount_outlasts: true, ..number };
+    assert_eq!(amounts(&terms(outlasts), &["50", "100", "250", "400"]), "5.9");
+}
+
+#[test]
+fn records_have_bounds_with_their_fee() {
+    let bounds =
+        RecordTerms { fee: dec("2"), minimum: Some(dec("2.5")), maximum: Some(dec("12")), ..RecordTerms::default() };
+    // 0.13 + 2 is raised, 1.3 + 2 stays, 130 + 2 is capped.
+    assert_eq!(amounts(&terms(bounds), &["10", "100", "10000"]), "17.8");
+}
+
+#[test]
+fn increments_round_every_record_up_and_connect_once_each() {
+    let band = |up_to: Option<&str>, increment: &str| Tier {
+        increment: Some(dec(increment)),
+        per: dec("60"),
+        ..Tier::new(up_to.map(dec), dec("0.6"))
+    };
+    let tiers = [band(Some("60"), "60"), band(None, "1")].into();
+    let model = Model::Increments { tiers, connect_fee: dec("0.1") };
+    assert_eq!(amounts(&model, &["1"]), "0.7");
+    assert_eq!(amounts(&model, &["61.5"]), "0.72");
+    assert_eq!(amounts(&model, &["0", "59", "132"]), "2.12");
+}
+
+#[test]
+fn bands_in_increments_round_the_whole_and_not_the_portions() {
+    let band = |up_to: Option<&str>, increment: &str, price: &str| Tier {
+        increment: Some(dec(increment)),
+        per: dec(increment),
+        ..Tier::new(up_to.map(dec), dec(price))
+    };
+    let tiers: Arc<[Tier]> = [band(Some("1000"), "100", "1"), band(None, "1000", "1")].into();
+    assert_eq!(amounts(&Model::Graduated { tiers: Arc::clone(&tiers) }, &["5325"]), "15");
+    assert_eq!(amounts(&Model::Graduated { tiers: Arc::clone(&tiers) }, &["50", "40", "20"]), "2");
+    assert_eq!(amounts(&Model::Volume { tiers }, &["700", "500"]), "2");
+}
+
+#[test]
+fn tiers_go_on_accumulating_when_the_price_changes() {
+    let listed = |model| Price::listed(model, Place::file("book.yaml"));
+    let band = |up_to: Option<&str>, price: &str| Tier { flat_fee: dec("3"), ..Tier::new(up_to.map(dec), dec(price)) };
+    let before = listed(Model::Graduated { tiers: [band(Some("100"), "1"), band(None, "0.5")].into() });
+    let after = listed(Model::Graduated { tiers: [band(Some("100"), "2"), band(None, "1")].into() });
+    let mut used = portions(&["80", "40"]);
+    used[1].stretch = 1;
+    let parts = rate(&[&before, &after], &used, &Emea(Vec::new())).unwrap();
+    let shown: Vec<_> =
+        parts.iter().map(|part| (part.portion, part.quantity.to_string(), part.amount.to_string())).collect();
+    // 80 at 1.00 and the fee; then 20 more of the first tier at 2.00, 20 of the second at 1.00 and its fee.
+    let row = |portion, quantity: &str, amount: &str| (portion, quantity.to_owned(), amount.to_owned());
+    assert_eq!(shown, [row(0, "80", "83"), row(1, "20", "40"), row(1, "20", "23")]);
 }

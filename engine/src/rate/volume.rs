@@ -1,20 +1,32 @@
 //! volume: all units at the price of the band the total reaches; that band's flat fee is due once, with the first portion,
-//! unless nothing is left of the total.
+//! unless nothing is left of the total. A band in increments rounds the total, and each portion pays what it adds to that.
 
+use super::Before;
 use crate::book::model::Tier;
 use crate::lines::{Band, Part, Portion};
 use crate::money::Decimal;
 
-pub(super) fn rate(tiers: &[Tier], portions: &[Portion]) -> Option<Vec<Part>> {
-    let total = super::total(portions)?;
-    let reached = tiers.iter().position(|tier| tier.up_to.is_none_or(|bound| total <= bound));
-    let reached = reached.unwrap_or(tiers.len().saturating_sub(1));
-    let Some(tier) = tiers.get(reached) else { return Some(Vec::new()) };
-    let band = Band::Tier(u16::try_from(reached + 1).unwrap_or(u16::MAX));
-    let part = |(index, portion): (usize, &Portion)| {
-        let fee = if index == 0 && total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
-        let amount = portion.quantity.times(tier.unit_price)?.plus(fee)?;
-        Some(Part { portion: index, band, quantity: portion.quantity, unit_price: Some(tier.unit_price), amount })
-    };
-    portions.iter().enumerate().map(part).collect()
+/// The band that `total` reaches, and its name.
+pub(super) fn reached(tiers: &[Tier], total: Decimal) -> Option<(&Tier, Band)> {
+    let at = tiers.iter().position(|tier| tier.holds(total)).unwrap_or(tiers.len().checked_sub(1)?);
+    let tier = tiers.get(at)?;
+    Some((tier, if tier.beyond { Band::Beyond } else { Band::Tier(u16::try_from(at + 1).unwrap_or(u16::MAX)) }))
+}
+
+pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Option<Vec<Part>> {
+    let Some((tier, band)) = reached(tiers, before.total) else { return Some(Vec::new()) };
+    let mut filled = before.filled;
+    let mut fee = if filled.is_zero() && before.total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
+    let mut parts = Vec::with_capacity(portions.len());
+    for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
+        let end = filled.plus(portion.quantity)?;
+        let amount = match tier.increment {
+            Some(_) => tier.amount(end)?.minus(tier.amount(filled)?)?,
+            None => tier.amount(portion.quantity)?,
+        };
+        let amount = amount.plus(std::mem::take(&mut fee))?;
+        parts.push(super::part(index, portion, band, portion.quantity, tier.unit_price, amount));
+        filled = end;
+    }
+    Some(parts)
 }

@@ -213,7 +213,7 @@ impl Expression {
 }
 
 /// A batch of other columns than the rule was compiled for is a mistake of ours, not of the rule.
-fn same_columns(expected: &SchemaRef, batch: &RecordBatch) -> Outcome<()> {
+pub(super) fn same_columns(expected: &SchemaRef, batch: &RecordBatch) -> Outcome<()> {
     let found = batch.schema_ref();
     let alike = || {
         let pairs = expected.fields().iter().zip(found.fields());

@@ -13,10 +13,11 @@ use datafusion::functions::unicode::{strpos, substr};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::decimal::{EXACT, Operation, arithmetic, is_exact_number};
+use super::long::joined;
 use super::text::parse_number;
 use super::types::{is_text, spoken};
 use crate::money::Decimal;
@@ -115,7 +116,7 @@ fn compared_parts(expr: &Expr) -> Vec<Vec<&Expr>> {
     }
 }
 
-/// After types are coerced: functions that DataFusion only has as another expression.
+/// After types are coerced: functions that DataFusion only has as another expression, and the length of joined texts.
 pub(super) fn after_coercion(expr: Expr) -> Result<Expr> {
     expr.transform_up(|expr| match expr {
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "coalesce" => {
@@ -123,6 +124,9 @@ pub(super) fn after_coercion(expr: Expr) -> Result<Expr> {
                 ExprSimplifyResult::Simplified(expr) => Ok(Transformed::yes(expr)),
                 ExprSimplifyResult::Original(args) => Ok(Transformed::no(call(func, args))),
             }
+        }
+        expr @ Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
+            Ok(Transformed::yes(call(joined(), vec![expr])))
         }
         expr => Ok(Transformed::no(expr)),
     })
@@ -206,7 +210,8 @@ fn in_type(constant: &Expr, column: &DataType) -> Option<Expr> {
     fits.then(|| lit(ScalarValue::Decimal128(Some(number.units() / step), *precision, *scale)))
 }
 
-fn refuse_mixture(left: &DataType, right: &DataType) -> Result<()> {
+/// Text and numbers are not compared or put in one column.
+pub(super) fn refuse_mixture(left: &DataType, right: &DataType) -> Result<()> {
     if (is_text(left) && right.is_numeric()) || (left.is_numeric() && is_text(right)) {
         return plan_err!("{} and {} do not go together: convert one with CAST", spoken(left), spoken(right));
     }

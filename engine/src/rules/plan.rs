@@ -26,7 +26,7 @@ use super::wording::unplanned_in;
 use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 /// Functions the planner puts in for operators and casts.
-const OWN: &[&str] = &["plus", "minus", "times", "over", "parse_number"];
+pub(super) const OWN: &[&str] = &["plus", "minus", "times", "over", "parse_number", "joined"];
 
 /// A planned expression with the type it gives.
 pub(super) struct Planned {
@@ -69,6 +69,12 @@ impl Planned {
         Ok(self)
     }
 
+    /// The same truth, with NULL as false.
+    pub(super) fn is_true(mut self) -> Result<Self> {
+        self.expr = fold(Expr::IsTrue(Box::new(self.expr)))?;
+        Ok(self)
+    }
+
     /// The constant it is, if it is one.
     pub(super) fn constant(&self) -> Option<&ScalarValue> {
         if let Expr::Literal(constant, _) = &self.expr { Some(constant) } else { None }
@@ -108,7 +114,7 @@ fn check(expr: &Expr, schema: &DFSchema, vocabulary: &Vocabulary, sql: &Located,
 }
 
 /// Names the innermost part that is a float.
-fn float(expr: &Expr, schema: &DFSchema) -> Fault {
+pub(super) fn float(expr: &Expr, schema: &DFSchema) -> Fault {
     let mut innermost = expr.clone();
     let _ = expr.apply(|node| {
         if node.get_type(schema).is_ok_and(|kind| has_float(&kind)) {
@@ -123,7 +129,8 @@ fn float(expr: &Expr, schema: &DFSchema) -> Fault {
     }
 }
 
-fn is_scalar(node: &Expr) -> bool {
+/// Whether the node computes with one record alone.
+pub(super) fn is_scalar(node: &Expr) -> bool {
     matches!(
         node,
         Expr::Column(_)
@@ -151,9 +158,9 @@ fn is_scalar(node: &Expr) -> bool {
 }
 
 /// Computes what does not depend on the record once, now; a constant that cannot be computed is a fault of the rule.
-fn fold(expr: Expr) -> Result<Expr> {
+pub(super) fn fold(expr: Expr) -> Result<Expr> {
     expr.transform_up(|node| {
-        let mut constant = !matches!(node, Expr::Literal(..) | Expr::Column(_));
+        let mut constant = is_scalar(&node) && !matches!(node, Expr::Literal(..) | Expr::Column(_));
         node.apply_children(|child| {
             constant &= matches!(child, Expr::Literal(..));
             Ok(if constant { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })

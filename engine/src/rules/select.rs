@@ -9,13 +9,14 @@ use datafusion::sql::sqlparser::ast::{
     Statement, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 use super::place;
 use super::syntax::{bare, declared, parser, shallow};
 use super::vocabulary::nearest;
 use super::wording::unparsed;
-use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 
 /// The only table.
 const TABLE: &str = "input";
@@ -58,15 +59,7 @@ fn plain_select(sql: &Located) -> Outcome<Select> {
     }
     let statement = parser.parse_statement().map_err(|error| unparsed(sql, &error))?;
     shallow(sql, &statement)?;
-    while parser.consume_token(&Token::SemiColon) {}
-    let rest = parser.peek_token();
-    if rest.token != Token::EOF {
-        let fault = Fault::new(&codes::E002, format!("`{}` does not continue the SELECT", rest.token));
-        let fault = fault.at(&place::of_token(sql, rest.span));
-        return Err(fault
-            .hint("only one SELECT can stand here; a column named like a keyword needs double quotes")
-            .into());
-    }
+    nothing_after(&mut parser, sql)?;
     let Statement::Query(query) = statement else {
         return Err(refused_at(sql, "", "this is not a SELECT"));
     };
@@ -88,21 +81,40 @@ fn plain_select(sql: &Located) -> Outcome<Select> {
     }
 }
 
+/// Refuses whatever stands behind the statement but a semicolon.
+pub(super) fn nothing_after(parser: &mut Parser<'_>, sql: &Located) -> Outcome<()> {
+    while parser.consume_token(&Token::SemiColon) {}
+    let rest = parser.peek_token();
+    if rest.token == Token::EOF {
+        return Ok(());
+    }
+    let fault = Fault::new(&codes::E002, format!("`{}` does not continue the SELECT", rest.token));
+    let fault = fault.at(&place::of_token(sql, rest.span));
+    Err(fault.hint("only one SELECT can stand here; a column named like a keyword needs double quotes").into())
+}
+
 /// A refusal at the first `clause` keyword, or at the statement's first word.
 fn refused_at(sql: &Located, clause: &str, message: impl Into<String>) -> Faults {
+    Fault::new(&codes::E002, message).at(&place_of_word(sql, clause)).hint(HINT).into()
+}
+
+/// The place of the first `clause` keyword, or of the statement's first word.
+pub(super) fn place_of_word(sql: &Located, clause: &str) -> Place {
     let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location().unwrap_or_default();
     let keyword = clause.split(' ').next().unwrap_or_default();
     let stands =
         |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case(keyword));
     let visible = || tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let found = visible().find(stands).or_else(|| visible().next());
-    refused(sql, found.map_or(Span::empty(), |token| token.span), message)
+    place::of_token(sql, found.map_or(Span::empty(), |token| token.span))
 }
 
 fn refused(sql: &Located, span: Span, message: impl Into<String>) -> Faults {
     let place = place::of_token(sql, span);
-    Fault::new(&codes::E002, message).at(&place).hint("write SELECT columns FROM input [WHERE condition]").into()
+    Fault::new(&codes::E002, message).at(&place).hint(HINT).into()
 }
+
+const HINT: &str = "write SELECT columns FROM input [WHERE condition]";
 
 fn clause_of_query(query: &Query) -> Option<&'static str> {
     let clauses = [
@@ -200,7 +212,10 @@ fn unknown_table(sql: &Located, name: &ObjectName) -> Faults {
     faults
 }
 
-fn from_table(name: ObjectName, alias: Option<datafusion::sql::sqlparser::ast::TableAlias>) -> TableWithJoins {
+pub(super) fn from_table(
+    name: ObjectName,
+    alias: Option<datafusion::sql::sqlparser::ast::TableAlias>,
+) -> TableWithJoins {
     let relation = TableFactor::Table {
         name,
         alias,

@@ -8,13 +8,14 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{Field, Schema};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArguments, Ident, Query, Spanned, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 
 use super::place;
+use super::query::calls;
 use super::types::{Unfit, has_float, named};
 use super::vocabulary::{Barred, Vocabulary, nearest};
 use super::wording::{too_deep, unparsed};
@@ -26,12 +27,25 @@ const DEPTH: usize = 128;
 /// SQL of more words and signs is refused before it is parsed, for the same reason.
 const TOKENS: usize = 4096;
 
+/// The same for SELECTs combined by UNION and the like, of which each lies within the next.
+const COMBINED: usize = 48;
+
+fn combines(token: &Token) -> bool {
+    let Token::Word(word) = token else { return false };
+    word.quote_style.is_none()
+        && ["UNION", "INTERSECT", "EXCEPT", "MINUS"].contains(&word.value.to_uppercase().as_str())
+}
+
 /// A parser at the start of `sql`.
 pub(super) fn parser(sql: &Located) -> Outcome<Parser<'static>> {
     let tokens = Tokenizer::new(&GenericDialect, &sql.text).tokenize_with_location();
     let tokens = tokens.map_err(|error| unparsed(sql, &error.into()))?;
     if tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count() > TOKENS {
         let fault = Fault::new(&codes::E001, format!("the SQL has more than {TOKENS} words and signs"));
+        return Err(fault.at(&sql.place).into());
+    }
+    if tokens.iter().filter(|token| combines(&token.token)).count() > COMBINED {
+        let fault = Fault::new(&codes::E001, format!("the SQL combines more than {COMBINED} SELECTs"));
         return Err(fault.at(&sql.place).into());
     }
     Ok(Parser::new(&GenericDialect).with_recursion_limit(50).with_tokens_with_locations(tokens))
@@ -88,15 +102,38 @@ pub(super) fn check(
     table: Option<&str>,
     vocabulary: &Vocabulary,
 ) -> Outcome<Expr> {
-    let mut checker = Checker { sql, columns, table, vocabulary, faults: Faults::default(), depth: 0, refused: None };
+    let mut checker = Checker::new(sql, Scope::Record { columns, table }, vocabulary);
     let _ = VisitMut::visit(&mut expr, &mut checker);
     checker.faults.or(expr)
 }
 
+/// Checks every expression of a query over a table of `columns`; which name means what is left to the planner.
+///
+/// # Errors
+/// All that may not stand in a query.
+pub(super) fn check_query(
+    mut query: Query,
+    sql: &Located,
+    columns: &Schema,
+    vocabulary: &Vocabulary,
+) -> Outcome<Query> {
+    let mut checker = Checker::new(sql, Scope::Query { columns }, vocabulary);
+    let _ = VisitMut::visit(&mut query, &mut checker);
+    checker.faults.or(query)
+}
+
+/// What the names of an expression may mean.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    /// The columns of one record, which `table` may qualify.
+    Record { columns: &'a Schema, table: Option<&'a str> },
+    /// Whatever the SELECTs around it bring in; `columns` are those of the one table.
+    Query { columns: &'a Schema },
+}
+
 struct Checker<'a> {
     sql: &'a Located,
-    columns: &'a Schema,
-    table: Option<&'a str>,
+    scope: Scope<'a>,
     vocabulary: &'a Vocabulary,
     faults: Faults,
     depth: usize,
@@ -128,7 +165,17 @@ impl VisitorMut for Checker<'_> {
     }
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(sql: &'a Located, scope: Scope<'a>, vocabulary: &'a Vocabulary) -> Self {
+        Self { sql, scope, vocabulary, faults: Faults::default(), depth: 0, refused: None }
+    }
+
+    fn columns(&self) -> &'a Schema {
+        match self.scope {
+            Scope::Record { columns, .. } | Scope::Query { columns } => columns,
+        }
+    }
+
     fn refuse(&mut self, code: &'static Code, span: Span, message: impl Into<String>, hint: Option<String>) {
         let mut fault = Fault::new(code, message).at(&place::of_token(self.sql, span));
         fault.hint = hint;
@@ -139,13 +186,18 @@ impl Checker<'_> {
         let span = expr.span();
         match expr {
             Expr::Identifier(name) => *name = self.column(name),
+            Expr::CompoundIdentifier(names) if self.in_query() => {
+                if let Some(name) = names.last_mut() {
+                    *name = self.column(name);
+                }
+            }
             Expr::CompoundIdentifier(names) => {
                 if let Some(column) = self.qualified(names, span) {
                     *expr = Expr::Identifier(column);
                 }
             }
             Expr::Value(value) => self.value(&mut value.value, value.span),
-            Expr::Function(function) => match bare(function).filter(|name| declared(self.columns, name).is_some()) {
+            Expr::Function(function) => match bare(function).filter(|name| declared(self.columns(), name).is_some()) {
                 Some(name) => *expr = Expr::Identifier(self.column(&name)),
                 None => self.function(function),
             },
@@ -161,6 +213,7 @@ impl Checker<'_> {
             Expr::TypedString(typed) => self.named_type(&typed.data_type, span),
             Expr::BinaryOp { op, .. } => self.operator(op, span),
             Expr::AtTimeZone { time_zone, .. } => self.zone(time_zone),
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } if self.in_query() => {}
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
                 self.refuse(&codes::E002, span, "a subquery cannot stand in a rule", Some(ONE_RECORD.to_owned()));
             }
@@ -172,15 +225,22 @@ impl Checker<'_> {
         }
     }
 
+    fn in_query(&self) -> bool {
+        matches!(self.scope, Scope::Query { .. })
+    }
+
     fn column(&mut self, name: &Ident) -> Ident {
-        if let Some(field) = declared(self.columns, name) {
+        if let Some(field) = declared(self.columns(), name) {
             if has_float(field.data_type()) {
                 let hint = Some("declare it as decimal(p,s) in the schema of its source".to_owned());
                 self.refuse(&codes::E004, name.span, format!("the column `{}` is a float", field.name()), hint);
             }
             return Ident { value: field.name().clone(), quote_style: Some('"'), span: name.span };
         }
-        let names = || self.columns.fields().iter().map(|field| field.name().as_str());
+        if self.in_query() {
+            return name.clone();
+        }
+        let names = || self.columns().fields().iter().map(|field| field.name().as_str());
         let hint = nearest(&name.value, names()).map(|near| format!("did you mean `{near}`?"));
         let hint = hint.or_else(|| Some(format!("the columns are {}", names().collect::<Vec<_>>().join(", "))));
         self.refuse(&codes::E001, name.span, format!("there is no column `{}`", name.value), hint);
@@ -188,8 +248,10 @@ impl Checker<'_> {
     }
 
     fn qualified(&mut self, names: &[Ident], span: Span) -> Option<Ident> {
-        match (names, self.table) {
-            ([table, column], Some(name)) if table.value.eq_ignore_ascii_case(name) => Some(self.column(column)),
+        match (names, self.scope) {
+            ([table, column], Scope::Record { table: Some(name), .. }) if table.value.eq_ignore_ascii_case(name) => {
+                Some(self.column(column))
+            }
             _ => {
                 let shown: Vec<_> = names.iter().map(ToString::to_string).collect();
                 self.refuse(&codes::E001, span, format!("there is no column `{}`", shown.join(".")), None);
@@ -271,6 +333,12 @@ impl Checker<'_> {
     fn function(&mut self, function: &ast::Function) {
         let span = function.name.span();
         let name = function.name.to_string().to_lowercase();
+        if self.in_query() && calls::is_over_rows(&name) {
+            if let Some((code, message)) = calls::unfit(&name, function) {
+                self.refuse(code, span, message, None);
+            }
+            return;
+        }
         if let Err(barred) = self.vocabulary.check(&name) {
             return self.barred(&name, barred, span);
         }
@@ -285,6 +353,10 @@ impl Checker<'_> {
 
     fn barred(&mut self, name: &str, barred: Barred, span: Span) {
         let (code, message, hint) = match barred {
+            Barred::Aggregate if self.in_query() => {
+                let hint = Some(format!("over many rows there are {}", calls::OVER_ROWS.join(", ")));
+                (&codes::E003, format!("`{name}` is not among the functions of rules"), hint)
+            }
             Barred::Aggregate => {
                 (&codes::E002, format!("`{name}` looks at more than one record"), Some(ONE_RECORD.to_owned()))
             }
@@ -340,7 +412,7 @@ fn is_plain(expr: &Expr) -> bool {
 }
 
 /// A call without FILTER, OVER, ORDER BY, DISTINCT, named arguments or `*`.
-fn is_plain_call(function: &ast::Function) -> bool {
+pub(super) fn is_plain_call(function: &ast::Function) -> bool {
     let FunctionArguments::List(list) = &function.args else { return false };
     let unnamed = |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)));
     function.name.0.len() == 1
@@ -354,7 +426,7 @@ fn is_plain_call(function: &ast::Function) -> bool {
         && list.args.iter().all(unnamed)
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     if text.chars().count() <= 60 {
         text.to_owned()
     } else {

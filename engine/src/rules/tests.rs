@@ -17,7 +17,10 @@ use crate::money::Decimal;
 
 mod alone;
 mod mediation;
+mod query;
 mod refused;
+mod sandbox;
+mod subject;
 
 fn located(text: &str) -> Located {
     let source = Arc::new(SourceText { name: "p.yaml".to_owned(), text: text.to_owned() });

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSou
 
 use super::operators::Operators;
 use super::types::Types;
-use super::{numeric, time};
+use super::{long, numeric, time};
 
 const AGGREGATES: &[&str] = &[
     "approx_distinct",
@@ -85,6 +85,20 @@ impl Vocabulary {
         Self { functions, planners: vec![Arc::new(Operators)], options: ConfigOptions::default() }
     }
 
+    /// The functions by their own names, in order.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> Vec<&str> {
+        let own = self.functions.iter().filter(|(name, function)| function.name() == *name);
+        own.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Further names of the functions.
+    #[cfg(test)]
+    pub(super) fn aliases(&self) -> Vec<&str> {
+        let other = self.functions.iter().filter(|(name, function)| function.name() != *name);
+        other.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// `Ok` when rules may call `name`.
     pub(super) fn check(&self, name: &str) -> std::result::Result<(), Barred> {
         match name {
@@ -108,13 +122,10 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
 fn allowed() -> Vec<Arc<ScalarUDF>> {
     let mut functions = vec![
         string::btrim(),
-        string::concat(),
-        string::concat_ws(),
         string::contains(),
         string::ends_with(),
         string::lower(),
         string::ltrim(),
-        string::replace(),
         string::rtrim(),
         string::split_part(),
         string::starts_with(),
@@ -126,7 +137,6 @@ fn allowed() -> Vec<Arc<ScalarUDF>> {
         unicode::strpos(),
         unicode::substr(),
         regex::regexp_like(),
-        regex::regexp_replace(),
         core::coalesce(),
         core::greatest(),
         core::least(),
@@ -134,6 +144,7 @@ fn allowed() -> Vec<Arc<ScalarUDF>> {
         datetime::date_part(),
         datetime::date_trunc(),
     ];
+    functions.extend(long::functions());
     functions.extend(numeric::functions());
     functions.extend(time::functions());
     functions

@@ -2,10 +2,11 @@
 //!
 //! Separate, so that no message of a library reaches the user raw. Never decides what is allowed.
 
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::place;
+use super::vocabulary::nearest;
 use crate::fault::{Fault, Located, Place, codes};
 
 /// A fault of planning at the error's own place in `sql`, or else at `part` of it.
@@ -14,8 +15,24 @@ pub(super) fn unplanned_in(sql: &Located, part: &Place, error: &DataFusionError)
     unplanned(&own.map_or_else(|| part.clone(), |own| place::of_span(sql, own)), error)
 }
 
+/// The name that the planner does not know, with the nearest that it does.
+fn unknown_column(place: &Place, error: &DataFusionError) -> Option<Fault> {
+    let DataFusionError::SchemaError(error, _) = error.find_root() else { return None };
+    let SchemaError::FieldNotFound { field, valid_fields } = error.as_ref() else { return None };
+    let fault = Fault::new(&codes::E001, format!("there is no column `{}`", field.flat_name())).at(place);
+    let near = nearest(&field.name, valid_fields.iter().map(|known| known.name.as_str()));
+    let known = || valid_fields.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
+    Some(fault.hint(match near {
+        Some(near) if near != field.name => format!("did you mean `{near}`?"),
+        _ => format!("the columns are {}", known()),
+    }))
+}
+
 /// A fault of planning.
 pub(super) fn unplanned(place: &Place, error: &DataFusionError) -> Fault {
+    if let Some(fault) = unknown_column(place, error) {
+        return fault;
+    }
     let message = message(error);
     let types = ["do not go together", "does not take", " takes ", "Cannot infer common", "Cannot coerce", "CAST from"];
     let code = if types.iter().any(|part| message.contains(part)) { &codes::E005 } else { &codes::E001 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 use chrono::Datelike;
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
@@ -106,7 +107,7 @@ pub(super) fn invoice_lines(
         pools.models.column(lines.iter().map(models))?,
         of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
-        tiers(lines)?,
+        tiers(job, lines)?,
         build::decimal38(lines.iter().map(|line| line.quantity.units()).collect()),
         of_charge(&pools.charge_units)?,
         build::decimal38_or_null(lines.iter().map(|line| line.unit_price)),
@@ -126,16 +127,32 @@ pub(super) fn invoice_lines(
     ])
 }
 
-fn tiers(lines: &[Line]) -> Outcome<ArrayRef> {
-    let number = |band: Band| match band {
-        Band::Whole => 0,
-        Band::Included => 1,
-        Band::Tier(number) => u32::from(number) + 1,
+fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
+    let mut labels: Vec<String> = Vec::new();
+    let mut known: HashMap<(Band, Option<u32>), u32> = HashMap::new();
+    let number = |line: &Line| {
+        let of_price = matches!(line.band, Band::Named(_)).then_some(line.price);
+        *known.entry((line.band, of_price)).or_insert_with(|| {
+            labels.push(tier(job, line));
+            u32::try_from(labels.len() - 1).unwrap_or(u32::MAX)
+        })
     };
-    let highest = lines.iter().map(|line| number(line.band)).max().unwrap_or_default();
-    let labels = (2..=highest).map(|number| (number - 1).to_string());
-    let pool = Pool::of([String::new(), "included".to_owned()].into_iter().chain(labels));
-    pool.column(lines.iter().map(|line| number(line.band)))
+    let numbers: Vec<u32> = lines.iter().map(number).collect();
+    Pool::of(labels).column(numbers.into_iter())
+}
+
+/// The text of the `tier` column.
+fn tier(job: &Job<'_>, line: &Line) -> String {
+    match line.band {
+        Band::Whole => String::new(),
+        Band::Included => "included".to_owned(),
+        Band::Tier(number) => number.to_string(),
+        Band::Beyond => "beyond".to_owned(),
+        Band::Fee => "fee".to_owned(),
+        Band::Named(name) => {
+            job.catalog.prices[line.price as usize].model.band_name(name).unwrap_or_default().to_owned()
+        }
+    }
 }
 
 /// A part of `invoice_taxes`.
@@ -290,10 +307,12 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
     let id = |line: &Line| {
         let subscription = &job.reference.subscriptions[line.subscription as usize].id;
-        let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), line.band.label());
+        let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), tier(job, line));
         let fixed = ["line", &job.period.label, subscription, charge, kind, &band];
+        // Only a price that changes inside the period gives the same line twice.
+        let begin = (line.stretch > 0).then(|| line.service_start.to_string());
         let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
-        natural_key(fixed.into_iter().chain(group))
+        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()))
     };
     billing.lines.par_iter().map(id).collect()
 }
@@ -319,7 +338,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        crate::book::model::Model::PerUnit { unit_price } => Some(*unit_price),
+        crate::book::model::Model::PerUnit { unit_price, .. } if line.band != Band::Fee => Some(*unit_price),
         _ if line.band == Band::Included => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,

@@ -386,11 +386,34 @@ fn open(
     )
 }
 
-/// The suspense rows of records found to be in conflict only after every file was read: their file is read again.
-pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usize) -> Outcome<Vec<Suspended>> {
-    let mut suspended = Vec::with_capacity(origins.len());
-    for of_file in origins.chunk_by(|a, b| a.file() == b.file()) {
-        let Some(first) = of_file.first() else { continue };
+/// Why a record is set aside only after every file was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Late {
+    /// Another record with its key came first.
+    Conflicting,
+    /// A charge has no price for it.
+    Unpriced {
+        /// Charge index.
+        charge: usize,
+    },
+}
+
+impl Late {
+    fn told(self, job: &Job<'_>) -> (&'static str, String) {
+        match self {
+            Self::Conflicting => (reasons::CONFLICTING_KEY, "another record with this key came first".to_owned()),
+            Self::Unpriced { charge } => {
+                (reasons::NO_PRICE, format!("charge {} has no price for it", job.book.charges[charge].id))
+            }
+        }
+    }
+}
+
+/// The suspense rows of `late` records, sorted by origin: their files are read again.
+pub(super) async fn described(job: &Job<'_>, late: &[(Origin, Late)], batch_rows: usize) -> Outcome<Vec<Suspended>> {
+    let mut suspended = Vec::with_capacity(late.len());
+    for of_file in late.chunk_by(|(a, _), (b, _)| a.file() == b.file()) {
+        let Some((first, _)) = of_file.first() else { continue };
         let file = &job.files[first.file()];
         let bytes = file.read().await?;
         for batch in open(job, file, bytes, batch_rows)? {
@@ -398,15 +421,13 @@ pub(super) async fn conflicts(job: &Job<'_>, origins: &[Origin], batch_rows: usi
             let mut mediated = None;
             for row in 0..batch.records.num_rows() {
                 let at = origin(file, &batch, row);
-                if of_file.binary_search(&at).is_err() {
-                    continue;
-                }
+                let Ok(found) = of_file.binary_search_by_key(&at, |(origin, _)| *origin) else { continue };
                 let mediated = match &mediated {
                     Some(mediated) => mediated,
                     None => mediated.insert(job.sources[file.source].mediator.mediate(&batch.records)?),
                 };
-                let detail = Some("another record with this key came first".to_owned());
-                suspended.push(describe(&batch, mediated, row, at, Arc::from(reasons::CONFLICTING_KEY), None, detail));
+                let (reason, detail) = of_file[found].1.told(job);
+                suspended.push(describe(&batch, mediated, row, at, Arc::from(reason), None, Some(detail)));
             }
         }
     }

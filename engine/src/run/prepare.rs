@@ -2,8 +2,10 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::deferred::Computations;
+use super::subjects::{bucket_schema, formula_names};
 use super::{Job, SourceRules};
-use crate::book::model::{Meter, PriceBook};
+use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
 use crate::discount::Discounts;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
@@ -14,7 +16,7 @@ use crate::period::Period;
 use crate::pipeline::model::{Pipeline, Source};
 use crate::read::{self, InputFile};
 use crate::reference::model::Reference;
-use crate::rules::Rules;
+use crate::rules::{Rules, Want};
 use crate::{book, pipeline, reference};
 
 /// A pipeline with everything it names, checked.
@@ -32,6 +34,8 @@ pub struct Prepared {
     pub catalog: Catalog,
     /// The discounts with every account's percentage.
     pub discounts: Discounts,
+    /// The SQL of prices, compiled.
+    computations: Computations,
 }
 
 /// Loads and checks the pipeline file at `path` for the period labelled `label`.
@@ -57,7 +61,33 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     let catalog = faults.keep(Catalog::new(&book, &reference, &period));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts })
+    let computations = faults.keep(computations(&book, &reference, &catalog));
+    let Some(computations) = computations else { return Err(faults) };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations })
+}
+
+/// Compiles the formula or query of every price that has one.
+fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> Outcome<Computations> {
+    let rules = Rules::new()?;
+    let (mut faults, mut computations) = (Faults::default(), Computations::default());
+    let names = formula_names(reference, book);
+    for (number, price) in (0_u32..).zip(&catalog.prices) {
+        match &price.model {
+            Model::Formula { sql } => {
+                let compiled = faults.keep(rules.subject_expression(sql, &names, Want::Quantity));
+                computations.formulas.extend(compiled.map(|compiled| (number, compiled)));
+            }
+            Model::Sql { sql } => {
+                let Some(meter) = book.charges[catalog.charge_of[number as usize]].meter else { continue };
+                let compiled = faults.keep(rules.query(sql, &bucket_schema(&book.meters[meter])));
+                computations.queries.extend(compiled.map(|compiled| (number, compiled)));
+            }
+            _ => {}
+        }
+    }
+    faults.keep(computations.order((book, catalog)));
+    faults.sort();
+    faults.or(computations)
 }
 
 /// Plans every rule over the declared columns, before any usage file is looked at.
@@ -157,7 +187,7 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, discounts } = self;
-        Job { pipeline, period, book, reference, catalog, discounts, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, discounts, computations } = self;
+        Job { pipeline, period, book, reference, catalog, discounts, computations, guide, files, sources, cells }
     }
 }

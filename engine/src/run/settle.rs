@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::Job;
-use super::intake::{Intake, SHARDS, conflicts};
+use super::intake::{Intake, Late, SHARDS, described};
 use crate::book::model::{Aggregate, Meter};
 use crate::dedup::settle;
 use crate::fault::{Fault, Outcome};
-use crate::meter::{bucketed, shard_of};
+use crate::meter::{Metering, bucketed, shard_of};
 use crate::money::Decimal;
-use crate::usage::{Buckets, Metered, Origin, Settled, Slot, Suspended, Tally};
+use crate::rate::has_price;
+use crate::usage::{Buckets, Cell, Metered, Origin, Settled, Slot, Suspended, Tally};
 
 /// Everything usage has become.
 #[derive(Debug)]
@@ -43,17 +44,12 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     }
     let (cells, places) = job.cells.sorted_cells();
     let (values, value_places) = job.cells.sorted_values();
-    let sorting = Sorting {
-        job,
-        places: &places,
-        value_places: &value_places,
-        meter_of: cells.iter().map(|cell| cell.meter as usize).collect(),
-    };
+    let sorting = Sorting { job, places: &places, value_places: &value_places, cells: &cells };
     let settled: Vec<Outcome<Shard>> = shards.into_par_iter().map(|parts| sorting.shard(parts)).collect();
 
     let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];
-    let (mut conflicting, mut nowhere) = (Vec::new(), HashSet::new());
+    let (mut late, mut nowhere) = (Vec::new(), HashSet::new());
     for shard in settled {
         let shard = shard?;
         by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.push(own));
@@ -61,14 +57,16 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         for ((total, own), meter) in metered.iter_mut().zip(&shard.metered).zip(&job.book.meters) {
             *total = (total.0 + own.0, total.1.plus(own.1).ok_or_else(|| too_much(meter))?);
         }
-        conflicting.extend(shard.conflicts);
+        late.extend(shard.conflicts.into_iter().map(|origin| (origin, Late::Conflicting)));
+        late.extend(shard.unpriced.into_iter().map(|(origin, charge)| (origin, Late::Unpriced { charge })));
         nowhere.extend(shard.nowhere);
     }
     suspended.extend(pending.into_iter().filter(|record| nowhere.contains(&record.origin)));
-    conflicting.sort_unstable();
-    suspended.extend(conflicts(job, &conflicting, batch_rows).await?);
+    late.sort_unstable();
+    suspended.extend(described(job, &late, batch_rows).await?);
     suspended.sort_by_key(|record| record.origin);
-    let buckets = bucketed(by_subscription, cells, &values, &job.book.meters, job.period)?;
+    let metering = Metering { meters: &job.book.meters, by_record: &job.catalog.by_record };
+    let buckets = bucketed(by_subscription, cells, &values, metering, job.period)?;
     Ok(Usage { tallies, suspended, buckets, metered })
 }
 
@@ -79,13 +77,17 @@ struct Shard {
     metered: Vec<(u64, Decimal)>,
     conflicts: Vec<Origin>,
     nowhere: Vec<Origin>,
+    /// Records without a price, with the charge that lacks it.
+    unpriced: Vec<(Origin, usize)>,
+    /// Whether a price (by number) has a price for a cell.
+    priced: HashMap<(u32, u32), bool>,
 }
 
 struct Sorting<'s> {
     job: &'s Job<'s>,
     places: &'s [u32],
     value_places: &'s [u32],
-    meter_of: Vec<usize>,
+    cells: &'s [Cell],
 }
 
 impl Sorting<'_> {
@@ -101,6 +103,8 @@ impl Sorting<'_> {
             metered: vec![(0, Decimal::ZERO); self.job.book.meters.len()],
             conflicts: settlement.conflicts,
             nowhere: Vec::new(),
+            unpriced: Vec::new(),
+            priced: HashMap::new(),
         };
         for origin in settlement.duplicates {
             shard.tallies[origin.file()].duplicate += 1;
@@ -139,10 +143,15 @@ impl Sorting<'_> {
             shard.nowhere.push(first.origin);
             return Ok(());
         }
+        if let Some(charge) = self.without_price(&mut shard.priced, measures) {
+            tally.suspended += 1;
+            shard.unpriced.push((first.origin, charge));
+            return Ok(());
+        }
         tally.rated += 1;
         for measure in measures {
             let cell = self.places[measure.slot.cell() as usize];
-            let meter = self.meter_of[cell as usize];
+            let meter = self.cells[cell as usize].meter as usize;
             let mut quantity = measure.quantity;
             let total = &mut shard.metered[meter];
             total.0 += 1;
@@ -163,6 +172,32 @@ impl Sorting<'_> {
             shard.settled[self.shard_of(subscription)].push(Settled { quantity, slot, time, origin });
         }
         Ok(())
+    }
+}
+
+impl Sorting<'_> {
+    /// The charge that has no price for a record: it is set aside as a whole, never free.
+    fn without_price(&self, priced: &mut HashMap<(u32, u32), bool>, measures: &[Metered]) -> Option<usize> {
+        let (catalog, book) = (self.job.catalog, self.job.book);
+        measures.iter().find_map(|measure| {
+            let number = self.places[measure.slot.cell() as usize];
+            let cell = &self.cells[number as usize];
+            let meter = &book.meters[cell.meter as usize];
+            if !catalog.gaps[cell.meter as usize] {
+                return None;
+            }
+            let subscription = measure.slot.subscription();
+            let charges = &catalog.offer(subscription).charges;
+            let on_meter = |charge: usize| book.charges[charge].meter == Some(cell.meter as usize);
+            charges.iter().enumerate().filter(|(_, charge)| on_meter(**charge)).find_map(|(nth, charge)| {
+                let terms = catalog.terms_of(self.job.reference, subscription, nth);
+                let price = catalog.price_on(terms, self.job.period.day_of(measure.time)?)?;
+                let names = meter.dimensions.iter().chain(&meter.attributes);
+                let has = || has_price(&catalog.prices[price as usize], cell, names);
+                let has = *priced.entry((price, number)).or_insert_with(has);
+                (!has).then_some(*charge)
+            })
+        })
     }
 }
 

@@ -2,10 +2,7 @@
 //!
 //! It words faults and decides who must act on them; it prices nothing.
 
-use std::collections::BTreeMap;
-
 use super::Job;
-use crate::book::model::Model;
 use crate::fault::{Code, Fault, Faults, Outcome, Place, codes};
 use crate::lines::{Line, is_payable};
 use crate::money::Decimal;
@@ -16,40 +13,10 @@ const TOLD: usize = 50;
 /// What could not be priced.
 #[derive(Debug, Default)]
 pub(super) struct Unpriced {
-    cells: BTreeMap<Cell, Users>,
     faults: Faults,
 }
 
-/// A cell that a matrix lacks.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
-    charge: usize,
-    price: u32,
-    values: Vec<String>,
-}
-
-/// The subscriptions that used it.
-#[derive(Debug)]
-struct Users {
-    first: u32,
-    last: u32,
-    count: usize,
-}
-
 impl Unpriced {
-    /// `subscription` used the cell of `values`, which `price` of `charge` does not have.
-    pub(super) fn cell(&mut self, charge: usize, price: u32, values: Vec<String>, subscription: u32) {
-        let one = Users { first: subscription, last: subscription, count: 1 };
-        self.add_users(Cell { charge, price, values }, &one);
-    }
-
-    fn add_users(&mut self, cell: Cell, more: &Users) {
-        let users = self.cells.entry(cell).or_insert(Users { count: 0, ..*more });
-        // The groups of one subscription come one after the other.
-        users.count += more.count - usize::from(users.count > 0 && users.last == more.first);
-        users.last = more.last;
-    }
-
     /// The usage of `subscription` for `charge` does not fit.
     pub(super) fn usage(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32) {
         let what =
@@ -88,6 +55,21 @@ impl Unpriced {
         self.push(job, &codes::G003, charge, price_place(job, line.price), &what, "lower the price or the tax rate");
     }
 
+    /// The formula or query of `price` cannot be computed for `subscription`.
+    pub(super) fn computation(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, cause: &str) {
+        let what = format!("no amount can be computed for {}: {cause}", whose(job, charge, subscription));
+        let hint = "guard it with CASE, nullif or coalesce";
+        self.push(job, &codes::E007, charge, price_place(job, price), &what, hint);
+    }
+
+    /// The query of `price` gives a row for something that is no subscription it was asked about.
+    pub(super) fn stranger(&mut self, job: &Job<'_>, price: u32, stranger: &str) {
+        let charge = job.catalog.charge_of[price as usize];
+        let what = format!("the query gives a row for `{stranger}`, which has no usage at this price");
+        let hint = "give each subscription_id of `buckets` at most one row, and no other";
+        self.push(job, &codes::E009, charge, price_place(job, price), &what, hint);
+    }
+
     fn push(&mut self, job: &Job<'_>, code: &'static Code, charge: usize, place: &Place, what: &str, hint: &str) {
         let message = format!("charge `{}`: {what}", job.book.charges[charge].id);
         self.faults.push(Fault::new(code, message).at(place).hint(hint));
@@ -95,9 +77,6 @@ impl Unpriced {
 
     /// What another piece of the accounts, the next ones, gathered.
     pub(super) fn add(&mut self, next: Self) {
-        for (cell, users) in next.cells {
-            self.add_users(cell, &users);
-        }
         self.faults.0.extend(next.faults.0);
     }
 
@@ -105,9 +84,8 @@ impl Unpriced {
     ///
     /// # Errors
     /// Whenever there is something to tell.
-    pub(super) fn told(self, job: &Job<'_>) -> Outcome<()> {
+    pub(super) fn told(self) -> Outcome<()> {
         let mut faults = self.faults;
-        faults.0.extend(self.cells.iter().map(|(cell, users)| missing(job, cell, users)));
         faults.sort();
         if let Some(code) = faults.0.get(TOLD).map(|fault| fault.code) {
             let more = faults.0.len() - TOLD;
@@ -118,23 +96,6 @@ impl Unpriced {
         }
         faults.or(())
     }
-}
-
-fn missing(job: &Job<'_>, cell: &Cell, users: &Users) -> Fault {
-    let price = &job.catalog.prices[cell.price as usize];
-    let by: &[String] = if let Model::Matrix { by, .. } = &price.model { by } else { &[] };
-    let values = by.iter().zip(&cell.values).map(|(name, value)| format!("{name} `{value}`"));
-    let values: Vec<String> = values.collect();
-    let whose = whose(job, cell.charge, users.first);
-    let others = match users.count - 1 {
-        0 => String::new(),
-        1 => " and one other".to_owned(),
-        others => format!(" and {others} others"),
-    };
-    let charge = &job.book.charges[cell.charge].id;
-    let message = format!("charge `{charge}` has no price for {}, used by {whose}{others}", values.join(", "));
-    let hint = "add a cell for it, or a default_unit_price; the usage was counted, nothing was committed";
-    Fault::new(&codes::B009, message).at(&price.place).hint(hint)
 }
 
 /// Subscription, account and meter in the words of a fault.

@@ -22,4 +22,5 @@ reasons! {
     AMBIGUOUS_SUBSCRIPTION "ambiguous_subscription" "Several subscriptions of the account count the record.";
     NOT_MEASURABLE_HERE "not_measurable_here" "The record's source lacks a column that the meter needs.";
     NO_QUANTITY "no_quantity" "The meter's quantity is null or cannot be computed on the record; `detail` has the cause.";
+    NO_PRICE "no_price" "A price of the subscription has no cell or prefix for the record; `detail` names the charge.";
 }

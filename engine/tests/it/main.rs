@@ -8,6 +8,15 @@ mod cases;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
+// What other billing and rating systems assert, asked of Ratemill.
+#[cfg(test)]
+mod conformance;
+// Files that break off, come empty, explode or carry what no number is, in every format.
+#[cfg(test)]
+mod bad_files;
+// Rules and YAML that try to reach outside or to fill the memory.
+#[cfg(test)]
+mod bad_rules;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;
@@ -35,6 +44,9 @@ mod places;
 // A race for one period, and runs killed in the middle, on a folder and on S3.
 #[cfg(test)]
 mod races;
+// The reference page: up to date, and every example on it can be used as it stands.
+#[cfg(test)]
+mod reference_page;
 // The sample job on an S3 server.
 #[cfg(test)]
 mod s3;

@@ -62,6 +62,31 @@ fn an_output_that_is_a_file_must_be_changed() {
 }
 
 #[test]
+fn an_address_without_a_bucket_is_refused_before_any_server_is_asked() {
+    for address in ["s3://", "s3:///lines", "gs://", "az:///lines", "s3://two words/lines"] {
+        let ran = call(&Tiny::new().path(""), "pipeline.yaml", &["--output", address]).run().exits(2).json();
+        let fault = &ran["faults"][0];
+        assert_eq!(fault["code"], "O003", "{ran:#}");
+        assert!(fault["message"].as_str().unwrap().contains("no bucket"), "{ran:#}");
+    }
+}
+
+#[test]
+fn an_environment_that_names_no_server_must_be_changed() {
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), "key".to_owned()));
+    let here = Tiny::new();
+    let on_s3 = || call(&here.path(""), "pipeline.yaml", &["--output", "s3://bucket/lines"]).envs(&keys);
+    for (name, value) in
+        [("AWS_ENDPOINT", "localhost:8333"), ("AWS_ENDPOINT", "http://"), ("AWS_ACCESS_KEY_ID", "secret-word\n")]
+    {
+        let ran = on_s3().env(name, value).run().exits(2);
+        let faults = ran.json();
+        assert_eq!(faults["faults"][0]["code"], "O003", "{ran}");
+        assert!(ran.stdout.contains(name) && !ran.stdout.contains("secret-word"), "{ran}");
+    }
+}
+
+#[test]
 fn a_folder_in_place_of_a_pipeline_is_said_to_be_one() {
     let tiny = Tiny::new();
     let ran = ratemill(&["run", "usage", "--period", "2026-10"]).cwd(&tiny.path("")).run().exits(2);

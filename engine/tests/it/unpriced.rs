@@ -21,28 +21,19 @@ fn matrix(cells: &str) -> Tiny {
 }
 
 #[test]
-fn every_missing_cell_is_told_once_and_where_its_price_stands() {
-    let rows = format!(
-        "{}c9,+2,2026-10-06T10:00:00Z,60\nc0,+2,2026-10-06T11:00:00Z,60\n",
-        usage(&[("+1", "60"), ("+1", "60"), ("+2", "60")])
-    )
-    .replace("c0,+2", "c1,+2");
+fn usage_without_a_cell_is_set_aside_and_the_rest_is_billed() {
     let tiny = matrix("{ call: c2, unit_price: 1 }")
-        .with("pipeline.yaml", "key: [record_id]", "key: [record_id, identifier]")
-        .usage("calls.csv", rows);
-    let ran = tiny.refused("B009", 2).says("book.yaml:9");
-    for (cell, times) in [("call `c0`", 1), ("call `c1`", 1), ("call `c2`", 0), ("call `c9`", 1)] {
-        assert_eq!(ran.stderr.matches(cell).count(), times, "{cell}: {ran}");
-    }
-    ran.says("`c1`, used by subscription `S1` (account `A1`, meter `minutes`) and")
-        .says("one other")
-        .says("`c9`, used by subscription `S2` (account `A2`, meter `minutes`)");
-}
-
-#[test]
-fn missing_cells_beyond_fifty_are_counted() {
-    let tiny = matrix("{ call: none, unit_price: 1 }").usage("calls.csv", usage(&[("+1", "60"); 60]));
-    tiny.refused("B009", 2).says("10 more faults like these are not shown");
+        .with("pipeline.yaml", "suspense_records: 1", "suspense_records: 0.9")
+        .usage("calls.csv", usage(&[("+1", "60"), ("+1", "60"), ("+2", "60")]));
+    let (summary, run) = tiny.run();
+    assert_eq!(summary["records"]["suspended"], 2);
+    assert_eq!(summary["records"]["rated"], 1);
+    let suspended: Vec<_> =
+        run.table("suspense").iter().map(|row| (row["record_id"].as_str(), row["reason"].as_str())).collect();
+    assert_eq!(suspended, [("c0", "no_price"), ("c1", "no_price")]);
+    assert_eq!(run.table("suspense")[0]["detail"], "charge voice/minutes has no price for it");
+    let lines: Vec<_> = run.table("invoice_lines").iter().map(|row| row["subscription_id"].as_str()).collect();
+    assert_eq!(lines, ["S2"]);
 }
 
 #[test]

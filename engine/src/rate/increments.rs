@@ -1,0 +1,40 @@
+//! increments: every record alone, its first increment and those that follow rounded up; a fee for connecting.
+
+use crate::book::model::Tier;
+use crate::lines::{Band, Part, Portion};
+use crate::money::Decimal;
+
+pub(super) fn rate(tiers: &[Tier], connect_fee: Decimal, portions: &[Portion]) -> Option<Vec<Part>> {
+    let mut parts = Vec::with_capacity(portions.len());
+    for (index, portion) in portions.iter().enumerate() {
+        record(index, portion, Band::Whole, tiers, connect_fee, &mut parts)?;
+    }
+    Some(parts)
+}
+
+/// Adds the parts of one record: the price of its increments, and its fee.
+pub(super) fn record(
+    index: usize,
+    portion: &Portion,
+    band: Band,
+    tiers: &[Tier],
+    connect_fee: Decimal,
+    parts: &mut Vec<Part>,
+) -> Option<()> {
+    if portion.quantity.is_zero() {
+        return Some(());
+    }
+    let (mut amount, mut begin) = (Decimal::ZERO, Decimal::ZERO);
+    for (at, tier) in tiers.iter().enumerate() {
+        let from = if at == 0 { portion.quantity } else { portion.quantity.max(begin) };
+        let to = tier.up_to.map_or(from, |bound| from.min(bound));
+        amount = amount.plus(tier.amount(to.minus(begin)?)?)?;
+        begin = tier.up_to.unwrap_or(begin);
+    }
+    let unit_price = tiers.first()?.unit_price;
+    parts.push(super::part(index, portion, band, portion.quantity, unit_price, amount));
+    if !connect_fee.is_zero() && portion.quantity > Decimal::ZERO {
+        parts.push(super::fee(index, connect_fee));
+    }
+    Some(())
+}

@@ -1,0 +1,51 @@
+//! Quantities before a model sees them: converted, less what is free.
+//!
+//! Converted quantities of usage that is priced together add up to the conversion of the whole: each portion has what the
+//! running total grows by.
+
+use crate::book::model::{Each, Price};
+use crate::lines::{Band, Part, Portion};
+use crate::money::Decimal;
+
+/// Portions as a model sees them.
+pub(super) struct Quantities {
+    /// The portions, with the quantity left to be priced.
+    pub(super) priced: Vec<Portion>,
+    /// What was free of each of them.
+    pub(super) free: Vec<Part>,
+}
+
+/// The quantities that `portions` have to pay; `None` when one does not fit.
+pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantities> {
+    let mut priced = portions.to_vec();
+    let plain = |price: &&Price| price.convert.is_none() && price.free_units.is_zero();
+    if prices.iter().all(plain) {
+        return Some(Quantities { priced, free: Vec::new() });
+    }
+    let (mut exact, mut given) = (Decimal::ZERO, Decimal::ZERO);
+    let (mut used, mut stretch) = (Decimal::ZERO, None);
+    let mut free = Vec::new();
+    for (at, portion) in priced.iter_mut().enumerate() {
+        let price = prices.get(usize::from(portion.stretch))?;
+        if let Some(convert) = price.convert {
+            let alone = price.each != Each::Period || price.by_record();
+            // Another conversion begins with a new total: totals of different units do not add up.
+            if alone || stretch != Some(portion.stretch) {
+                (exact, given) = (Decimal::ZERO, Decimal::ZERO);
+            }
+            exact = exact.plus(portion.quantity)?;
+            let whole = convert.apply(exact)?;
+            portion.quantity = whole.minus(given)?;
+            given = whole;
+        }
+        stretch = Some(portion.stretch);
+        let left = price.free_units.minus(used)?.max(Decimal::ZERO);
+        let taken = portion.quantity.min(left).max(Decimal::ZERO);
+        if !taken.is_zero() {
+            used = used.plus(taken)?;
+            portion.quantity = portion.quantity.minus(taken)?;
+            free.push(super::part(at, portion, Band::Included, taken, Decimal::ZERO, Decimal::ZERO));
+        }
+    }
+    Some(Quantities { priced, free })
+}

@@ -1,0 +1,190 @@
+//! Functions that make long texts of short ones, and how long a text they may make.
+//!
+//! Separate, because `replace` in `replace` multiplies: a rule of one line could fill the memory of the machine, when it is
+//! read (constants are computed then) as well as when it runs. So the length is known before the text is made. Texts
+//! that come from usage files are not looked at here.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, exec_err};
+use datafusion::functions::{regex, string};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+use super::decimal::signature;
+
+/// The longest text a function may make, in bytes.
+const LONGEST: usize = 32 * 1024;
+
+/// How many times that long the bound of `regexp_replace` may be: hardly ever every place matches.
+const LOOSE: usize = 32;
+
+/// `replace`, `regexp_replace`, `concat` and `concat_ws`.
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    let bounded = [
+        (string::replace(), Growth::Replace),
+        (regex::regexp_replace(), Growth::Pattern),
+        (string::concat(), Growth::Join),
+        (string::concat_ws(), Growth::Separate),
+    ];
+    bounded.map(|(inner, growth)| Arc::new(ScalarUDF::from(Bounded { inner, growth }))).into()
+}
+
+/// What `||` gives, when it is not too long. Two texts that are not are at most twice that long.
+pub(super) fn joined() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(Joined { signature: signature() }))
+}
+
+/// How long the result is, by the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Growth {
+    Replace,
+    Pattern,
+    Join,
+    Separate,
+}
+
+impl Growth {
+    /// An upper bound of the result's length; exact but for patterns.
+    fn length(self, texts: &[&str]) -> usize {
+        let all = || texts.iter().map(|text| text.len()).sum::<usize>();
+        match (self, texts) {
+            (Self::Replace, [text, from, to]) => {
+                let found = text.matches(from).count();
+                (text.len() - found * from.len()).saturating_add(found.saturating_mul(to.len()))
+            }
+            // Every place between two letters may match, and every group be put in again.
+            (Self::Pattern, [text, _, with, ..]) => {
+                let groups = with.matches(['$', '\\']).count();
+                let fixed = (text.len() + 1).saturating_mul(with.len());
+                fixed.saturating_add(text.len().saturating_mul(groups + 1)) / LOOSE
+            }
+            (Self::Separate, [separator, ..]) => all().saturating_add(separator.len().saturating_mul(texts.len())),
+            _ => all(),
+        }
+    }
+
+    /// A quick upper bound by the greatest length of each argument.
+    fn most(self, lengths: &[usize]) -> usize {
+        let all = || lengths.iter().sum::<usize>();
+        match (self, lengths) {
+            (Self::Replace | Self::Pattern, [text, _, with, ..]) => (text + 1).saturating_mul(with + 1),
+            (Self::Separate, [separator, ..]) => all().saturating_add(separator.saturating_mul(lengths.len())),
+            _ => all(),
+        }
+    }
+
+    fn check(self, name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
+        let texts = args.iter().map(texts).collect::<Result<Vec<_>>>()?;
+        let lengths: Vec<usize> = texts.iter().map(longest).collect();
+        if self.most(&lengths) <= LONGEST {
+            return Ok(());
+        }
+        for row in 0..rows {
+            let row: Vec<&str> = texts.iter().map(|texts| at(texts, row)).collect();
+            if self.length(&row) > LONGEST {
+                return exec_err!("`{name}`: a text longer than {LONGEST} bytes");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One text for all rows, or one per row.
+fn texts(value: &ColumnarValue) -> Result<StringArray> {
+    let array = match value {
+        ColumnarValue::Scalar(scalar) => scalar.to_array()?,
+        ColumnarValue::Array(array) => Arc::clone(array),
+    };
+    Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+fn longest(texts: &StringArray) -> usize {
+    texts.offsets().lengths().max().unwrap_or(0)
+}
+
+fn at(texts: &StringArray, row: usize) -> &str {
+    let row = if texts.len() == 1 { 0 } else { row };
+    if texts.is_null(row) { "" } else { texts.value(row) }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Bounded {
+    inner: Arc<ScalarUDF>,
+    growth: Growth,
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn coerce_types(&self, kinds: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(kinds)
+    }
+
+    fn return_type(&self, kinds: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(kinds)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        self.growth.check(self.name(), &args.args, args.number_rows)?;
+        let made = self.inner.invoke_with_args(args)?;
+        // The bound of a pattern is a loose one.
+        if self.growth == Growth::Pattern { short(self.name(), made) } else { Ok(made) }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Joined {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Joined {
+    fn name(&self) -> &str {
+        "joined"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, kinds: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(kinds.to_vec())
+    }
+
+    fn return_type(&self, kinds: &[DataType]) -> Result<DataType> {
+        Ok(kinds.first().cloned().unwrap_or(DataType::Utf8))
+    }
+
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match args.args.pop() {
+            Some(made) => short("||", made),
+            None => exec_err!("`||` takes two texts"),
+        }
+    }
+}
+
+/// `made`, when none of its texts is too long.
+fn short(name: &str, made: ColumnarValue) -> Result<ColumnarValue> {
+    if longest(&texts(&made)?) > LONGEST {
+        return exec_err!("`{name}`: a text longer than {LONGEST} bytes");
+    }
+    Ok(made)
+}

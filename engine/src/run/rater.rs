@@ -1,0 +1,481 @@
+//! Accounts -> lines: who shares tiers with whom, which usage each price is given, in which order, and the one rounding.
+//!
+//! Accounts that share nothing are independent of each other; those that do are rated as one unit.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use hashbrown::HashMap;
+
+use super::Job;
+use super::deferred::Deferred;
+use super::unpriced::Unpriced;
+use crate::allowance::Pools;
+use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
+use crate::catalog::Stretch;
+use crate::charge::{Cube, Wanted};
+use crate::discount::{Amounts, amounts};
+use crate::fault::{Fault, Outcome};
+use crate::lines::{Band, Line, LineKind, Part, Portion, is_payable};
+use crate::money::Decimal;
+use crate::period::midnight;
+use crate::rate::{Facts, Unrated, fixed, is_shared, rate};
+use crate::reference::model::Index;
+
+/// Accounts rated as one piece of parallel work, where none shares anything with another.
+const ACCOUNTS: usize = 256;
+
+/// What the accounts of a unit come to.
+#[derive(Default)]
+pub(super) struct Piece {
+    pub(super) lines: Vec<Line>,
+    /// Quantities that charges were given to price.
+    pub(super) given: Vec<(usize, Decimal)>,
+    /// What waits for the SQL of its price.
+    pub(super) deferred: Vec<Deferred>,
+    pub(super) unpriced: Unpriced,
+}
+
+/// Who shares: a subscription, an account, its plan or product, a topmost account, an invoice.
+pub(super) type Sharer = (u32, u32);
+
+/// One charge on the same terms for the subscriptions that share it.
+struct Sharing<'r> {
+    charge: usize,
+    /// Number in the catalog's terms.
+    terms: u32,
+    stretches: &'r [Stretch],
+    prices: Vec<&'r Price>,
+    subscriptions: Vec<u32>,
+}
+
+/// Rates accounts.
+pub(super) struct Rater<'r> {
+    pub(super) job: &'r Job<'r>,
+    pub(super) cube: &'r Cube<'r>,
+    /// By account: the topmost account above it.
+    topmost: Vec<Index>,
+    /// By account: the first account on the same invoice (bill-to account and currency).
+    invoice: Vec<Index>,
+}
+
+impl Facts for Rater<'_> {
+    fn values(&self, group: u32) -> &[(Arc<str>, Arc<str>)] {
+        self.cube.groups.list.get(group as usize).map_or(&[], Vec::as_slice)
+    }
+
+    fn text(&self, cell: u32, name: &str) -> Option<&str> {
+        self.cube.text(cell, name)
+    }
+
+    fn timezone(&self) -> Tz {
+        self.job.period.timezone
+    }
+}
+
+impl<'r> Rater<'r> {
+    /// A rater of the usage in `cube`.
+    pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
+        let accounts = &job.reference.accounts;
+        let mut first: HashMap<(Index, &str), Index> = HashMap::new();
+        let all = || (0..).zip(accounts);
+        let invoice = all().map(|(at, account)| *first.entry((account.bill_to, &account.currency)).or_insert(at));
+        let invoice = invoice.collect();
+        let parents = |at: &Index| accounts[*at as usize].parent;
+        let top = |(at, _)| std::iter::successors(Some(at), parents).last().unwrap_or(at);
+        Self { job, cube, topmost: all().map(top).collect(), invoice }
+    }
+
+    /// The accounts in units that share nothing with each other.
+    pub(super) fn units(&self) -> Vec<Vec<Index>> {
+        let accounts: Vec<Index> = (0..).take(self.job.reference.accounts.len()).collect();
+        if !self.is_wide() {
+            return accounts.chunks(ACCOUNTS).map(<[Index]>::to_vec).collect();
+        }
+        // Joined by topmost and bill-to account; the smallest index stands for a unit.
+        let mut joined: Vec<Index> = accounts.clone();
+        for account in &accounts {
+            for other in [self.topmost[*account as usize], self.invoice[*account as usize]] {
+                let (a, b) = (found(&joined, *account), found(&joined, other));
+                let (low, high) = (a.min(b), a.max(b));
+                joined[high as usize] = low;
+            }
+        }
+        let mut units: Vec<Vec<Index>> = vec![Vec::new(); accounts.len()];
+        accounts.iter().for_each(|account| units[found(&joined, *account) as usize].push(*account));
+        units.retain(|unit| !unit.is_empty());
+        units
+    }
+
+    /// Whether tiers are shared by accounts.
+    fn is_wide(&self) -> bool {
+        self.job.catalog.prices.iter().any(|price| matches!(price.scope, Scope::Subtree | Scope::Invoice))
+    }
+
+    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
+    /// one piece are in order already.
+    pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
+        if deferred {
+            self.sort_all(lines);
+        } else if self.is_wide() {
+            lines.sort_by_key(|line| self.job.reference.subscriptions[line.subscription as usize].account);
+        }
+    }
+
+    fn sort_all(&self, lines: &mut [Line]) {
+        let groups = &self.cube.groups.list;
+        lines.sort_by(|a, b| {
+            let account = |line: &Line| self.job.reference.subscriptions[line.subscription as usize].account;
+            let key = |line: &Line| (account(line), line.subscription, line.charge, line.kind);
+            let values = || groups[a.group as usize].cmp(&groups[b.group as usize]);
+            key(a).cmp(&key(b)).then_with(values).then((a.stretch, a.band).cmp(&(b.stretch, b.band)))
+        });
+    }
+
+    /// Rates the accounts of a unit.
+    pub(super) fn accounts(&self, accounts: &[Index]) -> Outcome<Piece> {
+        let mut piece = Piece::default();
+        let together = self.is_wide();
+        for unit in if together { vec![accounts] } else { accounts.chunks(1).collect() } {
+            let start = piece.lines.len();
+            self.unit(unit, &mut piece)?;
+            self.sort_all(&mut piece.lines[start..]);
+        }
+        Ok(piece)
+    }
+
+    fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
+        let mut pools = Pools::default();
+        for sharing in self.sharings(accounts) {
+            match self.job.book.charges[sharing.charge].meter {
+                Some(meter) => self.usage(&sharing, meter, &mut pools, piece)?,
+                None => self.fixed(&sharing, piece)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The charges of these accounts, each with the subscriptions that share it; by charge and terms.
+    fn sharings(&self, accounts: &[Index]) -> Vec<Sharing<'r>> {
+        let job = self.job;
+        let mut sharings: Vec<((usize, u32, Sharer), Vec<u32>)> = Vec::new();
+        let mut place: HashMap<(usize, u32, Sharer), usize> = HashMap::new();
+        for subscription in accounts.iter().flat_map(|account| &job.reference.subscriptions_of[*account as usize]) {
+            for (nth, charge) in job.catalog.offer(*subscription).charges.iter().enumerate() {
+                // Most subscriptions have no usage of most meters: nothing is looked up for those.
+                let meter = job.book.charges[*charge].meter;
+                if meter.is_some_and(|meter| !self.cube.is_used(*subscription, meter))
+                    && !job.catalog.zero_usage[*charge]
+                {
+                    continue;
+                }
+                let terms = job.catalog.terms_of(job.reference, *subscription, nth);
+                let key = (*charge, terms, self.sharer(*subscription, terms));
+                let at = *place.entry(key).or_insert_with(|| {
+                    sharings.push((key, Vec::new()));
+                    sharings.len() - 1
+                });
+                sharings[at].1.push(*subscription);
+            }
+        }
+        sharings.sort_by_key(|(key, _)| *key);
+        let sharing = |((charge, terms, _), mut subscriptions): ((usize, u32, Sharer), Vec<u32>)| {
+            subscriptions.sort_unstable();
+            let stretches = job.catalog.terms[terms as usize].as_slice();
+            let prices = stretches.iter().map(|stretch| &job.catalog.prices[stretch.price as usize]).collect();
+            Sharing { charge, terms, stretches, prices, subscriptions }
+        };
+        sharings.into_iter().map(sharing).collect()
+    }
+
+    /// Whom `subscription` shares tiers with, on these terms.
+    fn sharer(&self, subscription: u32, terms: u32) -> Sharer {
+        let first = self.job.catalog.terms[terms as usize].first();
+        let scope = first.map(|stretch| self.job.catalog.prices[stretch.price as usize].scope).unwrap_or_default();
+        // Subscriptions that share nothing are gathered by account all the same: fewer things to keep apart.
+        self.sharer_in(subscription, if scope == Scope::Subscription { Scope::Account } else { scope })
+    }
+
+    /// Whom `subscription` shares with in a scope.
+    pub(super) fn sharer_in(&self, subscription: u32, scope: Scope) -> Sharer {
+        let account = self.job.reference.subscriptions[subscription as usize].account;
+        match scope {
+            Scope::Subscription => (account, subscription),
+            Scope::Account => (account, u32::MAX),
+            Scope::Package => (account, self.job.catalog.offer_of[subscription as usize]),
+            Scope::Subtree => (self.topmost[account as usize], u32::MAX),
+            Scope::Invoice => (self.invoice[account as usize], u32::MAX),
+        }
+    }
+
+    /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
+    fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
+        if sharing.prices.first().is_some_and(|price| is_shared(price)) {
+            return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
+        }
+        for subscription in sharing.subscriptions.chunks(1) {
+            self.portions(sharing, subscription, meter, pools, piece)?;
+        }
+        Ok(())
+    }
+
+    /// Rates what `subscriptions` have used together, stretch by stretch.
+    fn portions(
+        &self,
+        sharing: &Sharing<'_>,
+        subscriptions: &[u32],
+        meter: usize,
+        pools: &mut Pools,
+        piece: &mut Piece,
+    ) -> Outcome<()> {
+        let mut together: Vec<Portion> = Vec::new();
+        let mut used = false;
+        for ((number, stretch), price) in (0_u16..).zip(sharing.stretches).zip(&sharing.prices) {
+            let each = if price.by_record() { Each::Record } else { price.each };
+            let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
+            for subscription in subscriptions {
+                let Some(portions) = self.cube.portions(*subscription, &wanted) else {
+                    piece.unpriced.usage(self.job, sharing.charge, stretch.price, *subscription);
+                    continue;
+                };
+                used |= !portions.is_empty();
+                if matches!(price.model, Model::Sql { .. }) {
+                    piece.deferred.extend(deferred(sharing, number, portions));
+                    continue;
+                }
+                let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
+                if matches!(price.model, Model::Formula { .. }) {
+                    piece.deferred.extend(deferred(sharing, number, left));
+                } else {
+                    together.extend(left);
+                }
+            }
+        }
+        if !used {
+            together.extend(self.nothing_used(sharing, subscriptions));
+        }
+        self.rate(sharing, &together, piece)
+    }
+
+    /// What the allowances of the plan leave of `portions`; what they cover becomes lines.
+    fn after_allowances(
+        &self,
+        sharing: &Sharing<'_>,
+        subscription: u32,
+        mut portions: Vec<Portion>,
+        pools: &mut Pools,
+        piece: &mut Piece,
+    ) -> Outcome<Vec<Portion>> {
+        let Some(plan) = self.job.catalog.offer(subscription).plan else { return Ok(portions) };
+        let allowances = &self.job.book.plans[plan].allowances;
+        let Some(meter) = self.job.book.charges[sharing.charge].meter.filter(|_| !allowances.is_empty()) else {
+            return Ok(portions);
+        };
+        let account = self.job.reference.subscriptions[subscription as usize].account;
+        let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
+        if covered.is_empty() {
+            return Ok(portions);
+        }
+        for part in &covered {
+            piece.given.push((sharing.charge, part.quantity));
+        }
+        self.add_parts(sharing, LineKind::Allowance, &portions, &covered, piece)?;
+        portions.retain(|portion| !portion.quantity.is_zero());
+        Ok(portions)
+    }
+
+    /// A portion of nothing, on the last price, for charges that are due without usage.
+    fn nothing_used(&self, sharing: &Sharing<'_>, subscriptions: &[u32]) -> Option<Portion> {
+        let last = sharing.prices.last().filter(|price| price.zero_usage != ZeroUsage::None)?;
+        let (start, end) = (self.job.period.start(), self.job.period.end());
+        let rows = &self.job.reference.subscriptions;
+        let active = |at: &&u32| rows[**at as usize].starts_at < end && start < rows[**at as usize].ends_at;
+        let subscription = *subscriptions.iter().find(active)?;
+        let stretch = u16::try_from(sharing.prices.len() - 1).ok()?;
+        let (quantity, records, time) = (Decimal::ZERO, 0, start);
+        debug_assert!(last.zero_usage != ZeroUsage::None);
+        Some(Portion { subscription, group: 0, quantity, records, stretch, time, cell: 0, origin: None })
+    }
+
+    fn rate(&self, sharing: &Sharing<'_>, portions: &[Portion], piece: &mut Piece) -> Outcome<()> {
+        if portions.is_empty() {
+            return Ok(());
+        }
+        let charge = sharing.charge;
+        let parts = match rate(&sharing.prices, portions, self) {
+            Ok(parts) => parts,
+            Err(Unrated::OutOfRange) => {
+                let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
+                if let Some(portion) = most {
+                    let price = sharing.stretches[usize::from(portion.stretch)].price;
+                    piece.unpriced.amount(self.job, charge, price, portion.subscription, portion.quantity);
+                }
+                return Ok(());
+            }
+            Err(Unrated::NoPrice(_)) => {
+                let charge = &self.job.book.charges[charge].id;
+                return Err(Fault::ours(format!("charge `{charge}` was given usage it has no price for")).into());
+            }
+            Err(Unrated::NotUsage) => {
+                let charge = &self.job.book.charges[charge].id;
+                return Err(Fault::ours(format!("charge `{charge}` does not price usage")).into());
+            }
+        };
+        // A conversion makes other units: then what was given is what came out of it.
+        if sharing.prices.iter().any(|price| price.convert.is_some()) {
+            piece.given.extend(parts.iter().map(|part| (charge, part.quantity)));
+        } else {
+            piece.given.extend(portions.iter().map(|portion| (charge, portion.quantity)));
+        }
+        let (free, rated): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.band == Band::Included);
+        self.add_parts(sharing, LineKind::Allowance, portions, &free, piece)?;
+        self.add_parts(sharing, LineKind::Usage, portions, &rated, piece)
+    }
+
+    /// Adds the lines of what SQL has made of deferred portions.
+    pub(super) fn add_deferred(
+        &self,
+        of: &Deferred,
+        portions: &[Portion],
+        parts: &[Part],
+        piece: &mut Piece,
+    ) -> Outcome<()> {
+        let stretches = self.job.catalog.terms[of.terms as usize].as_slice();
+        let prices = stretches.iter().map(|stretch| &self.job.catalog.prices[stretch.price as usize]).collect();
+        let (charge, terms, subscriptions) = (of.charge, of.terms, Vec::new());
+        let sharing = Sharing { charge, terms, stretches, prices, subscriptions };
+        self.add_parts(&sharing, LineKind::Usage, portions, parts, piece)
+    }
+
+    fn add_parts(
+        &self,
+        sharing: &Sharing<'_>,
+        kind: LineKind,
+        portions: &[Portion],
+        parts: &[Part],
+        piece: &mut Piece,
+    ) -> Outcome<()> {
+        for part in parts {
+            let portion = portions[part.portion];
+            let (start, end) = self.bounds(&sharing.stretches[usize::from(portion.stretch)]);
+            let (subscription, group) = (portion.subscription, portion.group);
+            let line = Unrounded { subscription, group, stretch: portion.stretch, kind, part: *part, start, end };
+            self.add_line(sharing, &line, piece)?;
+        }
+        Ok(())
+    }
+
+    /// First instant of a stretch, and first after it.
+    fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
+        let midnight = |day: u16| self.job.period.midnights.get(usize::from(day)).copied();
+        let (start, end) = (midnight(stretch.days.start), midnight(stretch.days.end));
+        (start.unwrap_or_else(|| self.job.period.start()), end.unwrap_or_else(|| self.job.period.end()))
+    }
+
+    /// Recurring and one-time amounts.
+    fn fixed(&self, sharing: &Sharing<'_>, piece: &mut Piece) -> Outcome<()> {
+        for index in &sharing.subscriptions {
+            for (number, stretch) in (0_u16..).zip(sharing.stretches) {
+                self.fixed_in(sharing, *index, number, stretch, piece)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due of one subscription in one stretch.
+    fn fixed_in(
+        &self,
+        sharing: &Sharing<'_>,
+        index: u32,
+        number: u16,
+        stretch: &Stretch,
+        piece: &mut Piece,
+    ) -> Outcome<()> {
+        let period = self.job.period;
+        let model = &sharing.prices[usize::from(number)].model;
+        let subscription = &self.job.reference.subscriptions[index as usize];
+        let days: (NaiveDate, NaiveDate) = (period.date(stretch.days.start), period.date(stretch.days.end));
+        let due = fixed::due(model, subscription.quantity, (subscription.start, subscription.end), days, period);
+        let fixed = match due {
+            Ok(Some(fixed)) => fixed,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                let (charge, quantity) = (sharing.charge, subscription.quantity);
+                piece.unpriced.amount(self.job, charge, stretch.price, index, quantity);
+                return Ok(());
+            }
+        };
+        let unit_price = match model {
+            Model::Recurring { amount, .. } | Model::OneTime { amount } => Some(*amount),
+            _ => None,
+        };
+        let kind = if matches!(model, Model::OneTime { .. }) { LineKind::OneTime } else { LineKind::Recurring };
+        let (quantity, amount) = (subscription.quantity, fixed.amount);
+        let part = Part { portion: 0, band: Band::Whole, quantity, unit_price, amount, records: 0 };
+        let instant = |day| midnight(day, period.timezone).ok_or_else(|| Fault::ours("a day without a midnight"));
+        let (start, end) = (instant(fixed.from)?, instant(fixed.to)?);
+        let line = Unrounded { subscription: index, group: 0, stretch: number, kind, part, start, end };
+        self.add_line(sharing, &line, piece)
+    }
+
+    fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
+        let reference = self.job.reference;
+        let account = reference.subscriptions[unrounded.subscription as usize].account;
+        let digits = reference.accounts[account as usize].minor_digits;
+        let part = unrounded.part;
+        let price = sharing.stretches[usize::from(unrounded.stretch)].price;
+        let percent = self.job.discounts.percent(sharing.charge, account);
+        let amounts = amounts(part.amount, percent, self.job.book.rounding, digits);
+        let payable = |amounts: &Amounts| [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable);
+        let Some(amounts) = amounts.filter(payable) else {
+            let (charge, subscription) = (sharing.charge, unrounded.subscription);
+            piece.unpriced.amount(self.job, charge, price, subscription, part.quantity);
+            return Ok(());
+        };
+        piece.lines.push(Line {
+            subscription: unrounded.subscription,
+            charge: u32::try_from(sharing.charge).map_err(|_| Fault::ours("more than 2^32 charges"))?,
+            price,
+            kind: unrounded.kind,
+            group: unrounded.group,
+            band: part.band,
+            stretch: if sharing.stretches.len() > 1 { unrounded.stretch + 1 } else { 0 },
+            quantity: part.quantity,
+            unit_price: part.unit_price,
+            rated: part.amount,
+            list: amounts.list,
+            discount: amounts.discount,
+            net: amounts.net,
+            records: part.records,
+            service_start: unrounded.start,
+            service_end: unrounded.end,
+        });
+        Ok(())
+    }
+}
+
+/// Portions that wait for the SQL of their price.
+fn deferred(sharing: &Sharing<'_>, stretch: u16, portions: Vec<Portion>) -> Option<Deferred> {
+    let (charge, terms) = (sharing.charge, sharing.terms);
+    (!portions.is_empty()).then_some(Deferred { charge, terms, stretch, portions })
+}
+
+/// The account that stands for the unit of `account`.
+fn found(joined: &[Index], mut account: Index) -> Index {
+    while joined[account as usize] != account {
+        account = joined[account as usize];
+    }
+    account
+}
+
+/// A line before rounding.
+struct Unrounded {
+    subscription: u32,
+    group: u32,
+    stretch: u16,
+    kind: LineKind,
+    part: Part,
+    start: i64,
+    end: i64,
+}
