@@ -37,11 +37,32 @@ pub(crate) enum Feature {
 }
 
 /// The features that main has.
-pub(crate) const ON: &[Feature] = &[];
+pub(crate) const ON: &[Feature] = &[
+    Feature::Per,
+    Feature::TierOptions,
+    Feature::Stairstep,
+    Feature::GraduatedPercentage,
+    Feature::Dynamic,
+    Feature::Increments,
+    Feature::Prefix,
+    Feature::Calendar,
+    Feature::RecordTerms,
+    Feature::NoCell,
+    Feature::WideScopes,
+    Feature::Each,
+    Feature::Groups,
+    Feature::ZeroUsage,
+    Feature::Convert,
+    Feature::FreeUnits,
+    Feature::RoundAmount,
+];
 
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone.
 pub(crate) fn on(feature: Feature) -> bool {
-    let all = std::env::var_os("RATEMILL_ALL_FEATURES").is_some();
-    all || ON.contains(&feature)
+    match std::env::var("RATEMILL_FEATURES") {
+        Ok(names) => names.split(',').any(|name| name == format!("{feature:?}")),
+        Err(_) => ON.contains(&feature),
+    }
 }
 
 /// Whether the plan of a subscription goes before the overrides of the accounts above its own.

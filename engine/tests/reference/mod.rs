@@ -40,9 +40,9 @@ use words::{Case, Rated, Settings};
 /// Cases of one run of the engine.
 const TOGETHER: usize = 100;
 /// Runs of the engine that shrinking one difference may cost.
-const SHRINKING: usize = 80;
+const SHRINKING: usize = 30;
 /// Differences that are shown.
-const SHOWN: usize = 5;
+const SHOWN: usize = 3;
 
 type Tree = Box<dyn ValueTree<Value = Vec<u32>>>;
 
