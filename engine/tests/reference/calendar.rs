@@ -57,20 +57,27 @@ pub(crate) fn calendar(settings: &Settings, price: &Fields, meter: &Meter, thing
         owing += usize::from(measured.is_positive());
         let pieces = match unit {
             Some(unit) if measured.is_positive() => split(price, zone, used.record.time, &measured, unit, carries),
-            _ => vec![(window_at(price, zone, used.record.time), measured)],
+            _ => vec![whole(window_at(price, zone, used.record.time), measured)],
         };
-        for (window, quantity) in pieces {
-            let units = window.number("increment").map_or(quantity.clone(), |step| quantity.to_step(&step, Mode::Up));
+        for (window, quantity, units) in pieces {
             let unit_price = window.number("unit_price").unwrap();
             let per = window.number("per").unwrap_or_else(|| Exact::whole(1));
             let amount = units.times(&unit_price).over(&per).kept();
-            parts.push(Part::new(window.one("name").unwrap(), units, Some(unit_price), amount));
+            parts.push(Part::new(window.one("name").unwrap(), quantity, Some(unit_price), amount));
         }
     }
     if let Some(fee) = price.number("connect_fee").filter(|fee| !fee.is_zero() && owing > 0) {
         parts.push(Part::fee(&fee, owing));
     }
     parts
+}
+
+/// A piece: its window, its quantity, and the units that are priced.
+type Piece<'a> = (&'a Fields, Exact, Exact);
+
+fn whole(window: &Fields, quantity: Exact) -> Piece<'_> {
+    let units = window.number("increment").map_or(quantity.clone(), |step| quantity.to_step(&step, Mode::Up));
+    (window, quantity, units)
 }
 
 /// The pieces of a record, each with the window it lies in; looked for minute by minute, for windows open and close on them.
@@ -81,10 +88,10 @@ fn split<'a>(
     quantity: &Exact,
     unit: i64,
     carries: bool,
-) -> Vec<(&'a Fields, Exact)> {
+) -> Vec<Piece<'a>> {
     let million = Exact::whole(1_000_000);
     let length = quantity.times(&Exact::whole(unit)).times(&million);
-    let mut pieces: Vec<(&Fields, Exact)> = Vec::new();
+    let mut pieces = Vec::new();
     // How far the record has been cut up, in microseconds from its start.
     let mut cut = Exact::zero();
     while cut < length {
@@ -97,15 +104,18 @@ fn split<'a>(
             ends = next - TimeDelta::microseconds(next.timestamp_micros().rem_euclid(60_000_000));
         }
         let end = Exact::whole((ends - start).num_microseconds().unwrap()).least(length.clone());
+        let micros = Exact::whole(unit).times(&million);
         let mut piece = end.less(&cut);
         let step = window.number("increment").filter(|_| carries);
         if let Some(step) = step {
             // Rounding up uses up time of the next window.
-            let micros = step.times(&Exact::whole(unit)).times(&million);
-            piece = piece.to_step(&micros, Mode::Up);
+            piece = piece.to_step(&step.times(&micros), Mode::Up);
+            let quantity = piece.clone().least(length.less(&cut)).over(&micros).kept();
+            pieces.push((window, quantity, piece.over(&micros).kept()));
+        } else {
+            pieces.push(whole(window, piece.over(&micros).kept()));
         }
         cut = cut.plus(&piece);
-        pieces.push((window, piece.over(&Exact::whole(unit)).over(&million).kept()));
     }
     pieces
 }

@@ -162,7 +162,7 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let account = subscription.account;
     let whose = match portion.stretch.price.word("scope", "subscription") {
         "subscription" => subscription.id.clone(),
-        "package" => format!("{account} {:?}", subscription.plan),
+        "package" => format!("{account} {:?} {:?}", subscription.plan, subscription.product),
         "account" => account.to_string(),
         "subtree" => super::price::lineage(case, account).last().unwrap().to_string(),
         "invoice" => format!("{} {}", totals::bill_to(case, account), case.accounts[account].currency),

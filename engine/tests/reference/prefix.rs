@@ -30,7 +30,7 @@ pub(crate) fn prefix(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Pa
         };
         let amount = units.times(&unit_price).over(&per).kept();
         let parts = lines.entry(tier.to_owned()).or_default();
-        parts.push(Part::new(tier, units, Some(unit_price), amount));
+        parts.push(Part::new(tier, measured.clone(), Some(unit_price), amount));
         if let Some(fee) = row.number("connect_fee").filter(|fee| !fee.is_zero() && measured.is_positive()) {
             parts.push(Part::fee(&fee, 1));
         }

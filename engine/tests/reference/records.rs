@@ -20,7 +20,7 @@ pub(crate) fn percentage(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Ve
     }
     let mut free = Free::new(price);
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
-    let (mut amount, mut charged, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    let (mut amount, mut owing) = (Exact::zero(), 0);
     for used in &thing.uses {
         let money = quantity(meter, used.record);
         let (portion, owes) = free.next(&money);
@@ -29,12 +29,11 @@ pub(crate) fn percentage(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Ve
         owing += usize::from(owes);
         let whole = bounded(share(&base).plus(&due), price.number("record_minimum"), price.number("record_maximum"));
         amount = amount.plus(&whole.less(&due));
-        charged = charged.plus(&base);
     }
-    if charged.is_positive() {
+    if thing.quantity.is_positive() {
         amount = bounded(amount, price.number("minimum"), price.number("maximum"));
     }
-    let mut parts = vec![Part::new("", charged, unit_price, amount)];
+    let mut parts = vec![Part::new("", thing.quantity.clone(), unit_price, amount)];
     if owing > 0 && !fee.is_zero() {
         parts.push(Part::fee(&fee, owing));
     }
@@ -98,15 +97,14 @@ pub(crate) fn increments(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Ve
     let initial = price.number("initial").unwrap_or_else(|| step.clone());
     let unit_price = price.number("unit_price").unwrap();
     let per = price.number("per").unwrap_or_else(|| Exact::whole(1));
-    let (mut billed, mut amount, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    let (mut amount, mut owing) = (Exact::zero(), 0);
     for used in &thing.uses {
         let measured = quantity(meter, used.record);
         owing += usize::from(measured.is_positive());
         let units = stepped(&measured, &initial, &step);
         amount = amount.plus(&units.times(&unit_price).over(&per).kept());
-        billed = billed.plus(&units);
     }
-    let mut parts = vec![Part::new("", billed, Some(unit_price), amount)];
+    let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price), amount)];
     if let Some(fee) = price.number("connect_fee").filter(|fee| !fee.is_zero() && owing > 0) {
         parts.push(Part::fee(&fee, owing));
     }
