@@ -80,7 +80,8 @@ fn whole(window: &Fields, quantity: Exact) -> Piece<'_> {
     (window, quantity, units)
 }
 
-/// The pieces of a record, each with the window it lies in; looked for minute by minute, for windows open and close on them.
+/// The pieces of a record, each with the window it lies in; looked for quarter by quarter, for generated windows open and
+/// close on quarters of an hour, and so do the clocks of all zones.
 fn split<'a>(
     price: &'a Fields,
     zone: Tz,
@@ -95,13 +96,12 @@ fn split<'a>(
     // How far the record has been cut up, in microseconds from its start.
     let mut cut = Exact::zero();
     while cut < length {
-        let whole: i64 = cut.round(0, Mode::Down).to_string().parse().unwrap();
-        let window = window_at(price, zone, start + TimeDelta::microseconds(whole));
-        let mut ends = start + TimeDelta::microseconds(whole);
+        let mut ends = start + TimeDelta::microseconds(cut.round(0, Mode::Down).to_string().parse().unwrap());
+        let window = window_at(price, zone, ends);
         let longest = start + TimeDelta::microseconds(length.round(0, Mode::Up).to_string().parse().unwrap());
         while ends < longest && std::ptr::eq(window_at(price, zone, ends), window) {
-            let next = ends + TimeDelta::minutes(1);
-            ends = next - TimeDelta::microseconds(next.timestamp_micros().rem_euclid(60_000_000));
+            let next = ends + TimeDelta::minutes(15);
+            ends = next - TimeDelta::microseconds(next.timestamp_micros().rem_euclid(15 * 60_000_000));
         }
         let end = Exact::whole((ends - start).num_microseconds().unwrap()).least(length.clone());
         let micros = Exact::whole(unit).times(&million);
