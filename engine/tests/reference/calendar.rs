@@ -4,9 +4,9 @@ use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::exact::{Exact, Mode};
-use super::measure::quantity;
 use super::model::{Part, Thing};
-use super::words::{Fields, Meter, Read, Settings};
+use super::records::connected;
+use super::words::{Fields, Read, Settings};
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -42,7 +42,7 @@ fn window_at<'a>(price: &'a Fields, zone: Tz, at: DateTime<Utc>) -> &'a Fields {
     price.rows("windows").iter().find(|window| open(price, window, zone, at)).unwrap()
 }
 
-pub(crate) fn calendar(settings: &Settings, price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Part> {
+pub(crate) fn calendar(settings: &Settings, price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
     let zone: Tz = price.one("timezone").map_or(settings.zone, |name| name.parse().unwrap());
     let unit = match price.word("spans", "none") {
         "second" => Some(1),
@@ -51,24 +51,19 @@ pub(crate) fn calendar(settings: &Settings, price: &Fields, meter: &Meter, thing
         _ => None,
     };
     let carries = price.one("increment_carries") == Some("true");
-    let (mut parts, mut owing) = (Vec::new(), 0);
-    for used in &thing.uses {
-        let measured = quantity(meter, used.record);
-        owing += usize::from(measured.is_positive());
-        let pieces = match unit {
-            Some(unit) if measured.is_positive() => split(price, zone, used.record.time, &measured, unit, carries),
-            _ => vec![whole(window_at(price, zone, used.record.time), measured)],
-        };
-        for (window, quantity, units) in pieces {
-            let unit_price = window.number("unit_price").unwrap();
-            let per = window.number("per").unwrap_or_else(|| Exact::whole(1));
-            let amount = units.times(&unit_price).over(&per).kept();
-            parts.push(Part::new(window.one("name").unwrap(), quantity, Some(unit_price), amount));
-        }
+    let start = thing.uses[0].record.time;
+    let pieces = match unit {
+        Some(unit) if thing.quantity.is_positive() => split(price, zone, start, &thing.quantity, unit, carries),
+        _ => vec![whole(window_at(price, zone, start), thing.quantity.clone())],
+    };
+    let mut parts = Vec::new();
+    for (window, quantity, units) in pieces {
+        let unit_price = window.number("unit_price").unwrap();
+        let per = window.number("per").unwrap_or_else(|| Exact::whole(1));
+        let amount = units.times(&unit_price).over(&per).kept();
+        parts.push(Part::new(window.one("name").unwrap(), quantity, Some(unit_price), amount));
     }
-    if let Some(fee) = price.number("connect_fee").filter(|fee| !fee.is_zero() && owing > 0) {
-        parts.push(Part::fee(&fee, owing));
-    }
+    parts.extend(connected(price, &thing.quantity));
     parts
 }
 

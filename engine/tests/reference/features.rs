@@ -65,9 +65,22 @@ pub(crate) fn on(feature: Feature) -> bool {
     }
 }
 
+/// The names that cases are confined to, for the name of a folder.
+pub(crate) fn alone() -> String {
+    std::env::var("RATEMILL_FEATURES").map(|names| names.replace(',', "-") + "-").unwrap_or_default()
+}
+
 /// Whether the plan of a subscription goes before the overrides of the accounts above its own.
 pub(crate) const PLAN_OVER_ANCESTORS: bool = false;
 /// Whether contracts and plans of the accounts above count.
 pub(crate) const PRICES_OF_ANCESTORS: bool = false;
+/// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
+pub(crate) const SCOPE_BY_PRICE: bool = true;
+/// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
+pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
+/// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
+pub(crate) const PERCENT_AS_WRITTEN: bool = true;
+/// Whether record counts are compared where models look at single records.
+pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 /// Whether an agreed percentage of 0 keeps the discounts declared after it away.
-pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = false;
+pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;

@@ -50,19 +50,21 @@ pub(crate) fn midnight(settings: &Settings, day: NaiveDate) -> DateTime<Utc> {
 pub(crate) fn settle<'a>(case: &'a Case, prices: &Prices) -> (Vec<Use<'a>>, Vec<Row>) {
     let (first, after) = price::period(&case.settings);
     let (start, end) = (midnight(&case.settings, first), midnight(&case.settings, after));
-    let mut seen: BTreeMap<&str, &Record> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     let (mut kept, mut aside) = (Vec::new(), Vec::new());
     for record in &case.records {
-        let reason = match seen.get(record.id.as_str()) {
-            Some(other) if same(other, record) => continue,
-            Some(_) => Err("conflicting_key"),
-            None => {
-                seen.insert(&record.id, record);
-                if record.time < start || record.time >= end {
-                    continue;
-                }
-                guide(case, prices, record)
-            }
+        let others = seen.entry(&record.id).or_default();
+        // A copy of any earlier record is a copy, also of one that conflicts with the first.
+        if others.iter().any(|other| same(other, record)) {
+            continue;
+        }
+        others.push(record);
+        let reason = if others.len() > 1 {
+            Err("conflicting_key")
+        } else if record.time < start || record.time >= end {
+            continue;
+        } else {
+            guide(case, prices, record)
         };
         match reason {
             Ok(found) => kept.push(found),

@@ -128,7 +128,8 @@ fn compare_together(settings: &Settings, trees: Vec<Tree>, counts: &mut Counts, 
             continue;
         }
         let (smallest, difference) = shrunk(settings, tree);
-        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("differs-{}", counts.cases));
+        let kept =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("differs-{}{}", features::alone(), counts.cases));
         compare::keep(&kept, &smallest);
         found.push(format!("case {}, kept in {}\n{difference}", counts.cases, kept.display()));
     }

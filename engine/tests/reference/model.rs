@@ -7,7 +7,7 @@ use super::prefix;
 use super::price::Stretch;
 use super::records;
 use super::tiers;
-use super::words::{Meter, Read, Settings};
+use super::words::{Read, Settings};
 
 /// What a model is applied to.
 pub(crate) struct Thing<'a> {
@@ -45,7 +45,7 @@ impl Part {
     }
 }
 
-pub(crate) fn apply(settings: &Settings, meter: &Meter, stretch: &Stretch, thing: &Thing<'_>) -> Vec<Part> {
+pub(crate) fn apply(settings: &Settings, stretch: &Stretch, thing: &Thing<'_>) -> Vec<Part> {
     let price = &stretch.price;
     let per = || price.number("per").unwrap_or_else(|| Exact::whole(1));
     match stretch.model() {
@@ -59,7 +59,7 @@ pub(crate) fn apply(settings: &Settings, meter: &Meter, stretch: &Stretch, thing
         "volume" => tiers::volume(price, thing),
         "stairstep" => tiers::stairstep(price, thing),
         "package" => package(stretch, thing),
-        "percentage" => records::percentage(price, meter, thing),
+        "percentage" => records::percentage(price, thing),
         "matrix" => {
             let unit_price = thing.uses.first().and_then(|used| measure::cell(stretch, used.record)).unwrap();
             let amount = thing.quantity.times(&unit_price).kept();
@@ -70,9 +70,9 @@ pub(crate) fn apply(settings: &Settings, meter: &Meter, stretch: &Stretch, thing
             let amount = thing.quantity.times(&multiplier).kept();
             vec![Part::new("", thing.quantity.clone(), Some(multiplier), amount)]
         }
-        "increments" => records::increments(price, meter, thing),
-        "calendar" => calendar::calendar(settings, price, meter, thing),
-        "prefix" => prefix::prefix(price, meter, thing),
+        "increments" => records::increments(price, thing),
+        "calendar" => calendar::calendar(settings, price, thing),
+        "prefix" => prefix::prefix(price, thing),
         other => panic!("`{other}` prices no usage"),
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::bill::{Draft, holders, theirs};
 use super::exact::{Exact, Mode};
+use super::features;
 use super::levels::Span;
 use super::measure::{self, Prices, Use};
 use super::model::{self, Part, Thing};
 use super::price::{Stretch, period};
+use super::records;
 use super::tiers;
 use super::totals;
 use super::words::{Case, Meter, Read};
@@ -42,7 +44,7 @@ pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usiz
                 drafts.push(draft(portion, charge, "allowance", &part));
             }
         }
-        for part in priced(case, portion, meter, &mut scopes) {
+        for part in priced(case, portion, &mut scopes) {
             drafts.push(draft(portion, charge, "usage", &part));
         }
     }
@@ -72,7 +74,9 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
     for whose in holders(prices, charge) {
         for stretch in &prices[&(whose, charge)] {
             let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
-            let names = stretch.price.many(by);
+            let mut names = stretch.price.many(by).to_vec();
+            // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.
+            names.sort();
             let mut groups: BTreeMap<Vec<String>, Vec<Use<'a>>> = BTreeMap::new();
             for used in theirs(case, uses, whose, meter, stretch.days) {
                 groups
@@ -91,13 +95,19 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
     found
 }
 
+/// Whether the model itself looks at every record alone.
+fn by_record(stretch: &Stretch) -> bool {
+    ["increments", "prefix", "calendar"].contains(&stretch.model()) || records::has_terms(&stretch.price)
+}
+
 fn things<'a>(case: &Case, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<(Exact, Vec<Use<'a>>)> {
     let (first, after) = period(&case.settings);
     let span = Span {
         days: (first, after),
         instants: (measure::midnight(&case.settings, first), measure::midnight(&case.settings, after)),
     };
-    let parts: Vec<Vec<Use<'a>>> = match stretch.price.word("each", "period") {
+    let each = if by_record(stretch) { "record" } else { stretch.price.word("each", "period") };
+    let parts: Vec<Vec<Use<'a>>> = match each {
         "period" => vec![uses.to_vec()],
         "record" => uses.iter().map(|used| vec![*used]).collect(),
         "day" => {
@@ -171,7 +181,9 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let kind = portion.stretch.price.word("scope", "subscription");
     let restart = portion.stretch.price.one("groups") == Some("restart") || portion.stretch.model() == "matrix";
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
-    format!("{kind} {whose} {group}")
+    let stretch = portion.stretch;
+    let price = if features::SCOPE_BY_PRICE { format!("{} {:?}", stretch.layer, stretch.price) } else { String::new() };
+    format!("{kind} {whose} {group} {price}")
 }
 
 /// How far each scope has come.
@@ -202,17 +214,16 @@ impl Scopes {
 }
 
 /// The parts of a portion's lines: those of one tier and price together.
-fn priced(case: &Case, portion: &Portion<'_>, meter: usize, scopes: &mut Scopes) -> Vec<Part> {
+fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> {
     let price = &portion.stretch.price;
-    let meter = &case.meters[meter];
     let scope = scopes.all.get_mut(&scope(case, portion)).unwrap();
-    let together = price.word("each", "period") == "period";
+    if records::has_terms(price) {
+        let quantities: Vec<&Exact> = portion.things.iter().map(|(quantity, _)| quantity).collect();
+        return records::with_terms(price, &quantities);
+    }
+    let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
     let mut lines: Vec<Part> = Vec::new();
-    for (quantity, uses) in &portion.things {
-        let by_record = ["increments", "prefix", "calendar"].contains(&portion.stretch.model());
-        if quantity.is_zero() && !by_record {
-            continue;
-        }
+    for (quantity, uses) in portion.things.iter().filter(|(quantity, _)| !quantity.is_zero()) {
         let mut thing = Thing {
             quantity: quantity.clone(),
             before: Exact::zero(),
@@ -230,7 +241,7 @@ fn priced(case: &Case, portion: &Portion<'_>, meter: usize, scopes: &mut Scopes)
             scope.before = scope.before.plus(quantity);
             scope.highest = scope.highest.clone().most(scope.before.clone());
         }
-        for mut part in model::apply(&case.settings, meter, portion.stretch, &thing) {
+        for mut part in model::apply(&case.settings, portion.stretch, &thing) {
             if let Some(round) = price.map("round_amount") {
                 let digits = round.one("digits").unwrap().parse().unwrap();
                 part.amount = part.amount.round(digits, Mode::named(round.word("mode", "half_up")));
@@ -275,12 +286,7 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         let (included, free) = (Exact::zero(), Exact::zero());
         let portion = Portion { subscription: whose, stretch, group, uses, things, included, free };
         let tier = if tiered { "1" } else { "" };
-        let unit_price = if tiered {
-            stretch.price.rows("tiers")[0].number("unit_price")
-        } else {
-            stretch.price.number("unit_price")
-        };
-        let part = Part::new(tier, Exact::zero(), unit_price, fee.unwrap_or_else(Exact::zero));
+        let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));
     }
     drafts

@@ -1,42 +1,54 @@
 //! Models that look at every record alone, in order of time: percentages with terms for each record, and increments.
 
 use super::exact::{Exact, Mode};
-use super::measure::quantity;
 use super::model::{Part, Thing};
-use super::words::{Fields, Meter, Read};
+use super::words::{Fields, Read};
 
 const TERMS: &[&str] = &["record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
 
-pub(crate) fn percentage(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Part> {
-    let percent = price.number("percent").unwrap();
-    let share = |amount: &Exact| amount.times(&percent).over(&Exact::whole(100)).kept();
-    let unit_price = Some(share(&Exact::whole(1)));
-    if !TERMS.iter().any(|term| price.contains_key(*term)) {
-        let mut amount = share(&thing.quantity);
-        if thing.quantity.is_positive() {
-            amount = bounded(amount, price.number("minimum"), price.number("maximum"));
-        }
-        return vec![Part::new("", thing.quantity.clone(), unit_price, amount)];
-    }
+/// Whether a percentage looks at single records.
+pub(crate) fn has_terms(price: &Fields) -> bool {
+    price.one("model") == Some("percentage") && TERMS.iter().any(|term| price.contains_key(*term))
+}
+
+fn share(price: &Fields, amount: &Exact) -> Exact {
+    amount.times(&price.number("percent").unwrap()).over(&Exact::whole(100)).kept()
+}
+
+pub(crate) fn percentage(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
+    let amount = limited(price, &thing.quantity, share(price, &thing.quantity));
+    vec![Part::new("", thing.quantity.clone(), Some(share(price, &Exact::whole(1))), amount)]
+}
+
+/// Minimum and maximum of a line hold for sales, not for what is given back.
+fn limited(price: &Fields, quantity: &Exact, amount: Exact) -> Exact {
+    if quantity.is_positive() { bounded(amount, price.number("minimum"), price.number("maximum")) } else { amount }
+}
+
+/// A percentage of records in order of time, each with its fee, what is free of it, and its limits.
+pub(crate) fn with_terms(price: &Fields, quantities: &[&Exact]) -> Vec<Part> {
     let mut free = Free::new(price);
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
-    let (mut amount, mut owing) = (Exact::zero(), 0);
-    for used in &thing.uses {
-        let money = quantity(meter, used.record);
-        let (portion, owes) = free.next(&money);
+    let (mut amount, mut total, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    for money in quantities {
+        let (portion, owes) = free.next(money);
         let base = money.less(&portion);
         let due = if owes { fee.clone() } else { Exact::zero() };
         owing += usize::from(owes);
-        let whole = bounded(share(&base).plus(&due), price.number("record_minimum"), price.number("record_maximum"));
+        let mut whole = share(price, &base).plus(&due);
+        // What is free altogether is not raised to the least amount of a record.
+        if owes || !base.is_zero() {
+            whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
+        }
         amount = amount.plus(&whole.less(&due));
+        total = total.plus(money);
     }
-    if thing.quantity.is_positive() {
-        amount = bounded(amount, price.number("minimum"), price.number("maximum"));
-    }
-    let mut parts = vec![Part::new("", thing.quantity.clone(), unit_price, amount)];
+    let amount = limited(price, &total, amount);
+    let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];
     if owing > 0 && !fee.is_zero() {
         parts.push(Part::fee(&fee, owing));
     }
+    parts.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
     parts
 }
 
@@ -92,21 +104,20 @@ pub(crate) fn stepped(quantity: &Exact, initial: &Exact, step: &Exact) -> Exact 
     if quantity <= initial { initial.clone() } else { initial.plus(&quantity.less(initial).to_step(step, Mode::Up)) }
 }
 
-pub(crate) fn increments(price: &Fields, meter: &Meter, thing: &Thing<'_>) -> Vec<Part> {
+pub(crate) fn increments(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
     let step = price.number("increment").unwrap();
     let initial = price.number("initial").unwrap_or_else(|| step.clone());
     let unit_price = price.number("unit_price").unwrap();
     let per = price.number("per").unwrap_or_else(|| Exact::whole(1));
-    let (mut amount, mut owing) = (Exact::zero(), 0);
-    for used in &thing.uses {
-        let measured = quantity(meter, used.record);
-        owing += usize::from(measured.is_positive());
-        let units = stepped(&measured, &initial, &step);
-        amount = amount.plus(&units.times(&unit_price).over(&per).kept());
-    }
+    let units = stepped(&thing.quantity, &initial, &step);
+    let amount = units.times(&unit_price).over(&per).kept();
     let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price), amount)];
-    if let Some(fee) = price.number("connect_fee").filter(|fee| !fee.is_zero() && owing > 0) {
-        parts.push(Part::fee(&fee, owing));
-    }
+    parts.extend(connected(price, &thing.quantity));
     parts
+}
+
+/// The fee of a record of a quantity above zero.
+pub(crate) fn connected(price: &Fields, quantity: &Exact) -> Option<Part> {
+    let fee = price.number("connect_fee").filter(|fee| !fee.is_zero() && quantity.is_positive());
+    fee.map(|fee| Part::fee(&fee, 1))
 }

@@ -1,6 +1,7 @@
 //! Prices by tier: graduated, volume, stairstep, graduated_percentage.
 
 use super::exact::{Exact, Mode};
+use super::features;
 use super::model::{Part, Thing};
 use super::words::{Fields, Read};
 
@@ -94,7 +95,8 @@ pub(crate) fn graduated(price: &Fields, thing: &Thing<'_>, percent: bool) -> Vec
         if quantity.is_zero() && !(due && !tier.flat_fee.is_zero()) {
             continue;
         }
-        let fraction = tier.percent.over(&Exact::whole(100)).kept();
+        let hundred = Exact::whole(if features::PERCENT_AS_WRITTEN { 1 } else { 100 });
+        let fraction = tier.percent.over(&hundred).kept();
         let amount = if percent {
             quantity.times(&tier.percent).over(&Exact::whole(100)).kept()
         } else {
