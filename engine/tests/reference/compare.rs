@@ -1,9 +1,10 @@
 //! Runs the engine over many cases at once, and finds what it makes of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::words::{Case, Rated, Row};
+use super::features;
+use super::words::{Case, Fields, Rated, Read, Row};
 use super::write::{self, Named};
 use crate::committed::{self, Committed};
 use crate::harness::{folder, ratemill};
@@ -111,9 +112,12 @@ fn chosen(row: &Row, columns: &[&str], name: &str) -> Row {
 }
 
 /// Rows that only one of the two has, or an empty text.
-pub(crate) fn difference(reference: &Rated, engine: &Rated) -> String {
+pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> String {
+    let singles = singles(case);
+    let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &singles)).collect::<Vec<Row>>();
+    let (ours, theirs) = (lines(&reference.lines), lines(&engine.lines));
     let tables = [
-        ("lines", &reference.lines, &engine.lines),
+        ("lines", &ours, &theirs),
         ("taxes", &reference.taxes, &engine.taxes),
         ("invoices", &reference.invoices, &engine.invoices),
         ("suspense", &reference.suspense, &engine.suspense),
@@ -134,4 +138,31 @@ pub(crate) fn difference(reference: &Rated, engine: &Rated) -> String {
         }
     }
     text
+}
+
+/// Charges that may look at single records.
+fn singles(case: &Case) -> BTreeSet<String> {
+    let looks = |fields: &Fields| {
+        let model = fields.one("model").unwrap_or_default();
+        let keys = ["each", "record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
+        ["increments", "prefix", "calendar"].contains(&model) || keys.iter().any(|key| fields.contains_key(*key))
+    };
+    let all = case.plans.iter().map(|plan| &plan.prices).chain(case.contracts.iter().map(|contract| &contract.prices));
+    let all: Vec<_> = all.chain(case.layers.iter().map(|layer| &layer.prices)).collect();
+    let mut found = BTreeSet::new();
+    for (at, charge) in case.charges.iter().enumerate() {
+        let patches = all.iter().filter_map(|prices| prices.get(&at)).flatten().chain(&charge.versions);
+        if looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
+            found.insert(charge.id.clone());
+        }
+    }
+    found
+}
+
+fn uncounted(row: &Row, singles: &BTreeSet<String>) -> Row {
+    let mut row = row.clone();
+    if !features::COUNTS_OF_SINGLE_RECORDS && singles.contains(&row["charge"]) {
+        row.remove("record_count");
+    }
+    row
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Days as Shift, NaiveDate, TimeDelta, Utc};
 
 use super::dice::Dice;
 use super::exact::Mode;
-use super::features::{Feature, on};
+use super::features::{self, Feature, on};
 use super::generate_prices as prices;
 use super::measure::midnight;
 use super::price::period;
@@ -256,7 +256,10 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             let paid = |meter: usize| {
                 // Only what adds up can be drawn on.
                 let adds_up = ["sum", "count"].contains(&meters[meter].aggregate);
+                let free = |charge: &Charge| charge.meter == Some(meter) && charge.price.contains_key("free_units");
+                let clash = !features::ALLOWANCE_AND_FREE_UNITS && charges.iter().any(free);
                 adds_up
+                    && !clash
                     && charges.iter().any(|charge| charge.meter == Some(meter) && products.contains(&charge.product))
             };
             let mut allowances = Vec::new();

@@ -85,7 +85,7 @@ fn shrunk(settings: &Settings, mut tree: Tree) -> (Case, String) {
         let case = generate::case(settings, rolls);
         let reference = bill::rate(&case);
         let difference = match compare::engine(std::slice::from_ref(&case)) {
-            Ok(engine) => compare::difference(&reference, &engine[0]),
+            Ok(engine) => compare::difference(&case, &reference, &engine[0]),
             Err(said) => said,
         };
         (!difference.is_empty()).then_some((case, difference))
@@ -120,7 +120,7 @@ fn compare_together(settings: &Settings, trees: Vec<Tree>, counts: &mut Counts, 
     for ((case, tree), engine) in cases.iter().zip(trees).zip(engine) {
         let reference = bill::rate(case);
         counts.add(&reference);
-        if compare::difference(&reference, &engine).is_empty() {
+        if compare::difference(case, &reference, &engine).is_empty() {
             continue;
         }
         if found.len() >= shown {
