@@ -3,6 +3,8 @@
 //! The files are read, held against the table of keys, laid side by side and then given a meaning; every fault of all
 //! of them is reported in one go. The SQL in a book is kept as text: another room knows what it may say.
 
+use std::sync::Arc;
+
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::currency::minor_digits;
 use crate::yaml::keys::{Kind, Record};
@@ -11,7 +13,9 @@ use crate::yaml::{self, Node, did_you_mean};
 use fields::Fields;
 use files::Files;
 use index::{Declared, Index};
-use model::{AccountOverride, Charge, DiscountBase, LineRounding, Meter, Plan, Price, PriceBook, Product};
+use lay::Material;
+use lists::Lists;
+use model::{AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, Plan, PriceBook, Product};
 use plans::Shelf;
 use sections::Sections;
 
@@ -23,18 +27,22 @@ mod fields;
 mod files;
 mod index;
 mod keys;
+mod lay;
+mod listed;
+mod lists;
 mod meters;
 pub mod model;
+mod patches;
 mod plans;
 mod price;
-mod replace;
 mod sections;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tiers;
 
-pub use replace::{override_fields, resolve_override};
+pub use keys::override_columns;
+pub use lay::{SqlOfPrice, override_of_row};
 
 /// Reads and checks the book at `path`: a folder with YAML files anywhere below it, or one file.
 ///
@@ -60,7 +68,7 @@ pub async fn draft(path: &Located) -> Draft {
     let mut faults = Faults::default();
     let (mut meters, mut overrides) = (Vec::new(), Vec::new());
     let book = match files::read(path, &mut faults).await {
-        Some(files) => build(&files, &mut meters, &mut overrides, &mut faults),
+        Some(files) => build(files, &mut meters, &mut overrides, &mut faults),
         None => None,
     };
     // A list price is looked at again for every plan that lies over it: its faults are the same then.
@@ -86,7 +94,7 @@ pub fn key_table() -> (&'static Record, Vec<Example>) {
 }
 
 fn build(
-    files: &Files,
+    files: Files,
     sound: &mut Vec<Meter>,
     sound_overrides: &mut Vec<AccountOverride>,
     faults: &mut Faults,
@@ -97,28 +105,43 @@ fn build(
     if !files.whole {
         return None;
     }
-    let sections = Sections::of(&files.documents, faults);
+    let Files { documents, tables, digest, .. } = files;
+    let sections = Sections::of(&documents, faults);
     let index = Index::of(&sections, faults);
     let meters: Vec<Option<Meter>> = sections.meters.iter().map(|entry| meters::meter(*entry, faults)).collect();
     sound.extend(meters.iter().flatten().cloned());
-    let list: Vec<Option<Price>> =
-        index.charges.iter().map(|charge| list_price(charge, &index, files, faults)).collect();
-    let shelf = Shelf { index: &index, meters: &meters, files };
+    let counted = index.charges.iter().map(|charge| index.meter_of(charge).cloned()).collect();
+    let lists = Lists { tables, ..Lists::default() };
+    let mut material = Material { lists, counted, bases: Vec::new() };
+    let mut listed = Vec::with_capacity(index.charges.len());
+    for (number, charge) in index.charges.iter().enumerate() {
+        listed.push(listed::listed(charge, number, &mut material, faults));
+    }
+    let layers = patches::layers(&sections.layers, &index, faults);
+    let contracts: Vec<_> = sections.contracts.iter().map(|entry| patches::contract(*entry, &index, faults)).collect();
+    let shelf = Shelf { index: &index, meters: &meters };
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
-    let overrides = discounts::overrides(&sections.overrides, &index, &list, &plans, faults);
+    let overrides = patches::overrides(&sections.overrides, &index, faults);
+    let of_layers = layers.iter().flat_map(|layer| &layer.prices);
+    let of_contracts = contracts.iter().flat_map(|contract| &contract.prices);
+    let patches = of_layers.chain(of_contracts).chain(plans.iter().flat_map(|plan| &plan.prices));
+    // From the bottom to the top, so that each finds below it what it may come to lie over.
+    for patch in patches.chain(overrides.iter().map(|own| &own.patch)) {
+        material.check(patch, faults);
+    }
     sound_overrides.clone_from(&overrides);
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));
     let name = sections.book.and_then(Node::text);
     if sections.book.is_none() {
-        let place = files.documents.first().map(|document| &document.place)?;
+        let place = documents.first().map(|document| &document.place)?;
         let fault = Fault::new(&codes::Y005, "no file of the book says its name").at(place);
         faults.push(fault.hint("write `book: NAME` into one of them"));
     }
     let meters: Vec<Meter> = meters.into_iter().collect::<Option<_>>()?;
-    let priced = index.charges.iter().zip(list);
-    let charges = priced.map(|(declared, price)| Some(charge(declared, price?, &meters))).collect::<Option<_>>()?;
+    let priced = index.charges.iter().zip(listed);
+    let charges = priced.map(|(declared, listed)| charge(declared, listed?, &meters)).collect::<Option<_>>()?;
     Some(PriceBook {
         name: name?.to_owned(),
         currency,
@@ -127,30 +150,28 @@ fn build(
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
         charges,
         plans,
+        contracts,
+        layers,
         discounts,
         overrides,
-        digest: files.digest.clone(),
+        material: Arc::new(material),
+        digest,
     })
 }
 
-fn list_price(charge: &Declared<'_>, index: &Index<'_>, files: &Files, faults: &mut Faults) -> Option<Price> {
-    let meter = index.meter_of(charge);
-    let origin = price::Origin { layer: "list".to_owned(), place: &charge.key.place, meter, files };
-    price::price(&charge.fields, &origin, faults)
-}
-
-fn charge(declared: &Declared<'_>, price: Price, meters: &[Meter]) -> Charge {
+fn charge(declared: &Declared<'_>, listed: Vec<Listed>, meters: &[Meter]) -> Option<Charge> {
     let own = |key: &str| declared.fields.get(key).and_then(Node::text);
     let unit_of_meter = declared.meter.and_then(|meter| meters.get(meter)).map(|meter| meter.unit.as_str());
-    Charge {
+    Some(Charge {
         id: declared.id.clone(),
         product: declared.product,
         name: declared.key.text.clone(),
         label: own("name").unwrap_or(&declared.key.text).to_owned(),
         unit: own("unit").or(unit_of_meter).unwrap_or_default().to_owned(),
         meter: declared.meter,
-        price,
-    }
+        price: listed.first()?.layered.price.clone(),
+        listed,
+    })
 }
 
 fn product(key: &Located, node: &Node) -> Product {

@@ -1,36 +1,32 @@
 //! The catalog: the price book joined with the reference data. It answers who is sold what (offers) and at which price.
 //!
-//! Prices are data: every distinct price exists once and is named by a number, so that a hundred thousand accounts cost
-//! a hundred thousand small integers. It never looks at usage.
+//! Prices are data: every distinct price, and every distinct course of prices through the period, exists once and is named
+//! by a number, so that a hundred thousand accounts cost a hundred thousand small integers. It never looks at usage.
 
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::book::model::{AccountOverride, Price, PriceBook, ZeroUsage};
-use crate::book::override_fields;
-use crate::fault::{Fault, Faults, Outcome, codes};
+use crate::book::model::{Price, PriceBook, ZeroUsage};
+use crate::fault::{Faults, Outcome};
 use crate::period::Period;
-use crate::reference::model::{Index, OverrideRow, Reference};
+use crate::reference::model::{Index, Reference};
 use crate::yaml::did_you_mean;
-use overrides::Overrides;
+use offers::NO_OFFER;
+use resolve::Resolver;
+use stack::{Stacks, Standing};
 
+mod levels;
+mod offers;
 mod overrides;
+mod resolve;
+mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use levels::Opening;
+pub use offers::Offer;
 pub use overrides::check_accounts;
-
-/// What a subscription can be for: a plan or a single product.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    /// Plan index, when it is a plan.
-    pub plan: Option<usize>,
-    /// Charge indices, ascending.
-    pub charges: Vec<usize>,
-    /// Number in [`Catalog::prices`] of each of `charges`.
-    pub prices: Vec<u32>,
-}
 
 /// A stretch of the period with one price.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,17 +37,22 @@ pub struct Stretch {
     pub price: u32,
 }
 
+/// By layer of the book: the subscriptions for which its condition holds; `None` for a layer without one.
+pub type Applies = Vec<Option<Vec<bool>>>;
+
 /// The book joined with the reference data.
 #[derive(Debug)]
 pub struct Catalog {
-    /// Every distinct price.
+    /// Every distinct price in use.
     pub prices: Vec<Price>,
     /// Charge index of each price.
     pub charge_of: Vec<usize>,
     /// Every distinct list of stretches: ascending, without gaps, over the whole period.
     pub terms: Vec<Vec<Stretch>>,
-    /// By meter: whether some price must see its single records.
+    /// By meter: whether it or some price must see its single records.
     pub by_record: Vec<bool>,
+    /// Opening levels, sorted by subscription, meter and dimension values.
+    pub openings: Vec<Opening>,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
@@ -60,56 +61,71 @@ pub struct Catalog {
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
     pub offer_of: Vec<u32>,
-    overrides: Overrides,
+    /// Where the terms of each subscription begin in `rows`.
+    row_of: Vec<usize>,
+    /// Numbers of terms: one for each charge of an offer, for everybody who has the same.
+    rows: Vec<u32>,
 }
 
 impl Catalog {
-    /// Joins `book` and `reference` for `period`.
+    /// Joins `book` and `reference` for `period`; `applies` says for whom the layers of the book hold.
     ///
     /// # Errors
-    /// Unknown plans, products, charges and accounts (`B003`), currencies that do not fit (`B010`), overrides that fit
-    /// none of the prices they lie over.
-    pub fn new(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Self> {
+    /// Unknown plans, products, contracts, charges and accounts (`B003`), currencies that do not fit (`B010`), patches that
+    /// do not fit the prices they lie over.
+    pub fn new(book: &PriceBook, reference: &Reference, period: &Period, applies: &Applies) -> Outcome<Self> {
         let mut faults = Faults::default();
-        let mut prices: Vec<Price> = book.charges.iter().map(|charge| charge.price.clone()).collect();
-        let mut charge_of: Vec<usize> = (0..prices.len()).collect();
-        let offers = offers(book, &mut prices, &mut charge_of);
-        let offer_of = offers_of(book, reference, &mut faults);
-        let rows = rows_of(book, reference, period, &mut faults);
+        let offers = offers::offers(book);
+        let offer_of = offers::offers_of(book, reference, &mut faults);
+        let contract_of = offers::contracts_of(book, reference, &mut faults);
+        let overrides = overrides::overrides(book, reference, &mut faults);
+        faults.keep(check_accounts(&overrides, reference));
+        let offered = (offers.as_slice(), offer_of.as_slice(), contract_of.as_slice());
+        let mut stacks = Stacks::new(book, reference, period, &overrides, offered);
+        let mut resolver = Resolver::new(book, &stacks);
+        let mut rows: Vec<u32> = Vec::new();
+        let mut row_of = Vec::with_capacity(reference.subscriptions.len());
+        let mut known: HashMap<Standing, usize> = HashMap::new();
+        for (number, subscription) in reference.subscriptions.iter().enumerate() {
+            if offer_of[number] == NO_OFFER {
+                row_of.push(usize::MAX);
+                continue;
+            }
+            let standing = stacks.standing(subscription, number, offer_of[number], layers_of(book, applies, number));
+            row_of.push(*known.entry(standing).or_insert_with_key(|standing| {
+                let (offer, start) = (&offers[standing.offer as usize], rows.len());
+                for charge in &offer.charges {
+                    let stack = stacks.stack(standing, offer.plan, *charge);
+                    rows.push(resolver.terms(*charge, stack, &stacks, &mut faults));
+                }
+                start
+            }));
+        }
+        resolver.check_fits(&stacks, &mut faults);
+        let prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
+        let charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
         let mut catalog = Self {
             prices,
             charge_of,
-            terms: Vec::new(),
-            by_record: vec![false; book.meters.len()],
+            terms: resolver.terms,
+            by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
+            openings: levels::openings(book, reference, &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             offers,
             offer_of,
-            overrides: Overrides::default(),
+            row_of,
+            rows,
         };
-        let overrides = Overrides::new(&mut catalog, book, reference, &rows, &mut faults);
-        catalog.overrides = overrides;
-        let days = u16::try_from(period.days()).unwrap_or(u16::MAX);
-        catalog.terms = (0..).take(catalog.prices.len()).map(|price| vec![Stretch { days: 0..days, price }]).collect();
         catalog.mark(book);
         faults.sort();
         faults.or(catalog)
     }
 
-    /// The price number of position `nth` of `subscription`'s offer: its account's own override of the charge, the
-    /// nearest ancestor's, or what the plan or product says.
-    #[must_use]
-    pub fn price_of(&self, reference: &Reference, subscription: Index, nth: usize) -> u32 {
-        let offer = self.offer(subscription);
-        let (charge, base) = (offer.charges[nth], offer.prices[nth]);
-        let account = reference.subscriptions[subscription as usize].account;
-        self.overrides.over(reference, account, charge, base).unwrap_or(base)
-    }
-
     /// The number in [`Catalog::terms`] of what holds for position `nth` of `subscription`'s offer in this period.
     #[must_use]
-    pub fn terms_of(&self, reference: &Reference, subscription: Index, nth: usize) -> u32 {
-        self.price_of(reference, subscription, nth)
+    pub fn terms_of(&self, subscription: Index, nth: usize) -> u32 {
+        self.rows[self.row_of[subscription as usize] + nth]
     }
 
     /// The price on a local day of the period.
@@ -137,73 +153,13 @@ impl Catalog {
     }
 }
 
-fn offers(book: &PriceBook, prices: &mut Vec<Price>, charge_of: &mut Vec<usize>) -> Vec<Offer> {
-    let mut offers = Vec::with_capacity(book.plans.len() + book.products.len());
-    let charges_of = |products: &[usize]| -> Vec<usize> {
-        (0..book.charges.len()).filter(|charge| products.contains(&book.charges[*charge].product)).collect()
+/// The layers that hold for a subscription, as declared.
+fn layers_of(book: &PriceBook, applies: &Applies, subscription: usize) -> Vec<u32> {
+    let holds = |layer: &usize| {
+        let holds = applies.get(*layer).and_then(Option::as_ref);
+        holds.is_none_or(|holds| holds.get(subscription).copied().unwrap_or(false))
     };
-    let by_product: Vec<Vec<usize>> = (0..book.products.len()).map(|product| charges_of(&[product])).collect();
-    for (index, plan) in book.plans.iter().enumerate() {
-        let mut charges: Vec<usize> = plan.includes.iter().flat_map(|product| by_product[*product].clone()).collect();
-        charges.sort_unstable();
-        let mut numbers = Vec::with_capacity(charges.len());
-        for charge in &charges {
-            let own = plan.prices.binary_search_by_key(charge, |(own, _)| *own);
-            numbers.push(own.map_or(*charge, |at| {
-                prices.push(plan.prices[at].1.clone());
-                charge_of.push(*charge);
-                prices.len() - 1
-            }));
-        }
-        offers.push(Offer { plan: Some(index), charges, prices: narrow(&numbers) });
-    }
-    for charges in by_product {
-        let prices = narrow(&charges);
-        offers.push(Offer { plan: None, charges, prices });
-    }
-    offers
-}
-
-fn narrow(numbers: &[usize]) -> Vec<u32> {
-    numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX)).collect()
-}
-
-/// Stands for the offer of a subscription that names an unknown one; there is a fault then.
-const NO_OFFER: u32 = u32::MAX;
-
-/// The offer of each subscription; the product offers follow the plan offers.
-fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Vec<u32> {
-    let plans: HashMap<&str, usize> = book.plans.iter().enumerate().map(|(i, plan)| (plan.id.as_str(), i)).collect();
-    let products: HashMap<&str, usize> =
-        book.products.iter().enumerate().map(|(i, product)| (product.id.as_str(), i + book.plans.len())).collect();
-    let mut offers = Vec::with_capacity(reference.subscriptions.len());
-    for subscription in &reference.subscriptions {
-        let (kind, id, found) = if subscription.plan.is_empty() {
-            ("product", &subscription.product, products.get(subscription.product.as_str()))
-        } else {
-            ("plan", &subscription.plan, plans.get(subscription.plan.as_str()))
-        };
-        let Some(offer) = found else {
-            let message = format!("subscription `{}` is for the unknown {kind} `{id}`", subscription.id);
-            let fault = Fault::new(&codes::B003, message).at(&subscription.place);
-            let known = if kind == "plan" { &plans } else { &products };
-            faults.push(Fault { hint: nearest(id, known.keys().copied(), faults), ..fault });
-            offers.push(NO_OFFER);
-            continue;
-        };
-        let account = &reference.accounts[subscription.account as usize];
-        let plan_currency = book.plans.get(*offer).and_then(|plan| plan.currency.as_ref());
-        if let Some(currency) = plan_currency.or(book.currency.as_ref()).filter(|own| **own != account.currency) {
-            let message = format!(
-                "subscription `{}`: {kind} `{id}` is priced in {currency}, account `{}` is billed in {}",
-                subscription.id, account.id, account.currency
-            );
-            let fault = Fault::new(&codes::B010, message).at(&subscription.place);
-            faults.push(fault.hint("give the account a plan in its own currency"));
-        }
-        offers.push(u32::try_from(*offer).unwrap_or(u32::MAX));
-    }
-    offers
+    (0..book.layers.len()).filter(holds).filter_map(|layer| u32::try_from(layer).ok()).collect()
 }
 
 /// Faults with a hint that takes a search through everything known; the user has enough to do with those.
@@ -217,58 +173,4 @@ fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>, faults: &Faults
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
     did_you_mean(word, known)
-}
-
-/// The overrides of the book and of the reference table that hold in `period`, one for each account and charge.
-fn rows_of(book: &PriceBook, reference: &Reference, period: &Period, faults: &mut Faults) -> Vec<AccountOverride> {
-    let mut rows = book.overrides.clone();
-    let charges: HashMap<&str, usize> =
-        book.charges.iter().enumerate().map(|(i, charge)| (charge.id.as_str(), i)).collect();
-    for row in &reference.overrides {
-        let Some(holds) = faults.keep(holds_all_period(row, period)) else { continue };
-        let Some(charge) = charges.get(row.charge.as_str()) else {
-            let fault = Fault::new(&codes::B003, format!("there is no charge `{}`", row.charge)).at(&row.place);
-            faults.push(Fault {
-                hint: nearest(&row.charge, book.charges.iter().map(|charge| charge.id.as_str()), faults),
-                ..fault
-            });
-            continue;
-        };
-        let fields = faults.keep(override_fields(&row.fields, &row.place));
-        if let (true, Some(fields)) = (holds, fields) {
-            let place = row.place.clone();
-            rows.push(AccountOverride { account: row.account.clone(), charge: *charge, fields, place });
-        }
-    }
-    let mut seen: HashMap<(String, usize), crate::fault::Place> = HashMap::new();
-    rows.retain(|row| match seen.get(&(row.account.clone(), row.charge)) {
-        Some(earlier) => {
-            let charge = &book.charges[row.charge].id;
-            let message = format!("account `{}` has this override of `{charge}` twice", row.account);
-            let fault = Fault::new(&codes::B002, message).at(&row.place);
-            faults.push(fault.hint(format!("the other stands at {earlier}")));
-            false
-        }
-        None => {
-            seen.insert((row.account.clone(), row.charge), row.place.clone());
-            true
-        }
-    });
-    rows
-}
-
-/// Whether an override holds in `period`. One that begins or ends inside it would have to split the period's usage,
-/// which this version does not do: it is refused, not guessed.
-fn holds_all_period(row: &OverrideRow, period: &Period) -> Outcome<bool> {
-    let last = period.end_day();
-    let begins_late = row.valid_from.is_some_and(|from| from > period.first_day);
-    let ends_early = row.valid_to.is_some_and(|to| to < last);
-    let outside =
-        row.valid_from.is_some_and(|from| from >= last) || row.valid_to.is_some_and(|to| to <= period.first_day);
-    if !outside && (begins_late || ends_early) {
-        let message = format!("the override of `{}` for `{}` changes inside {}", row.charge, row.account, period.label);
-        let fault = Fault::new(&codes::B012, message).at(&row.place);
-        return Err(fault.hint("let it begin and end with a period; splitting a period is not supported yet").into());
-    }
-    Ok(!outside)
 }

@@ -9,12 +9,16 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::book::model::{Aggregate, Each, Meter, Model, Price, PriceBook};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Opening};
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Groups, Portion};
 use crate::money::Decimal;
 use crate::period::Period;
+use crate::reference::model::{Reference, Subscription};
 use crate::usage::{Buckets, Cell};
+
+mod levels;
+mod spread;
 
 /// The usage cube prepared for pricing: where each subscription's buckets and records stand, and the group of each cell for
 /// each way a price keeps dimensions apart.
@@ -27,12 +31,28 @@ pub struct Cube<'a> {
     starts: Vec<usize>,
     /// The same of the single records.
     record_starts: Vec<usize>,
-    /// By grouping: the group of each cell of the buckets, and of the single records.
-    groupings: Vec<(Vec<u32>, Vec<u32>)>,
+    subscriptions: &'a [Subscription],
+    /// Levels at the start of the period, sorted by subscription and meter.
+    openings: &'a [Opening],
+    /// By meter: where its windows start; empty when it has none.
+    windows: Vec<Vec<i64>>,
+    /// The ways in which prices keep dimensions apart.
+    groupings: Vec<Grouping>,
     /// By price number: its grouping.
     grouping_of: Vec<usize>,
     /// All groups.
     pub groups: Groups,
+}
+
+/// The group of everything that has dimension values, for one way of keeping them apart.
+#[derive(Debug)]
+struct Grouping {
+    /// By cell of the buckets.
+    buckets: Vec<u32>,
+    /// By cell of the single records.
+    singles: Vec<u32>,
+    /// By opening level.
+    openings: Vec<u32>,
 }
 
 /// Which usage of a subscription is asked for.
@@ -50,6 +70,9 @@ pub struct Wanted {
     pub stretch: u16,
 }
 
+/// Stands for no price: everything is one group.
+const NO_PRICE: u32 = u32::MAX;
+
 /// The number of each group by its names and values.
 type Numbers = HashMap<Vec<(Arc<str>, Arc<str>)>, u32>;
 
@@ -61,17 +84,33 @@ impl<'a> Cube<'a> {
     pub fn new(
         buckets: &'a Buckets,
         book: &'a PriceBook,
-        catalog: &Catalog,
+        catalog: &'a Catalog,
         period: &'a Period,
-        subscriptions: usize,
+        reference: &'a Reference,
     ) -> Outcome<Self> {
-        let starts = starts(&buckets.subscription, subscriptions);
-        let record_starts = starts_or_none(&buckets.singles.subscription, subscriptions);
-        let groups = Groups { list: vec![Vec::new()] };
-        let blank = (vec![0; buckets.cells.len()], vec![0; buckets.singles.cells.len()]);
-        let (groupings, grouping_of) = (vec![blank], Vec::new());
-        let meters = &book.meters;
-        let mut cube = Self { buckets, meters, period, starts, record_starts, groupings, grouping_of, groups };
+        let (subscriptions, openings) = (&reference.subscriptions, &catalog.openings);
+        let blank = Grouping {
+            buckets: vec![0; buckets.cells.len()],
+            singles: vec![0; buckets.singles.cells.len()],
+            openings: vec![0; openings.len()],
+        };
+        let windows = |meter: &Meter| match meter.aggregate {
+            Aggregate::Windowed(windowed) => period.windows(windowed.minutes),
+            _ => Vec::new(),
+        };
+        let mut cube = Self {
+            buckets,
+            meters: &book.meters,
+            period,
+            starts: starts(&buckets.subscription, subscriptions.len()),
+            record_starts: starts_or_none(&buckets.singles.subscription, subscriptions.len()),
+            subscriptions,
+            openings,
+            windows: book.meters.iter().map(windows).collect(),
+            groupings: vec![blank],
+            grouping_of: Vec::new(),
+            groups: Groups { list: vec![Vec::new()] },
+        };
         let mut numbers: Numbers = HashMap::from([(Vec::new(), 0)]);
         let mut known: HashMap<Vec<String>, usize> = HashMap::from([(Vec::new(), 0)]);
         for price in &catalog.prices {
@@ -79,10 +118,7 @@ impl<'a> Cube<'a> {
             let number = match known.get(&kept) {
                 Some(number) => *number,
                 None => {
-                    let mut grouping = |cells: &[Cell]| -> Outcome<Vec<u32>> {
-                        cells.iter().map(|cell| cube.group_of(cell, &kept, &mut numbers)).collect()
-                    };
-                    let grouping = (grouping(&buckets.cells)?, grouping(&buckets.singles.cells)?);
+                    let grouping = cube.grouping(&kept, &mut numbers)?;
                     cube.groupings.push(grouping);
                     known.insert(kept, cube.groupings.len() - 1);
                     cube.groupings.len() - 1
@@ -93,12 +129,23 @@ impl<'a> Cube<'a> {
         Ok(cube)
     }
 
-    fn group_of(&mut self, cell: &Cell, kept: &[String], numbers: &mut Numbers) -> Outcome<u32> {
-        let names = &self.meters[cell.meter as usize].dimensions;
+    fn grouping(&mut self, kept: &[String], numbers: &mut Numbers) -> Outcome<Grouping> {
+        let (buckets, openings) = (self.buckets, self.openings);
+        let mut of_cells = |cells: &[Cell]| -> Outcome<Vec<u32>> {
+            cells.iter().map(|cell| self.group_of(cell.meter as usize, &cell.values, kept, numbers)).collect()
+        };
+        let (of_buckets, singles) = (of_cells(&buckets.cells)?, of_cells(&buckets.singles.cells)?);
+        let opening = |opening: &Opening| self.group_of(opening.meter, &opening.values, kept, numbers);
+        let openings = openings.iter().map(opening).collect::<Outcome<_>>()?;
+        Ok(Grouping { buckets: of_buckets, singles, openings })
+    }
+
+    fn group_of(&mut self, meter: usize, values: &[Arc<str>], kept: &[String], numbers: &mut Numbers) -> Outcome<u32> {
+        let names = &self.meters[meter].dimensions;
         let mut group = Vec::new();
         for name in kept {
             if let Some(at) = names.iter().position(|known| known == name) {
-                group.push((Arc::from(name.as_str()), Arc::clone(&cell.values[at])));
+                group.push((Arc::from(name.as_str()), Arc::clone(&values[at])));
             }
         }
         if let Some(number) = numbers.get(&group) {
@@ -115,18 +162,35 @@ impl<'a> Cube<'a> {
     /// sum has more than 20 digits before the point.
     #[must_use]
     pub fn portions(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
-        let mut portions = match wanted.each {
-            Each::Period => self.whole(subscription, wanted)?,
-            Each::Day | Each::Window => self.days(subscription, wanted)?,
-            Each::Record => self.records(subscription, wanted),
-        };
+        let mut portions = self.all_portions(subscription, wanted)?;
         portions.retain(|portion| !portion.quantity.is_zero());
         Some(portions)
     }
 
-    /// One portion for each group, in order of the groups' values.
-    fn whole(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
-        let (grouping, _) = &self.groupings[self.grouping_of[wanted.price as usize]];
+    /// The same with those of zero quantity, such as usage that was taken back again.
+    #[must_use]
+    pub fn all_portions(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        match (wanted.each, self.meters[wanted.meter].aggregate) {
+            (Each::Record, _) => Some(self.records(subscription, wanted).collect()),
+            (Each::Window, Aggregate::Windowed(windowed)) => self.windows(subscription, wanted, windowed),
+            (Each::Period, _) => self.together(subscription, wanted),
+            (Each::Day | Each::Window, _) => self.days(subscription, wanted),
+        }
+    }
+
+    /// One portion for each group, in order of the groups' values: what the meter makes of the days wanted.
+    fn together(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        match self.meters[wanted.meter].aggregate {
+            Aggregate::WeightedSum(_) | Aggregate::ProratedSum(_) => self.levels(subscription, wanted),
+            Aggregate::Percentile(percent) => self.percentiles(subscription, wanted, percent),
+            Aggregate::Windowed(windowed) => self.windows(subscription, wanted, windowed),
+            _ => self.merged(subscription, wanted),
+        }
+    }
+
+    /// The same for aggregates whose days come together exactly.
+    fn merged(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
+        let grouping = &self.grouping_for(wanted).buckets;
         let aggregate = self.meters[wanted.meter].aggregate;
         let all = wanted.days.start == 0 && usize::from(wanted.days.end) >= self.period.days();
         let mut folds: Vec<(u32, Fold)> = Vec::new();
@@ -147,45 +211,47 @@ impl<'a> Cube<'a> {
             folds[at].1.add(self.buckets, row, aggregate);
         }
         folds.sort_by(|(a, _), (b, _)| self.groups.list[*a as usize].cmp(&self.groups.list[*b as usize]));
-        let time = self.period.midnights.get(usize::from(wanted.days.start)).copied().unwrap_or_default();
+        let time = self.midnight(wanted.days.start);
         let portion = |(group, fold): (u32, Fold)| fold.portion(subscription, group, time, wanted.stretch, aggregate);
         folds.into_iter().map(portion).collect()
     }
 
     /// One portion for each day and group.
     fn days(&self, subscription: u32, wanted: &Wanted) -> Option<Vec<Portion>> {
-        let mut days: Vec<u16> = self.rows(subscription, wanted.meter).map(|row| self.buckets.day[row]).collect();
+        let mut days: Vec<u16> = match self.meters[wanted.meter].aggregate.level() {
+            // A level stands on days without records too.
+            Some(_) => wanted.days.clone().collect(),
+            None => self.rows(subscription, wanted.meter).map(|row| self.buckets.day[row]).collect(),
+        };
         days.sort_unstable();
         days.dedup();
         let mut portions = Vec::new();
         for day in days.into_iter().filter(|day| wanted.days.contains(day)) {
-            portions.extend(self.whole(subscription, &Wanted { days: day..day + 1, ..wanted.clone() })?);
+            portions.extend(self.together(subscription, &Wanted { days: day..day + 1, ..wanted.clone() })?);
         }
         Some(portions)
     }
 
     /// One portion for each record, in order of time.
-    fn records(&self, subscription: u32, wanted: &Wanted) -> Vec<Portion> {
+    fn records(&self, subscription: u32, wanted: &Wanted) -> impl Iterator<Item = Portion> {
         let records = &self.buckets.singles;
-        let (_, grouping) = &self.groupings[self.grouping_of[wanted.price as usize]];
-        let midnight = |day: u16| self.period.midnights.get(usize::from(day)).copied();
-        let (from, to) = (midnight(wanted.days.start), midnight(wanted.days.end));
-        let (from, to) = (from.unwrap_or(i64::MAX), to.unwrap_or_else(|| self.period.end()));
-        let portion = |row: usize| {
+        let grouping = &self.grouping_for(wanted).singles;
+        let (from, to, stretch) = (self.midnight(wanted.days.start), self.midnight(wanted.days.end), wanted.stretch);
+        let portion = move |row: usize| {
             let cell = records.cell[row];
             Portion {
                 subscription,
                 group: grouping[cell as usize],
                 quantity: Decimal::from_units(records.quantity[row]),
                 records: 1,
-                stretch: wanted.stretch,
+                stretch,
                 time: records.time[row],
                 cell,
                 origin: Some(records.origin[row]),
             }
         };
         let rows = self.record_rows(subscription, wanted.meter);
-        rows.filter(|row| (from..to).contains(&records.time[*row])).map(portion).collect()
+        rows.filter(move |row| (from..to).contains(&records.time[*row])).map(portion)
     }
 
     /// The text of a dimension or attribute of a single record.
@@ -200,10 +266,12 @@ impl<'a> Cube<'a> {
     /// The usage of `subscription` in the whole period, whatever the dimensions; `None` when it does not fit.
     #[must_use]
     pub fn quantity(&self, subscription: u32, meter: usize) -> Option<Decimal> {
-        let aggregate = self.meters[meter].aggregate;
-        let mut fold = Fold::default();
-        self.rows(subscription, meter).for_each(|row| fold.add(self.buckets, row, aggregate));
-        if fold.records == 0 { Some(Decimal::ZERO) } else { fold.quantity(aggregate) }
+        if !self.is_used(subscription, meter) {
+            return Some(Decimal::ZERO);
+        }
+        let wanted = Wanted { meter, price: NO_PRICE, each: Each::Period, days: 0..self.last_day(), stretch: 0 };
+        let portions = self.together(subscription, &wanted)?;
+        portions.iter().try_fold(Decimal::ZERO, |sum, portion| sum.plus(portion.quantity))
     }
 
     /// The positions of the buckets of one subscription and meter on these days.
@@ -217,10 +285,32 @@ impl<'a> Cube<'a> {
         self.buckets
     }
 
-    /// Whether `subscription` has usage of `meter`.
+    /// Whether `subscription` has usage of `meter`: records, or a level that still stands.
     #[must_use]
     pub fn is_used(&self, subscription: u32, meter: usize) -> bool {
-        !self.rows(subscription, meter).is_empty()
+        !self.rows(subscription, meter).is_empty() || !self.opening_rows(subscription, meter).is_empty()
+    }
+
+    /// How the price wanted keeps dimensions apart.
+    fn grouping_for(&self, wanted: &Wanted) -> &Grouping {
+        &self.groupings[self.grouping_of.get(wanted.price as usize).copied().unwrap_or(0)]
+    }
+
+    /// First instant of a day of the period, or its end.
+    fn midnight(&self, day: u16) -> i64 {
+        self.period.midnights.get(usize::from(day)).copied().unwrap_or_else(|| self.period.end())
+    }
+
+    fn last_day(&self) -> u16 {
+        u16::try_from(self.period.days()).unwrap_or(u16::MAX)
+    }
+
+    /// The opening levels of one subscription and meter.
+    fn opening_rows(&self, subscription: u32, meter: usize) -> Range<usize> {
+        let key = |opening: &Opening| (opening.subscription, opening.meter);
+        let from = self.openings.partition_point(|opening| key(opening) < (subscription, meter));
+        let to = self.openings.partition_point(|opening| key(opening) <= (subscription, meter));
+        from..to
     }
 
     /// The buckets of one subscription and meter.
@@ -303,7 +393,8 @@ impl Fold {
             Aggregate::Max => Some(value.max(quantity)),
             Aggregate::Min => Some(value.min(quantity)),
             Aggregate::Latest if buckets.last[row] < self.last => Some(value),
-            Aggregate::Latest | Aggregate::Unique => Some(quantity),
+            // Those of single records are never told from buckets.
+            _ => Some(quantity),
         };
         self.overflow |= merged.is_none();
         self.value = merged.or(self.value);
@@ -338,20 +429,4 @@ impl Fold {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fault::Place;
-
-    #[test]
-    fn groups_are_the_same_however_a_price_lists_its_dimensions() {
-        let price = |lines_by: &[&str], by: &[&str]| {
-            let by = by.iter().map(ToString::to_string).collect();
-            let model = Model::Matrix { by, cells: [].into(), default: Some(Decimal::ONE) };
-            let lines_by = lines_by.iter().map(ToString::to_string).collect();
-            Price { lines_by, ..Price::listed(model, Place::file("book.yaml")) }
-        };
-        let names = ["device", "region", "site"];
-        assert_eq!(kept_apart(&price(&["site", "region", "device"], &["region", "device"])), names);
-        assert_eq!(kept_apart(&price(&["device", "site", "region"], &["device", "region"])), names);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod schema;
 mod talk;
+mod test;
 mod validate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,15 +21,17 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::fault::{Fault, Outcome, codes};
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Shape};
 
 /// What a command ended with, when it did not end with faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Exit 0.
     Done,
-    /// Done, but a threshold is passed: exit 1.
+    /// Done, but a threshold is passed or a test failed: exit 1.
     OverThreshold,
+    /// Some of it could not be done, and that has been said: this exit code.
+    Refused(u8),
 }
 
 /// Runs the command typed, and says how it ended.
@@ -43,6 +46,10 @@ pub fn main() -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
+    if arguments.shape == Shape::Junit && !matches!(arguments.command, Command::Test(_)) {
+        talk::say("`--format junit` is for `ratemill test` only");
+        return ExitCode::from(2);
+    }
     talk::start_log(arguments.log_format);
     // A panic is told as a fault by whoever catches it; a damaged file is not worth a stack trace to its owner.
     std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
@@ -58,8 +65,9 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::OverThreshold) => ExitCode::from(1),
+        Ok(Ending::Refused(code)) => ExitCode::from(code),
         Err(faults) => {
-            report::show(&faults, arguments.format);
+            report::show(&faults, arguments.shape.format());
             ExitCode::from(faults.exit_code())
         }
     }
@@ -75,10 +83,12 @@ fn guarded(work: impl FnOnce() -> Outcome<Ending>) -> Outcome<Ending> {
 }
 
 async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
+    let format = arguments.shape.format();
     match &arguments.command {
-        Command::Run(own) => run::carry_out(own, arguments.format).await,
-        Command::Plan(own) => plan::carry_out(own, arguments.format).await,
-        Command::Validate(own) => validate::carry_out(own, arguments.format).await,
+        Command::Run(own) => run::carry_out(own, format).await,
+        Command::Plan(own) => plan::carry_out(own, format).await,
+        Command::Validate(own) => validate::carry_out(own, format).await,
+        Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Schema(own) => schema::carry_out(own),
         Command::Completions(own) => completions::carry_out(own),
     }

@@ -41,7 +41,7 @@ impl Blame {
 /// A stable fault code with who must act and one line of meaning; all of them stand in [`codes`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
-    /// The short code printed with the fault, such as `B012`.
+    /// The short code printed with the fault, such as `B010`.
     pub id: &'static str,
     /// Who must act.
     pub blame: Blame,

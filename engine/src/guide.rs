@@ -83,11 +83,17 @@ pub struct Guide<'a> {
 }
 
 impl<'a> Guide<'a> {
-    /// Compiles which offer counts which record type in which meters.
+    /// Compiles which offer counts which record type in which meters; `asked` has by charge the meters that its formulas
+    /// ask for, which count as if the charge were on them too.
     ///
     /// # Errors
     /// Our bug when there are more than 65,000 record types or routes.
-    pub fn new(book: &'a PriceBook, reference: &'a Reference, catalog: &'a Catalog) -> Outcome<Self> {
+    pub fn new(
+        book: &'a PriceBook,
+        reference: &'a Reference,
+        catalog: &'a Catalog,
+        asked: &[Vec<usize>],
+    ) -> Outcome<Self> {
         let crowded = |_| Fault::ours("more than 65,000 record types or routes");
         let mut record_types: HashMap<&str, u16> = HashMap::new();
         for name in book.meters.iter().flat_map(|meter| &meter.record_types) {
@@ -104,6 +110,7 @@ impl<'a> Guide<'a> {
         let mut routes = Vec::with_capacity(catalog.offers.len() * counted_by.len());
         for offer in &catalog.offers {
             let mut charged: Vec<usize> = offer.charges.iter().filter_map(|c| book.charges[*c].meter).collect();
+            charged.extend(offer.charges.iter().flat_map(|charge| asked.get(*charge).into_iter().flatten()));
             charged.sort_unstable();
             for counting in &counted_by {
                 let mut route: Vec<usize> =

@@ -5,6 +5,8 @@
 
 // Words typed in, an exit code out.
 pub mod cli;
+// Rule tests: small jobs of usage and expected lines, each a whole run.
+pub mod trial;
 // The conductor: the only room that knows the order of the stages.
 pub mod run;
 

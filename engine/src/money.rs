@@ -158,13 +158,7 @@ impl Decimal {
             return Self::in_range(rounded_quotient(product, denominator.0, Rounding::HalfUp)?);
         }
         let product = i256::from_i128(self.0).wrapping_mul(i256::from_i128(numerator.0));
-        let denominator = i256::from_i128(denominator.0);
-        let quotient = product.checked_div(denominator)?;
-        let rest = product.checked_rem(denominator)?.wrapping_abs();
-        let half = denominator.wrapping_abs().wrapping_sub(rest);
-        let away =
-            if rest >= half { if product.is_negative() == denominator.is_negative() { 1 } else { -1 } } else { 0 };
-        Self::in_range(quotient.wrapping_add(i256::from_i128(away)).to_i128()?)
+        wide_quotient(product, i256::from_i128(denominator.0))
     }
 
     /// This percentage of `base`: `base` × self ÷ 100, rounded half up once.
@@ -200,6 +194,40 @@ impl Decimal {
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
+}
+
+/// An exact sum of decimals, each taken a whole number of times; in 256 bits, so that it is rounded only once at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weighted(i256);
+
+impl Weighted {
+    /// With `value` taken `times` more; `None` when it does not fit.
+    #[must_use]
+    pub fn plus(self, value: Decimal, times: i64) -> Option<Self> {
+        let product = i256::from_i128(value.0).checked_mul(i256::from_i128(times.into()))?;
+        self.0.checked_add(product).map(Self)
+    }
+
+    /// The sum of two sums; `None` when it does not fit.
+    #[must_use]
+    pub fn and(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// A `whole`-th of it, rounded half up once; `None` when it does not fit, or for a `whole` of zero.
+    #[must_use]
+    pub fn over(self, whole: i64) -> Option<Decimal> {
+        wide_quotient(self.0, i256::from_i128(whole.into()))
+    }
+}
+
+/// `product` ÷ `denominator`, rounded half up once.
+fn wide_quotient(product: i256, denominator: i256) -> Option<Decimal> {
+    let quotient = product.checked_div(denominator)?;
+    let rest = product.checked_rem(denominator)?.wrapping_abs();
+    let half = denominator.wrapping_abs().wrapping_sub(rest);
+    let away = if rest >= half { if product.is_negative() == denominator.is_negative() { 1 } else { -1 } } else { 0 };
+    Decimal::in_range(quotient.wrapping_add(i256::from_i128(away)).to_i128()?)
 }
 
 impl std::ops::Neg for Decimal {
@@ -340,6 +368,22 @@ mod tests {
         assert_eq!(dec("0.000000000000000001").times(dec("0.5")).unwrap(), dec("0.000000000000000001"));
         assert_eq!(dec("90000000000").times(dec("90000000000")), None);
         assert_eq!(dec("1").over(Decimal::ZERO), None);
+    }
+
+    #[test]
+    fn a_weighted_sum_is_rounded_once_at_its_end() {
+        let third = Weighted::default().plus(dec("1"), 1).unwrap();
+        assert_eq!(third.over(3).unwrap(), dec("0.333333333333333333"));
+        assert_eq!(third.plus(dec("1"), 1).unwrap().over(3).unwrap(), dec("0.666666666666666667"));
+        assert_eq!(
+            third.and(third).unwrap().plus(dec("-1"), 4).unwrap().over(3).unwrap(),
+            dec("-0.666666666666666667")
+        );
+        let month = 31 * 24 * 3_600_000_000;
+        let largest = dec("99999999999999999999.999999999999999999");
+        assert_eq!(Weighted::default().plus(largest, month).unwrap().over(month).unwrap(), largest);
+        assert_eq!(Weighted::default().plus(largest, month).unwrap().over(month - 1), None);
+        assert_eq!(third.over(0), None);
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Every instant is an `i64` of microseconds since 1970 UTC; every day is counted from the period's first local day.
 //! There is no clock here: the period is always given.
 
-use chrono::{Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone};
+use chrono::{Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 use crate::fault::{Fault, Outcome, codes};
+
+/// Seconds of a day without a clock change.
+const DAY: i64 = 24 * 3600;
 
 /// One calendar month in a time zone, `[start, end)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,33 @@ impl Period {
     #[must_use]
     pub fn end(&self) -> i64 {
         self.midnights.last().copied().unwrap_or_default()
+    }
+
+    /// First instants of all windows of `minutes`, which divide a day, and the end of the period. Windows start where the
+    /// local clock shows a whole number of them since midnight: where a clock change skips that, at the first instant
+    /// after it; where it shows a whole window twice, twice.
+    #[must_use]
+    pub fn windows(&self, minutes: u16) -> Vec<i64> {
+        let step = i64::from(minutes.max(1)) * 60;
+        let mut starts = self.midnights.clone();
+        for day in self.first_day.iter_days().take(if step < DAY { self.days() } else { 0 }) {
+            for seconds in (0..DAY).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+                let local = day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::seconds(seconds));
+                match local.map(|local| self.timezone.from_local_datetime(&local)) {
+                    Some(MappedLocalTime::Ambiguous(one, other)) => {
+                        let (one, other) = (one.timestamp_micros(), other.timestamp_micros());
+                        starts.push(one);
+                        starts.extend((other - one >= step * 1_000_000).then_some(other));
+                    }
+                    Some(MappedLocalTime::Single(one)) => starts.push(one.timestamp_micros()),
+                    _ => starts.extend(local.and_then(|local| first_instant(local, self.timezone))),
+                }
+            }
+        }
+        starts.retain(|start| (self.start()..=self.end()).contains(start));
+        starts.sort_unstable();
+        starts.dedup();
+        starts
     }
 
     /// Number of local days.
@@ -97,7 +127,11 @@ impl Period {
 /// instant after it.
 #[must_use]
 pub fn midnight(day: NaiveDate, timezone: Tz) -> Option<i64> {
-    let start = day.and_hms_opt(0, 0, 0)?;
+    first_instant(day.and_time(NaiveTime::MIN), timezone)
+}
+
+/// The first instant at which the clock shows `start`, or something later when it skips that.
+fn first_instant(start: NaiveDateTime, timezone: Tz) -> Option<i64> {
     let instant = |seconds: i64| {
         let local = start.checked_add_signed(TimeDelta::try_seconds(seconds)?)?;
         timezone.from_local_datetime(&local).earliest().map(|instant| instant.timestamp_micros())
@@ -106,7 +140,7 @@ pub fn midnight(day: NaiveDate, timezone: Tz) -> Option<i64> {
         return Some(instant);
     }
     // No zone has ever skipped more than a day: the end of the gap lies between these two.
-    let (mut skipped, mut there) = (0, 2 * 24 * 3600);
+    let (mut skipped, mut there) = (0, 2 * DAY);
     while there - skipped > 1 {
         let middle = i64::midpoint(skipped, there);
         if instant(middle).is_some() { there = middle } else { skipped = middle }
@@ -146,6 +180,29 @@ mod tests {
         assert_eq!(start(2018, 11, 4, chrono_tz::America::Sao_Paulo), utc("2018-11-04T03:00:00Z"));
         // By 44 minutes and 30 seconds.
         assert_eq!(start(1972, 1, 7, chrono_tz::Africa::Monrovia), utc("1972-01-07T00:44:30Z"));
+    }
+
+    #[test]
+    fn windows_start_where_the_local_clock_says_so() {
+        let lengths = |label: &str, zone, minutes: u16| {
+            let windows = Period::month(label, zone).unwrap().windows(minutes);
+            let lengths: Vec<i64> = windows.windows(2).map(|pair| (pair[1] - pair[0]) / 60_000_000).collect();
+            let usual = i64::from(minutes);
+            let odd = lengths.iter().enumerate().filter(|(_, length)| **length != usual);
+            (lengths.len(), odd.map(|(at, length)| (at, *length)).collect::<Vec<_>>())
+        };
+        let (denver, howe) = (chrono_tz::America::Denver, chrono_tz::Australia::Lord_Howe);
+        // The hour skipped is no window; the hour repeated is two.
+        assert_eq!(lengths("2026-03", denver, 60), (31 * 24 - 1, vec![]));
+        assert_eq!(lengths("2026-11", denver, 60), (30 * 24 + 1, vec![]));
+        assert_eq!(lengths("2026-11", denver, 5), ((30 * 24 + 1) * 12, vec![]));
+        // Six hours and a day are what the clock says, whatever their length.
+        assert_eq!(lengths("2026-03", denver, 360), (31 * 4, vec![(28, 300)]));
+        assert_eq!(lengths("2026-11", denver, 360), (30 * 4, vec![(0, 420)]));
+        assert_eq!(lengths("2026-11", denver, 1440), (30, vec![(0, 1500)]));
+        // A clock that is changed by half an hour.
+        assert_eq!(lengths("2026-10", howe, 60), (31 * 24, vec![(74, 30)]));
+        assert_eq!(lengths("2026-04", howe, 60), (30 * 24, vec![(97, 90)]));
     }
 
     #[test]

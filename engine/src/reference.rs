@@ -1,4 +1,4 @@
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides.
+//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -18,6 +18,7 @@ mod columnar;
 mod hierarchy;
 mod identifiers;
 mod ids;
+mod levels;
 pub mod model;
 mod nearest;
 mod overlap;
@@ -34,7 +35,8 @@ use model::{Account, Index, Reference};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 6] = ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides"];
+const ROLES: [&str; 7] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -77,9 +79,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.tax_rates.as_ref(),
         paths.fx_rates.as_ref(),
         paths.price_overrides.as_ref(),
+        paths.levels.as_ref(),
     ];
-    let [a, b, c, d, e, f] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f).into()
+    let [a, b, c, d, e, f, g] = all.map(fetch_one);
+    futures::join!(a, b, c, d, e, f, g).into()
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -127,7 +130,7 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -136,6 +139,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
     let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
     let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
+    let subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
     let (accounts, (subscriptions, identifiers)) = rayon::join(
         || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
         || {
@@ -151,14 +155,17 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     );
     let fx_rates = fx_rates.as_ref().map(|table| rates::fx_rates(table, timezone));
     let overrides = overrides.as_ref().map(|table| overrides::overrides(table, account_ids, timezone));
+    let levels = levels.as_ref().map(|table| levels::levels(table, subscription_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
+        subscription_columns,
         subscriptions: or_empty(faults, subscriptions),
         identifiers: or_empty(faults, identifiers),
         tax_rates: or_empty(faults, taxes),
         fx_rates: or_empty(faults, fx_rates),
         overrides: or_empty(faults, overrides),
+        levels: or_empty(faults, levels),
         ..Reference::default()
     };
     reference.subscriptions_of = subscriptions::by_account(&reference);

@@ -6,6 +6,7 @@
 mod batches;
 mod deferred;
 mod intake;
+mod layers;
 pub mod options;
 mod pools;
 mod prepare;
@@ -77,7 +78,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
     let sources = prepared.sources(&files).await?;
-    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog)?;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let cells = Cells::default();
     let job = prepared.job(&guide, &files, &sources, &cells);
 

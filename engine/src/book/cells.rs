@@ -1,8 +1,8 @@
 //! The cells of a matrix, written out or from a table: sorted by their values, each combination once.
 
-use super::files::Files;
+use super::lists::Lists;
 use super::table::Rows;
-use super::tiers::{number, table_rows};
+use super::tiers::number;
 use crate::fault::{Fault, Faults, Place, codes};
 use crate::money::Decimal;
 use crate::yaml::{Node, did_you_mean};
@@ -16,12 +16,12 @@ type Cell = (Vec<String>, Decimal, Place);
 pub(super) fn cells(
     node: &Node,
     by: &[String],
-    files: &Files,
+    lists: &Lists,
     faults: &mut Faults,
 ) -> Option<Vec<(Vec<String>, Decimal)>> {
     let before = faults.0.len();
     let mut cells = match node.get("table") {
-        Some(table) => from_table(table, table_rows(table, files)?, by, faults)?,
+        Some(table) => from_table(table, lists.rows(table)?, by, faults)?,
         None => node.list().iter().filter_map(|cell| from_node(cell, by, faults)).collect(),
     };
     cells.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.line.cmp(&b.2.line)).then(a.2.column.cmp(&b.2.column)));

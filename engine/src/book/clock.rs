@@ -3,9 +3,8 @@
 use chrono::{NaiveDate, NaiveTime};
 
 use super::fields::Fields;
-use super::files::Files;
+use super::lists::Lists;
 use super::model::{Calendar, Span, Window};
-use super::tiers::table_rows;
 use crate::fault::{Fault, Faults, Located, codes};
 use crate::money::Decimal;
 use crate::yaml::{Node, did_you_mean};
@@ -13,7 +12,7 @@ use crate::yaml::{Node, did_you_mean};
 const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// The calendar that `fields` say; `None` when a fault was reported.
-pub(super) fn calendar(fields: &Fields<'_>, files: &Files, faults: &mut Faults) -> Option<Calendar> {
+pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) -> Option<Calendar> {
     let before = faults.0.len();
     let timezone = fields.get("timezone").and_then(Node::located).and_then(|name| match name.text.parse() {
         Ok(zone) => Some(zone),
@@ -24,22 +23,22 @@ pub(super) fn calendar(fields: &Fields<'_>, files: &Files, faults: &mut Faults) 
         }
     });
     let node = fields.get("windows")?;
-    let windows: Vec<Window> = node.list().iter().filter_map(|node| window(node, faults)).collect();
+    let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
+    let windows: Vec<Window> = node.list().iter().filter_map(|node| window(node, connect_fee, faults)).collect();
     let names: Vec<Located> = node.list().iter().filter_map(|node| node.get("name")?.located()).collect();
     super::meters::once(&names, "window", faults);
     if faults.0.len() == before {
         check_end(node, &windows, faults);
     }
-    let holidays = fields.get("holidays").map(|node| holidays(node, files, faults)).unwrap_or_default();
+    let holidays = fields.get("holidays").map(|node| holidays(node, lists, faults)).unwrap_or_default();
     let spans = match fields.text("spans", "none") {
         "second" => Span::Second,
         "minute" => Span::Minute,
         "hour" => Span::Hour,
         _ => Span::None,
     };
-    let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
     let increment_carries = fields.text("increment_carries", "false") == "true";
-    let calendar = Calendar { timezone, spans, windows, holidays, connect_fee, increment_carries };
+    let calendar = Calendar { timezone, spans, windows, holidays, increment_carries };
     (faults.0.len() == before).then_some(calendar)
 }
 
@@ -61,7 +60,7 @@ fn check_end(node: &Node, windows: &[Window], faults: &mut Faults) {
     }
 }
 
-fn window(node: &Node, faults: &mut Faults) -> Option<Window> {
+fn window(node: &Node, connect_fee: Decimal, faults: &mut Faults) -> Option<Window> {
     let fields = Fields::of(node);
     let before = faults.0.len();
     let days = fields.get("days").map(|node| days(node, faults));
@@ -79,7 +78,9 @@ fn window(node: &Node, faults: &mut Faults) -> Option<Window> {
     let (per, increment) = (above_zero("per"), above_zero("increment"));
     let name = fields.get("name").and_then(Node::text)?.to_owned();
     let (unit_price, per) = (unit_price?, per.unwrap_or(Decimal::ONE));
-    (faults.0.len() == before).then_some(Window { name, days, hours, dates, holidays, unit_price, per, increment })
+    let connect_fee = fields.decimal("connect_fee").unwrap_or(connect_fee);
+    let window = Window { name, days, hours, dates, holidays, unit_price, per, increment, connect_fee };
+    (faults.0.len() == before).then_some(window)
 }
 
 /// Days of the week, one by one or as ranges.
@@ -115,9 +116,9 @@ fn local_time(text: &Located, faults: &mut Faults) -> Option<NaiveTime> {
     time.ok()
 }
 
-fn holidays(node: &Node, files: &Files, faults: &mut Faults) -> Vec<NaiveDate> {
+fn holidays(node: &Node, lists: &Lists, faults: &mut Faults) -> Vec<NaiveDate> {
     let Some(table) = node.get("table") else { return dates(&node.texts(), faults) };
-    let Some(rows) = table_rows(table, files) else { return Vec::new() };
+    let Some(rows) = lists.rows(table) else { return Vec::new() };
     let rows = faults.keep(rows.select_from(&["date"], &table.place)).unwrap_or_default();
     let located = |(values, place): (Vec<&str>, _)| Located { text: values.concat(), place };
     dates(&rows.into_iter().map(located).collect::<Vec<_>>(), faults)
@@ -127,15 +128,19 @@ fn holidays(node: &Node, files: &Files, faults: &mut Faults) -> Vec<NaiveDate> {
 fn dates(texts: &[Located], faults: &mut Faults) -> Vec<NaiveDate> {
     let mut dates = Vec::with_capacity(texts.len());
     for text in texts {
-        match NaiveDate::parse_from_str(text.text.trim(), "%Y-%m-%d") {
-            Ok(date) => dates.push(date),
-            Err(_) => {
-                let fault = Fault::new(&codes::Y006, format!("`{}` is no date", text.text)).at(&text.place);
-                faults.push(fault.hint("write it as 2026-12-24"));
-            }
-        }
+        dates.extend(date(text, faults));
     }
     dates.sort_unstable();
     dates.dedup();
     dates
+}
+
+/// The date that `text` is.
+pub(super) fn date(text: &Located, faults: &mut Faults) -> Option<NaiveDate> {
+    let date = NaiveDate::parse_from_str(text.text.trim(), "%Y-%m-%d").ok();
+    if date.is_none() {
+        let fault = Fault::new(&codes::Y006, format!("`{}` is no date", text.text)).at(&text.place);
+        faults.push(fault.hint("write it as 2026-12-24"));
+    }
+    date
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
-use super::files::Files;
+use super::lists::Lists;
 use super::model::{Destination, Prefixes, Tier};
-use super::tiers::{number, table_rows};
+use super::tiers::number;
 use crate::fault::{Fault, Faults, Place, codes};
 use crate::money::Decimal;
 use crate::yaml::Node;
@@ -13,12 +13,12 @@ use crate::yaml::Node;
 const COLUMNS: [&str; 7] = ["prefix", "destination", "unit_price", "per", "initial", "increment", "connect_fee"];
 
 /// The prefixes `node` holds or names; `None` when a fault was reported.
-pub(super) fn prefixes(node: &Node, files: &Files, faults: &mut Faults) -> Option<Prefixes> {
+pub(super) fn prefixes(node: &Node, lists: &Lists, faults: &mut Faults) -> Option<Prefixes> {
     let before = faults.0.len();
     let mut rows: Vec<(Vec<&str>, Place)> = match node.get("table") {
         Some(table) => {
             let optional = ["destination", "per", "initial", "increment", "connect_fee"];
-            faults.keep(table_rows(table, files)?.select(&COLUMNS, &optional, &table.place))?
+            faults.keep(lists.rows(table)?.select(&COLUMNS, &optional, &table.place))?
         }
         None => node.list().iter().map(from_node).collect(),
     };

@@ -1,12 +1,10 @@
-//! Discounts, and the account overrides written in the book.
+//! Discounts: how much, of which charges.
 
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
 use super::index::{Index, unknown};
-use super::keys::OVERRIDDEN;
-use super::model::{AccountOverride, Discount, OverrideFields, Percent, Plan, Price};
-use super::replace::{nothing_replaced, resolve_override, slot};
+use super::model::{Discount, Percent};
 use super::sections::twice;
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::money::Decimal;
@@ -69,63 +67,5 @@ fn charges_of(named: &Located, index: &Index<'_>, faults: &mut Faults) -> Vec<us
             faults.push(unknown(named, "product", index.products.keys().copied()));
             Vec::new()
         }
-    }
-}
-
-/// The overrides written in the book, each held against the prices it may come to lie over.
-pub(super) fn overrides(
-    nodes: &[&Node],
-    index: &Index<'_>,
-    list: &[Option<Price>],
-    plans: &[Plan],
-    faults: &mut Faults,
-) -> Vec<AccountOverride> {
-    let mut seen: BTreeMap<(&str, usize), Place> = BTreeMap::new();
-    let mut overrides = Vec::new();
-    for node in nodes {
-        let fields = override_of(node);
-        let named = node.get("charge").and_then(Node::located);
-        let Some(charge) = named.as_ref().and_then(|named| index.charge(named, faults)) else { continue };
-        let Some(account) = node.get("account").and_then(Node::text) else { continue };
-        let place = node.get("charge").map_or(&node.place, |charge| &charge.place).clone();
-        if let Some(first) = seen.insert((account, charge), place.clone()) {
-            faults.push(twice(&format!("the override of account `{account}`"), &place, &first));
-        }
-        if OVERRIDDEN.iter().all(|key| node.get(key.name).is_none()) {
-            faults.push(nothing_replaced(&place));
-        }
-        check_fit(&fields, charge, list, plans, &place, faults);
-        overrides.push(AccountOverride { account: account.to_owned(), charge, fields, place });
-    }
-    overrides
-}
-
-fn override_of(node: &Node) -> OverrideFields {
-    let model = node.get("model").and_then(Node::text).map(str::to_owned);
-    let mut fields = OverrideFields { model, ..OverrideFields::default() };
-    for key in OVERRIDDEN {
-        if let (Some(slot), Some(value)) = (slot(&mut fields, key.name), node.get(key.name)) {
-            *slot = value.decimal();
-        }
-    }
-    fields
-}
-
-/// An override must fit the list price or the price of some plan; which one it is depends on the account.
-fn check_fit(
-    fields: &OverrideFields,
-    charge: usize,
-    list: &[Option<Price>],
-    plans: &[Plan],
-    place: &Place,
-    faults: &mut Faults,
-) {
-    let resolve = |base: &Price| resolve_override(base, fields, String::new(), place);
-    let Some(Some(base)) = list.get(charge) else { return };
-    let Err(unfit) = resolve(base) else { return };
-    let of_plans = plans.iter().flat_map(|plan| &plan.prices).filter(|(position, _)| *position == charge);
-    let fits = of_plans.into_iter().any(|(_, price)| resolve(price).is_ok());
-    if !fits {
-        faults.0.extend(unfit.0);
     }
 }

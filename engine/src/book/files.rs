@@ -90,6 +90,8 @@ async fn find(path: &Located) -> Outcome<Vec<(String, Found)>> {
     // Names with a dot in front are the litter of editors and version control.
     let shown = found.into_iter().filter(|found| !found.name.split('/').any(|part| part.starts_with('.')));
     let yaml = shown.filter(|found| found.name.ends_with(".yaml") || found.name.ends_with(".yml"));
+    // Tests of the book's rules may lie beside its files.
+    let yaml = yaml.filter(|found| !found.name.ends_with(".test.yaml") && !found.name.ends_with(".test.yml"));
     let named: Vec<(String, Found)> = yaml.map(|found| (format!("{folder}/{}", found.name), found)).collect();
     if named.is_empty() {
         let fault = Fault::new(&codes::Y007, format!("there is no price book at `{}`", path.text));

@@ -19,6 +19,8 @@ pub(super) struct Declared<'a> {
     pub(super) key: &'a Located,
     /// Its fields.
     pub(super) fields: Fields<'a>,
+    /// The whole of it.
+    pub(super) node: &'a Node,
     /// Index of its meter, when it names one that exists.
     pub(super) meter: Option<usize>,
 }
@@ -35,6 +37,7 @@ pub(super) struct Index<'a> {
 }
 
 /// What charges must know of a meter, even of one that is broken elsewhere.
+#[derive(Clone, Debug)]
 pub(super) struct Counted {
     /// Its dimensions.
     pub(super) dimensions: Vec<String>,
@@ -69,7 +72,7 @@ impl<'a> Index<'a> {
             for (key, node) in by_id(node.get("charges").into_iter(), "charge", faults) {
                 let fields = Fields::of(node);
                 let meter = fields.get("meter").and_then(|meter| find(&meters, meter, "meter", faults));
-                charges.push(Declared { id: format!("{}/{}", name.text, key.text), product, key, fields, meter });
+                charges.push(Declared { id: format!("{}/{}", name.text, key.text), product, key, fields, node, meter });
             }
         }
         let charge_ids = charges.iter().enumerate().map(|(index, charge)| (charge.id.clone(), index)).collect();

@@ -4,7 +4,7 @@ use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 mod charge;
 
-use charge::{CHARGE, MODEL_NAMES, PATCH};
+use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
 
 /// The currencies' word for "that of the account".
@@ -31,6 +31,16 @@ pub(super) static BOOK: Record = Record {
         Key::optional("products", Kind::Map(&Kind::Record(&PRODUCT)), "what is sold, by product id"),
         Key::optional("plans", Kind::Map(&Kind::Record(&PLAN)), "products sold together, by plan id"),
         Key::optional(
+            "contracts",
+            Kind::Map(&Kind::Record(&CONTRACT)),
+            "prices agreed on, by contract id: the column `contract` of subscriptions names it",
+        ),
+        Key::optional(
+            "layers",
+            Kind::List(&Kind::Record(&LAYER)),
+            "prices for whoever a condition holds, over the list prices; a later layer lies over an earlier one",
+        ),
+        Key::optional(
             "discounts",
             Kind::List(&Kind::Record(&DISCOUNT)),
             "percentage discounts; the first that matches a line applies",
@@ -38,7 +48,7 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "overrides",
             Kind::List(&Kind::Record(&OVERRIDE)),
-            "prices of single accounts and those below them, over the price each subscription would have; one whose model does not take them stays as it is",
+            "prices of single accounts, and of those below them that have nothing of their own; a price whose model does not take them stays as it is",
         ),
     ]],
 };
@@ -59,7 +69,7 @@ static ROUNDING: Record = Record {
 
 static METER: Record = Record {
     title: "a meter",
-    choice: Some(&Choice { key: "aggregate", variants: AGGREGATES }),
+    choice: Some(&Choice { key: "aggregate", variants: AGGREGATES, instead: None }),
     keys: &[&[
         Key::required("record_type", Kind::Texts, "the record types it counts"),
         Key::optional("quantity", Kind::Sql, "SQL over the mediated record: the quantity of one record"),
@@ -71,10 +81,35 @@ static METER: Record = Record {
         Key::optional("round_each", Kind::Record(&ROUND_EACH), "rounds the quantity of every record (a pulse)"),
         Key::defaulted(
             "aggregate",
-            Kind::OneOf(&["sum", "count", "max", "min", "latest", "unique"]),
+            Kind::OneOf(&[
+                "sum",
+                "count",
+                "max",
+                "min",
+                "latest",
+                "unique",
+                "weighted_sum",
+                "prorated_sum",
+                "percentile",
+                "windowed",
+            ]),
             "sum",
             "how the quantities of a period come together",
         ),
+        Key::defaulted(
+            "records_are",
+            Kind::OneOf(&["change", "level"]),
+            "change",
+            "whether the quantity of a record is a change of the level (below zero: down), or the new level itself",
+        ),
+        Key::defaulted(
+            "carry",
+            Kind::Truth,
+            "false",
+            "whether the period opens at the level of the reference table `levels`; else at 0",
+        ),
+        Key::optional("percentile", Kind::Record(&PERCENTILE), "which percentile"),
+        Key::optional("windowed", Kind::Record(&WINDOWED), "which windows, and what they come to"),
         Key::optional("dimensions", Kind::List(&Kind::Text), "mediated columns whose values are kept apart"),
         Key::optional(
             "attributes",
@@ -98,7 +133,51 @@ pub(super) static AGGREGATES: &[Variant] = &[
         optional: &["round_each"],
     },
     Variant { name: "unique", about: "number of distinct values", required: &["of"], optional: &[] },
+    Variant {
+        name: "weighted_sum",
+        about: "mean of a level over the period, by the time it is held; a level below zero counts against it",
+        required: &["quantity"],
+        optional: &["round_each", "records_are", "carry"],
+    },
+    Variant {
+        name: "prorated_sum",
+        about: "mean of a level over the days of the period; a record counts for its whole local day",
+        required: &["quantity"],
+        optional: &["round_each", "records_are", "carry"],
+    },
+    Variant {
+        name: "percentile",
+        about: "the quantity at position ceil(percent / 100 x n) of the n sorted ones",
+        required: &["quantity", "percentile"],
+        optional: &["round_each"],
+    },
+    Variant {
+        name: "windowed",
+        about: "what windows of local time come to, each by itself and then together; windows without records do not count",
+        required: &["windowed"],
+        optional: &["quantity", "round_each"],
+    },
 ];
+
+static PERCENTILE: Record = Record {
+    title: "a percentile",
+    choice: None,
+    keys: &[&[Key::required("percent", Kind::Number, "95: the 95th percentile; above 0, at most 100")]],
+};
+
+static WINDOWED: Record = Record {
+    title: "the windows of a meter",
+    choice: None,
+    keys: &[&[
+        Key::required("window", Kind::Text, "`hour`, `day`, or `N minutes` where N divides a day; in local time"),
+        Key::required(
+            "of",
+            Kind::OneOf(&["max", "min", "sum", "count", "latest"]),
+            "what the records of one window come to; `count` needs no quantity",
+        ),
+        Key::defaulted("then", Kind::OneOf(&["sum", "max", "min"]), "sum", "what the windows of a period come to"),
+    ]],
+};
 
 static ROUND_EACH: Record = Record {
     title: "the rounding of each record",
@@ -129,11 +208,40 @@ static PLAN: Record = Record {
         Key::required("includes", Kind::List(&Kind::Text), "ids of its products"),
         Key::optional(
             "prices",
-            Kind::Map(&Kind::Record(&PATCH)),
-            "own prices by `product/charge`; whatever is left out stays as listed",
+            PRICES,
+            "own prices by `product/charge`, or a list of dated ones; whatever is left out stays as it is without them",
         ),
         Key::optional("allowances", Kind::List(&Kind::Record(&ALLOWANCE)), "included quantities"),
     ]],
+};
+
+/// Patches by charge.
+const PRICES: Kind = Kind::Map(&Kind::Either(&Kind::Record(&PATCH), &Kind::List(&Kind::Record(&PATCH))));
+
+static CONTRACT: Record = Record {
+    title: "a contract",
+    choice: None,
+    keys: &[
+        VALID,
+        &[Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
+    ],
+};
+
+static LAYER: Record = Record {
+    title: "a layer",
+    choice: None,
+    keys: &[
+        &[
+            Key::required("id", Kind::Text, "its id"),
+            Key::optional(
+                "when",
+                Kind::Sql,
+                "for whom: SQL over account.COLUMN, subscription.COLUMN and has_product('product'); everybody when left out",
+            ),
+        ],
+        VALID,
+        &[Key::required("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
+    ],
 };
 
 static ALLOWANCE: Record = Record {
@@ -179,18 +287,25 @@ static OVERRIDE: Record = Record {
             Key::required("account", Kind::Text, "the account; those below it are meant too"),
             Key::required("charge", Kind::Text, "`product/charge`"),
         ],
-        OVERRIDDEN,
+        VALID,
+        OTHER_MODEL,
+        APPLIED,
+        NUMBERS,
     ],
 };
 
-/// The fields an override may replace, here and in the price_overrides table.
-pub(super) static OVERRIDDEN: &[Key] = &[
-    Key::optional("model", MODEL_NAMES, "another charge model; the price's own keys fall away with it"),
-    Key::optional("unit_price", Kind::Number, "price of one unit, or of a matrix where no cell fits"),
-    Key::optional("amount", Kind::Number, "amount of a recurring or one-time charge"),
-    Key::optional("percent", Kind::Number, "percentage: 6.5 means 6.5 %"),
-    Key::optional("minimum", Kind::Number, "least amount of a line"),
-    Key::optional("maximum", Kind::Number, "greatest amount of a line"),
-    Key::optional("size", Kind::Number, "units in a package"),
-    Key::optional("price", Kind::Number, "price of a package"),
-];
+/// What a patch may say besides what every charge may.
+pub(super) const OTHER_MODEL: &[Key] =
+    &[Key::optional("model", MODEL_NAMES, "another charge model; the numbers of the price below fall away with it")];
+
+/// The fields that a row of the price_overrides table may replace: those that are one value.
+pub(super) fn of_overrides_table() -> impl Iterator<Item = &'static Key> {
+    let single = |key: &&Key| !matches!(key.kind, Kind::List(_) | Kind::Record(_) | Kind::Either(..) | Kind::Sql);
+    [OTHER_MODEL, APPLIED, NUMBERS].into_iter().flatten().filter(single)
+}
+
+/// The columns of the price_overrides table that replace a field, and whether they hold numbers.
+#[must_use]
+pub fn override_columns() -> Vec<(&'static str, bool)> {
+    of_overrides_table().map(|key| (key.name, matches!(key.kind, Kind::Number))).collect()
+}

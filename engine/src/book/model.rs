@@ -1,14 +1,21 @@
 //! The vocabulary of a checked price book. Nothing here reads YAML; nothing here refers to something that is not there:
 //! products, meters and charges are named by their index.
 
+use std::sync::Arc;
+
+use super::lay::Material;
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
+mod aggregate;
 mod calendar;
+mod patch;
 mod prefix;
 mod price;
 
+pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
 pub use calendar::{Calendar, Span, Window};
+pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
 pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
 
@@ -29,10 +36,16 @@ pub struct PriceBook {
     pub charges: Vec<Charge>,
     /// All plans, sorted by id.
     pub plans: Vec<Plan>,
+    /// All contracts, sorted by id.
+    pub contracts: Vec<Contract>,
+    /// All layers in declared order: a later one lies over an earlier one.
+    pub layers: Vec<Layer>,
     /// Discounts in declared order.
     pub discounts: Vec<Discount>,
     /// Account overrides written in the book (those of the reference table are added by the conductor).
     pub overrides: Vec<AccountOverride>,
+    /// What prices are made from when patches are laid over each other.
+    pub(in crate::book) material: Arc<Material>,
     /// Digest (hex) of every file of the book and of every table it names, independent of where they lie.
     pub digest: String,
 }
@@ -63,8 +76,7 @@ pub struct Meter {
     pub id: String,
     /// The record types it counts; never empty.
     pub record_types: Vec<String>,
-    /// SQL over the mediated record: the quantity (sum, max, min, latest) or the value counted once (unique);
-    /// `None` for count.
+    /// SQL over the mediated record: the quantity, or the value counted once (unique); `None` when records are counted.
     pub expression: Option<Located>,
     /// Rounding of each record's quantity (a pulse).
     pub round_each: Option<RoundEach>,
@@ -104,6 +116,42 @@ pub enum Aggregate {
     Latest,
     /// Number of distinct values.
     Unique,
+    /// Mean of a level over the period, by the time it is held.
+    WeightedSum(Level),
+    /// Mean of a level over the period, by whole local days; the day of a change counts in full.
+    ProratedSum(Level),
+    /// The value below which this percentage of the quantities lies (nearest rank); above 0, at most 100.
+    Percentile(Decimal),
+    /// Values of windows of local time, put together.
+    Windowed(Windowed),
+}
+
+impl Aggregate {
+    /// Whether the sum of all buckets is the sum of the quantities of all records.
+    #[must_use]
+    pub fn adds_up(self) -> bool {
+        match self {
+            Self::Sum | Self::Count => true,
+            // The buckets hold the changes.
+            Self::WeightedSum(level) | Self::ProratedSum(level) => !level.absolute,
+            _ => false,
+        }
+    }
+
+    /// Whether the quantity of a period can only be told from its single records.
+    #[must_use]
+    pub fn by_record(self) -> bool {
+        matches!(self, Self::WeightedSum(_) | Self::ProratedSum(_) | Self::Percentile(_) | Self::Windowed(_))
+    }
+
+    /// The level it follows, if it does.
+    #[must_use]
+    pub fn level(self) -> Option<Level> {
+        match self {
+            Self::WeightedSum(level) | Self::ProratedSum(level) => Some(level),
+            _ => None,
+        }
+    }
 }
 
 /// Something that is sold.
@@ -136,8 +184,10 @@ pub struct Charge {
     pub unit: String,
     /// Index of its meter; `None` for recurring and one-time charges.
     pub meter: Option<usize>,
-    /// The price of who has neither a plan's nor an own price.
+    /// The list price; of one that changes, the first.
     pub price: Price,
+    /// The list price by its days: on every day the last of these that holds. Never empty.
+    pub listed: Vec<Listed>,
 }
 
 /// A plan: products sold together, with prices of its own.
@@ -151,8 +201,8 @@ pub struct Plan {
     pub currency: Option<String>,
     /// Indices of its products, sorted.
     pub includes: Vec<usize>,
-    /// Own prices by charge index, sorted by it; each complete (merged with the list price).
-    pub prices: Vec<(usize, Price)>,
+    /// Own prices, sorted by charge.
+    pub prices: Vec<Patch>,
     /// Included quantities, as declared.
     pub allowances: Vec<Allowance>,
     /// Where it stands.
@@ -192,39 +242,4 @@ pub enum Percent {
     Fixed(Decimal),
     /// In this custom column of the accounts table; a blank takes the nearest ancestor's.
     AccountColumn(Located),
-}
-
-/// Replaced fields of one charge for one account and whoever is below it.
-#[derive(Clone, Debug)]
-pub struct AccountOverride {
-    /// The account.
-    pub account: String,
-    /// Index of the charge.
-    pub charge: usize,
-    /// What is replaced.
-    pub fields: OverrideFields,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// The fields an account override may replace; a `model` of another kind than the underlying price's drops that price's
-/// own numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OverrideFields {
-    /// Name of the charge model.
-    pub model: Option<String>,
-    /// per_unit, and the default of matrix.
-    pub unit_price: Option<Decimal>,
-    /// recurring, one_time.
-    pub amount: Option<Decimal>,
-    /// percentage.
-    pub percent: Option<Decimal>,
-    /// percentage.
-    pub minimum: Option<Decimal>,
-    /// percentage.
-    pub maximum: Option<Decimal>,
-    /// package.
-    pub size: Option<Decimal>,
-    /// package.
-    pub price: Option<Decimal>,
 }

@@ -1,11 +1,11 @@
 //! Plans: the products they include, their own prices laid over the list, and their allowances.
 
 use super::fields::{Entry, Fields};
-use super::files::Files;
 use super::index::{Index, find};
 use super::meters::once;
-use super::model::{Aggregate, Allowance, Meter, Plan, Price};
-use super::price::{Origin, price, scope};
+use super::model::{Aggregate, Allowance, Meter, Plan, Validity};
+use super::patches::patches;
+use super::price::scope;
 use crate::fault::{Fault, Faults, codes};
 use crate::yaml::Node;
 
@@ -15,8 +15,6 @@ pub(super) struct Shelf<'a> {
     pub(super) index: &'a Index<'a>,
     /// All meters, in the order of the index; `None` for broken ones.
     pub(super) meters: &'a [Option<Meter>],
-    /// The files, for price tables.
-    pub(super) files: &'a Files,
 }
 
 /// The plan an entry declares.
@@ -29,11 +27,9 @@ pub(super) fn plan((key, node): Entry<'_>, shelf: &Shelf<'_>, faults: &mut Fault
     let mut includes: Vec<usize> = found.collect();
     includes.sort_unstable();
     includes.dedup();
-    let mut prices: Vec<(usize, Price)> = Vec::new();
-    for entry in fields.get("prices").map(Node::entries).unwrap_or_default() {
-        prices.extend(own_price(&key.text, &includes, (&entry.0, &entry.1), shelf, faults));
-    }
-    prices.sort_by_key(|(charge, _)| *charge);
+    let prices = fields.get("prices");
+    check_included(prices, &includes, shelf.index, faults);
+    let prices = patches(prices, &format!("plan:{}", key.text), Validity::default(), shelf.index, faults);
     let allowances = fields.get("allowances").map(Node::list).unwrap_or_default();
     let allowances = allowances.iter().filter_map(|node| allowance(node, &includes, shelf, faults)).collect();
     Plan {
@@ -47,28 +43,18 @@ pub(super) fn plan((key, node): Entry<'_>, shelf: &Shelf<'_>, faults: &mut Fault
     }
 }
 
-/// A plan's price of one charge: its patch laid over the list price.
-fn own_price(
-    plan: &str,
-    includes: &[usize],
-    (key, patch): Entry<'_>,
-    shelf: &Shelf<'_>,
-    faults: &mut Faults,
-) -> Option<(usize, Price)> {
-    let position = shelf.index.charge(key, faults)?;
-    let charge = shelf.index.charges.get(position)?;
-    if !includes.contains(&charge.product) {
-        let fault = Fault::new(&codes::B003, format!("the plan does not include the product of `{}`", key.text));
-        faults.push(fault.at(&key.place).hint("add it to `includes`, or remove the price"));
+/// A plan has prices of what it includes only.
+fn check_included(prices: Option<&Node>, includes: &[usize], index: &Index<'_>, faults: &mut Faults) {
+    for (key, _) in prices.map(Node::entries).unwrap_or_default() {
+        // A charge that does not exist is reported where the price is read.
+        let Some(charge) = index.charge(key, &mut Faults::default()).and_then(|at| index.charges.get(at)) else {
+            continue;
+        };
+        if !includes.contains(&charge.product) {
+            let fault = Fault::new(&codes::B003, format!("the plan does not include the product of `{}`", key.text));
+            faults.push(fault.at(&key.place).hint("add it to `includes`, or remove the price"));
+        }
     }
-    let fields = charge.fields.under(&Fields::of(patch));
-    let origin = Origin {
-        layer: format!("plan:{plan}"),
-        place: &key.place,
-        meter: shelf.index.meter_of(charge),
-        files: shelf.files,
-    };
-    price(&fields, &origin, faults).map(|price| (position, price))
 }
 
 fn allowance(node: &Node, includes: &[usize], shelf: &Shelf<'_>, faults: &mut Faults) -> Option<Allowance> {

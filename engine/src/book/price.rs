@@ -6,9 +6,9 @@ use super::cells::cells;
 use super::clock::calendar;
 use super::destinations::{increments, prefixes};
 use super::fields::Fields;
-use super::files::Files;
 use super::index::Counted;
 use super::keys::MODELS;
+use super::lists::Lists;
 use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
 use super::tiers::{Holding, tiers};
@@ -18,14 +18,14 @@ use crate::yaml::{Node, did_you_mean};
 
 /// Where a price comes from and what it may refer to.
 pub(super) struct Origin<'a> {
-    /// `list`, `plan:<id>`.
-    pub(super) layer: String,
+    /// `list`, `plan:<id>`, …
+    pub(super) layer: &'a str,
     /// The rule.
     pub(super) place: &'a Place,
     /// What the charge's meter counts; `None` when it has none or an unknown one.
     pub(super) meter: Option<&'a Counted>,
-    /// The files, for price tables.
-    pub(super) files: &'a Files,
+    /// The lists, for price tables.
+    pub(super) lists: &'a Lists,
 }
 
 /// The price `fields` say; `None` when a fault was reported, here or by the check of the file's shape.
@@ -62,7 +62,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         free_units: not_negative(fields, "free_units", faults).unwrap_or(Decimal::ZERO),
         round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
         model,
-        layer: origin.layer.clone(),
+        layer: origin.layer.to_owned(),
         place: origin.place.clone(),
     })
 }
@@ -198,10 +198,11 @@ fn texts(node: Option<&Node>, dimensions: Option<&[String]>, faults: &mut Faults
 }
 
 fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, faults: &mut Faults) -> Option<Model> {
-    let files = origin.files;
+    let lists = origin.lists;
     let bands = |faults: &mut Faults| {
         let beyond = fields.text("beyond", "refused") == "free";
-        Some(Arc::from(tiers(fields.get("tiers")?, Holding::of(name), beyond, files, faults)?))
+        let (node, holding) = (fields.get("tiers")?, Holding::of(name));
+        lists.tiers.get(node, (holding, beyond), || tiers(node, holding, beyond, lists, faults).map(Arc::from))
     };
     Some(match name {
         "per_unit" => Model::PerUnit {
@@ -227,11 +228,11 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             maximum: fields.decimal("maximum"),
             records: record_terms(fields, faults),
         },
-        "matrix" => Model::Matrix {
-            cells: cells(fields.get("cells")?, &by, files, faults)?.into(),
-            by,
-            default: fields.decimal("default_unit_price"),
-        },
+        "matrix" => {
+            let node = fields.get("cells")?;
+            let cells = lists.cells.get(node, by.clone(), || cells(node, &by, lists, faults).map(Arc::from))?;
+            Model::Matrix { by, cells, default: fields.decimal("default_unit_price") }
+        }
         "dynamic" => Model::Dynamic { multiplier: fields.decimal("multiplier").unwrap_or(Decimal::ONE) },
         "increments" => {
             let (initial, increment) = (above_zero(fields, "initial", faults), above_zero(fields, "increment", faults));
@@ -240,9 +241,10 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
             Model::Increments { tiers: tiers.into(), connect_fee }
         }
-        "calendar" => Model::Calendar(Arc::new(calendar(fields, files, faults)?)),
+        "calendar" => Model::Calendar(Arc::new(calendar(fields, lists, faults)?)),
         "prefix" => {
-            let prefixes = Arc::new(prefixes(fields.get("prefixes")?, files, faults)?);
+            let node = fields.get("prefixes")?;
+            let prefixes = lists.prefixes.get(node, (), || prefixes(node, lists, faults).map(Arc::new))?;
             Model::Prefix { by: only(by, fields, faults)?, prefixes }
         }
         "formula" => Model::Formula { sql: fields.get("formula")?.located()? },

@@ -16,6 +16,8 @@ pub(super) struct Sections<'a> {
     pub(super) meters: Vec<Entry<'a>>,
     pub(super) products: Vec<Entry<'a>>,
     pub(super) plans: Vec<Entry<'a>>,
+    pub(super) contracts: Vec<Entry<'a>>,
+    pub(super) layers: Vec<&'a Node>,
     pub(super) discounts: Vec<&'a Node>,
     pub(super) overrides: Vec<&'a Node>,
 }
@@ -32,6 +34,8 @@ impl<'a> Sections<'a> {
             meters: by_id(roots().filter_map(|root| root.get("meters")), "meter", faults),
             products: by_id(roots().filter_map(|root| root.get("products")), "product", faults),
             plans: by_id(roots().filter_map(|root| root.get("plans")), "plan", faults),
+            contracts: by_id(roots().filter_map(|root| root.get("contracts")), "contract", faults),
+            layers: list("layers"),
             discounts: list("discounts"),
             overrides: list("overrides"),
         }

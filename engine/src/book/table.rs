@@ -12,6 +12,7 @@ use crate::fault::{Fault, Faults, Outcome, Place, SourceText, codes};
 use crate::yaml::did_you_mean;
 
 /// A table as read.
+#[derive(Debug)]
 pub(super) struct Rows {
     source: Arc<SourceText>,
     columns: Vec<String>,
@@ -19,6 +20,7 @@ pub(super) struct Rows {
 }
 
 /// One row; a missing value is an empty text.
+#[derive(Debug)]
 struct Row {
     line: usize,
     offset: usize,

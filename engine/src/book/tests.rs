@@ -1,8 +1,6 @@
 //! Small books and what is said about them, as a user meets it: the folder is in memory, the texts are YAML.
 
-use std::collections::BTreeMap;
-
-use super::model::{Aggregate, Model, OverrideFields, Percent, Scope};
+use super::model::{Aggregate, Model, Percent, Scope};
 use super::*;
 use crate::fault::Place;
 use crate::money::{Decimal, Rounding};
@@ -10,6 +8,7 @@ use crate::store::Location;
 use crate::yaml::tests::pointed;
 
 mod damage;
+mod patches;
 mod tables;
 
 fn dec(text: &str) -> Decimal {
@@ -101,7 +100,7 @@ async fn what_does_not_fit_together_is_reported_at_its_place() {
         ),
         ("overrides: [ { account: A, charge: video/minutes } ]\n", &["B005 15 video/minutes"]),
         ("overrides: [ { account: A, charge: video/minute, unit_price: 1 } ]\n", &["B003 15 video/minute"]),
-        ("overrides: [ { account: A, charge: video/minutes, amount: 1 } ]\n", &["B005 15 video/minutes"]),
+        ("overrides: [ { account: A, charge: video/minutes, amount: 1 } ]\n", &["B005 15 amount"]),
         ("overrides: [ { account: A, charge: video/minutes, unit_price: abc } ]\n", &["B001 15 abc"]),
         (
             "overrides: [ { account: A, charge: video/minutes, unit_price: 1 }, { account: A, charge: video/minutes, unit_price: 2 } ]\n",
@@ -109,7 +108,8 @@ async fn what_does_not_fit_together_is_reported_at_its_place() {
         ),
         ("rounding: { mode: halfup }\n", &["Y006 15 halfup"]),
         ("book: again\n", &["Y002 15 book"]),
-        ("layers: []\n", &["Y004 15 layers"]),
+        ("layers: []\n", &[]),
+        ("layer: []\n", &["Y004 15 layer"]),
     ];
     for (index, (text, expected)) in cases.iter().enumerate() {
         let found = faults_of(&format!("whole-{index}"), &[("b.yaml", &format!("{BASE}{text}"))]).await;
@@ -206,6 +206,25 @@ async fn each_aggregate_takes_its_own_keys() {
         ("quantity: x", &["Y005 3 m"]),
         ("record_type: a, quantity: x, round_each: { step: 0 }", &["B001 3 0"]),
         ("record_type: a, aggregate: sun, quantity: x", &["Y006 3 sun"]),
+        ("record_type: a, aggregate: weighted_sum, quantity: x, records_are: level, carry: true", &[]),
+        ("record_type: a, aggregate: prorated_sum", &["B005 3 prorated_sum"]),
+        ("record_type: a, quantity: x, carry: true", &["B005 3 carry"]),
+        ("record_type: a, quantity: x, aggregate: percentile", &["B005 3 percentile"]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 99.9 }", &[]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 0 }", &["B001 3 0"]),
+        ("record_type: a, quantity: x, aggregate: percentile, percentile: { percent: 100.1 }", &["B001 3 100.1"]),
+        ("record_type: a, quantity: x, aggregate: windowed, windowed: { window: hour, of: max }", &[]),
+        ("record_type: a, aggregate: windowed, windowed: { window: 15 minutes, of: count, then: max }", &[]),
+        ("record_type: a, aggregate: windowed, windowed: { window: day, of: sum }", &["B005 3 sum"]),
+        (
+            "record_type: a, quantity: x, aggregate: windowed, windowed: { window: 7 minutes, of: sum }",
+            &["B001 3 7 minutes"],
+        ),
+        ("record_type: a, quantity: x, aggregate: windowed, windowed: { window: week, of: sum }", &["B001 3 week"]),
+        (
+            "record_type: a, quantity: x, aggregate: windowed, windowed: { of: mean }",
+            &["Y005 3 windowed", "Y006 3 mean"],
+        ),
     ];
     for (index, (meter, expected)) in cases.iter().enumerate() {
         let text = format!("book: b\nmeters:\n  m: {{ {meter} }}\n");
@@ -336,63 +355,24 @@ async fn a_sound_book_becomes_values() {
     assert_eq!((book.charges[1].unit.as_str(), book.charges[1].label.as_str()), ("", "Set-up"));
     let plan = &book.plans[0];
     assert_eq!((plan.includes.as_slice(), plan.currency.as_deref()), ([0, 1].as_slice(), Some("JPY")));
-    let (of, package) = &plan.prices[0];
+    let own = |at: usize| book.lay(&book.charges[plan.prices[at].charge].listed[0].layered, &plan.prices[at]).unwrap();
+    let package = own(0).price;
     assert_eq!(
-        (*of, package.layer.as_str(), package.place.line, package.lines_by.as_slice()),
+        (plan.prices[0].charge, package.layer.as_str(), package.place.line, package.lines_by.as_slice()),
         (0, "plan:gold", 30, ["region".to_owned()].as_slice())
     );
     assert!(
         matches!(package.model, Model::Package { size, price, rounding: Some(Rounding::Up) } if (size, price) == (dec("100"), dec("8")))
     );
-    let (of, own) = &plan.prices[1];
-    assert!(matches!(own.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
-    assert_eq!((*of, own.scope), (2, Scope::Account));
+    let minutes = own(1).price;
+    assert!(matches!(minutes.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
+    assert_eq!((plan.prices[1].charge, minutes.scope), (2, Scope::Account));
     assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
     assert_eq!(book.discounts[0].on, Some(vec![2, 3]));
     assert_eq!(book.discounts[1].percent, Percent::Fixed(dec("10")));
-    assert_eq!(book.overrides[0].fields, OverrideFields { amount: Some(dec("50")), ..OverrideFields::default() });
-}
-
-#[tokio::test]
-async fn overrides_replace_fields_or_the_whole_model() {
-    let book = load_files("override", &[("b.yaml", RICH)]).await.unwrap();
-    let place = Place::row("price_overrides.csv", 2);
-    let fields = |pairs: &[(&str, &str)]| {
-        let text: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        override_fields(&text, &place)
-    };
-    let resolve = |charge: usize, pairs: &[(&str, &str)]| {
-        resolve_override(&book.charges[charge].price, &fields(pairs).unwrap(), "override:A1".to_owned(), &place)
-    };
-    let package = resolve(0, &[("price", "7"), ("size", " "), ("note", "agreed")]).unwrap();
-    assert!(matches!(package.model, Model::Package { size, price, .. } if (size, price) == (dec("100"), dec("7"))));
-    assert_eq!((package.layer.as_str(), package.place.line, package.lines_by.len()), ("override:A1", 2, 1));
-    let replaced = resolve(2, &[("model", "per_unit"), ("unit_price", "0.031")]).unwrap();
-    assert!(matches!(replaced.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.031")));
-    assert_eq!(replaced.scope, Scope::Account);
-    let matrix = resolve(3, &[("unit_price", "3")]).unwrap();
-    assert!(matches!(matrix.model, Model::Matrix { default: Some(price), .. } if price == dec("3")));
-    for (charge, pairs, message) in [
-        (2, vec![("unit_price", "1")], "`graduated` does not take `unit_price`"),
-        (0, vec![("model", "per_unit")], "`per_unit` needs `unit_price`"),
-        (0, vec![("model", "volume")], "`volume` needs `tiers`"),
-        (
-            0,
-            vec![("model", "recurring"), ("amount", "1")],
-            "a `package` charge cannot become `recurring`: only one of them prices usage",
-        ),
-        (0, vec![("size", "0")], "the size 0 is not above zero"),
-    ] {
-        assert_eq!(resolve(charge, &pairs).unwrap_err().0[0].message, message);
-    }
-    for (pairs, shown) in [
-        (vec![("unit_price", "1,5")], "price_overrides.csv:2: B001 `1,5` in `unit_price`: not a decimal number"),
-        (vec![("unitprice", "1")], "price_overrides.csv:2: B005 an override has no field `unitprice`"),
-        (vec![("model", "per-unit")], "price_overrides.csv:2: B005 there is no charge model `per-unit`"),
-        (vec![("note", "x")], "price_overrides.csv:2: B005 the override replaces nothing"),
-    ] {
-        assert_eq!(fields(&pairs).unwrap_err().to_string(), shown);
-    }
+    let set_up = book.lay(&book.charges[1].listed[0].layered, &book.overrides[0].patch).unwrap().price;
+    assert!(matches!(set_up.model, Model::OneTime { amount } if amount == dec("50")));
+    assert_eq!((set_up.layer.as_str(), book.overrides[0].account.as_str()), ("override:A0001", "A0001"));
 }
 
 #[tokio::test]
@@ -427,7 +407,7 @@ fn the_schema_names_every_model_and_its_keys() {
     let rules = charge["allOf"].as_array().unwrap();
     assert_eq!(rules.len(), keys::MODELS.len());
     let package = keys::MODELS.iter().position(|variant| variant.name == "package").unwrap();
-    assert_eq!(rules[package]["then"]["required"], serde_json::json!(["size", "price"]));
+    assert_eq!(rules[package]["then"]["anyOf"][0]["required"], serde_json::json!(["size", "price"]));
     for variant in keys::MODELS {
         for key in variant.required.iter().chain(variant.optional) {
             assert!(charge["properties"].get(key).is_some(), "{key}");

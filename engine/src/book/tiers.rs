@@ -1,11 +1,11 @@
 //! Tiers, written out or from a table: ascending, and open at the end.
 
-use super::files::Files;
+use super::lists::Lists;
 use super::model::Tier;
 use super::table::Rows;
 use crate::fault::{Fault, Faults, Place, codes};
 use crate::money::Decimal;
-use crate::yaml::{Node, beside};
+use crate::yaml::Node;
 
 /// Tiers a price may have: lines name them by a number of 16 bits.
 const MOST: usize = 65_535;
@@ -14,7 +14,7 @@ const MOST: usize = 65_535;
 const COLUMNS: [&str; 7] = ["up_to", "below", "unit_price", "per", "flat_fee", "percent", "increment"];
 
 /// What the tiers of a model hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Holding {
     /// Prices of units.
     Prices,
@@ -73,12 +73,12 @@ pub(super) fn tiers(
     node: &Node,
     holding: Holding,
     open_end: bool,
-    files: &Files,
+    lists: &Lists,
     faults: &mut Faults,
 ) -> Option<Vec<Tier>> {
     let before = faults.0.len();
     let rows: Vec<(Tier, Place)> = match node.get("table") {
-        Some(table) => from_table(table, table_rows(table, files)?, holding, faults)?,
+        Some(table) => from_table(table, lists.rows(table)?, holding, faults)?,
         // A table without its name has been reported.
         None if !node.entries().is_empty() => return None,
         None => {
@@ -94,11 +94,6 @@ pub(super) fn tiers(
         tiers.push(Tier { beyond: true, ..Tier::new(None, Decimal::ZERO) });
     }
     (faults.0.len() == before).then_some(tiers)
-}
-
-/// The rows of the table that `table` names; `None` when it could not be read.
-pub(super) fn table_rows<'a>(table: &Node, files: &'a Files) -> Option<&'a Rows> {
-    files.tables.get(&beside(&table.place.source.name, table.text()?))?.as_ref()
 }
 
 /// The number in a cell of a table; a fault at `place` when it is none.

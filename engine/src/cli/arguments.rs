@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "ratemill", version, about, disable_help_subcommand = true)]
 pub(super) struct Arguments {
     /// What is printed on stdout
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long = "format", value_name = "FORMAT", global = true, value_enum, default_value_t = Shape::Text)]
+    pub(super) shape: Shape,
     /// Log lines on stderr; RATEMILL_LOG sets the level (error, warn, info, debug)
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
@@ -16,12 +16,30 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-/// Shape of what is printed.
+/// Shape of what is printed, as it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum Shape {
     /// For people
     Text,
     /// One JSON object
+    Json,
+    /// JUnit XML, of `test` only
+    Junit,
+}
+
+impl Shape {
+    /// The shape of what every command can print.
+    pub(super) fn format(self) -> Format {
+        if self == Self::Json { Format::Json } else { Format::Text }
+    }
+}
+
+/// Shape of what every command can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
     Json,
 }
 
@@ -43,6 +61,8 @@ pub(super) enum Command {
     Plan(RunArguments),
     /// Check pipeline, price book, reference data and rules; show all faults at once
     Validate(ValidateArguments),
+    /// Run rule tests: usage given in YAML, and the lines that must come of it
+    Test(TestArguments),
     /// Print the JSON Schema of a YAML file, for editors, or the reference page, for people
     Schema(SchemaArguments),
     /// Print completions for a shell
@@ -84,6 +104,29 @@ pub(super) struct ValidateArguments {
     pub(super) period: Option<String>,
 }
 
+/// Words of `test`.
+#[derive(Debug, Args)]
+pub(super) struct TestArguments {
+    /// Test files, and folders with `*.test.yaml` below them [default: the folder of --book]
+    #[arg(required_unless_present = "book")]
+    pub(super) paths: Vec<String>,
+    /// The price book to test, instead of the one each test file names
+    #[arg(long)]
+    pub(super) book: Option<String>,
+    /// Only tests with this text in their name or file
+    #[arg(long)]
+    pub(super) filter: Option<String>,
+    /// Show which prices, tiers, cells, allowances, discounts and conditions no test has touched
+    #[arg(long)]
+    pub(super) coverage: bool,
+    /// Show as well which of those are in use in the line set committed here
+    #[arg(long, value_name = "URL", requires = "period")]
+    pub(super) usage_output: Option<String>,
+    /// The period of --usage-output, as YYYY-MM
+    #[arg(long, requires = "usage_output")]
+    pub(super) period: Option<String>,
+}
+
 /// Words of `schema`.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArguments {
@@ -99,6 +142,8 @@ pub(super) enum SchemaFile {
     Pipeline,
     /// A file of a price book
     Book,
+    /// A file of rule tests
+    Test,
     /// Both, as a page for people, in Markdown
     Reference,
 }

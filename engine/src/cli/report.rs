@@ -13,18 +13,27 @@ const SHOWN: usize = 100;
 /// Shows all faults: text on stderr, JSON on stdout.
 pub(super) fn show(faults: &Faults, format: Format) {
     if format == Format::Json {
-        let faults: Vec<FaultRow<'_>> = faults.0.iter().map(FaultRow::from).collect();
         // A closed stdout cannot be reported anywhere else than by the exit code that follows.
-        let _ = talk::json(&serde_json::json!({ "outcome": "failed", "faults": faults }));
+        let _ = talk::json(&serde_json::json!({ "outcome": "failed", "faults": rows(faults) }));
         return;
     }
+    draw(faults);
+    talk::say(&closing(faults));
+}
+
+/// The faults as a program reads them.
+pub(super) fn rows(faults: &Faults) -> serde_json::Value {
+    serde_json::json!(faults.0.iter().map(FaultRow::from).collect::<Vec<_>>())
+}
+
+/// Draws the faults on stderr.
+pub(super) fn draw(faults: &Faults) {
     for fault in faults.0.iter().take(SHOWN) {
         talk::say(&drawn(fault));
     }
     if let Some(more) = faults.0.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         talk::say(&format!("and {more} more; --format json prints all of them\n"));
     }
-    talk::say(&closing(faults));
 }
 
 /// The last line: how many faults, what became of the run, whose they are.

@@ -3,7 +3,7 @@
 use super::arguments::{SchemaArguments, SchemaFile};
 use super::{Ending, page, talk};
 use crate::fault::Outcome;
-use crate::{book, pipeline};
+use crate::{book, pipeline, trial};
 
 /// Prints a JSON Schema, or the reference page.
 ///
@@ -13,6 +13,7 @@ pub(super) fn carry_out(arguments: &SchemaArguments) -> Outcome<Ending> {
     match arguments.file {
         SchemaFile::Pipeline => talk::json(&pipeline::schema())?,
         SchemaFile::Book => talk::json(&book::schema())?,
+        SchemaFile::Test => talk::json(&trial::schema())?,
         SchemaFile::Reference => talk::result(&page::page()?)?,
     }
     Ok(Ending::Done)

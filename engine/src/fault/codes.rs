@@ -1,7 +1,8 @@
 //! Every fault code, in one table: stable, so that documents and support can cite them.
 //!
 //! Letters: Y shape of a YAML file · P pipeline · B price book · E expressions and rule SQL · R reference data · U usage
-//! files · G gates of a run · O output store · X Ratemill itself. Reasons of suspended records are not fault codes.
+//! files · G gates of a run · O output store · T rule tests · X Ratemill itself. Reasons of suspended records are not
+//! fault codes.
 
 use super::{Blame, Code};
 
@@ -35,8 +36,8 @@ codes! {
     B008 Rules "Cells that overlap.";
     B010 Rules "The currency of an account does not fit the book or plan.";
     B011 Rules "An allowance on a meter that no charge of the plan adds up.";
-    B012 Rules "A price that changes inside the period: not supported yet.";
     B013 Rules "Amounts that depend on themselves.";
+    B014 Rules "Days of a price that overlap, leave a gap, or end before they begin.";
     E001 Rules "The SQL cannot be parsed or planned.";
     E002 Rules "The SQL is more than one plain SELECT over the registered table.";
     E003 Rules "A function that rules may not use.";
@@ -71,5 +72,7 @@ codes! {
     O006 Input "A file of a committed line set is missing or not whole.";
     O007 Rules "The period was committed by another pipeline.";
     O008 Temporary "The store did not say whether the run is committed; running again is safe.";
+    T001 Rules "There is no rule test to run.";
+    T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";
 }

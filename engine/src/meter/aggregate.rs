@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::book::model::{Aggregate, Meter};
+use crate::book::model::{Aggregate, Meter, Windowed, nearest_rank};
 use crate::fault::{Fault, Outcome};
 use crate::money::Decimal;
 use crate::period::Period;
@@ -39,7 +39,8 @@ pub fn bucketed(
     period: &Period,
 ) -> Outcome<Buckets> {
     let reduced = Reduced::of(&cells, metering.meters);
-    let folding = Folding { cells: &cells, reduced: &reduced, values, metering, period };
+    let windows = metering.meters.iter().map(|meter| windows(meter, period)).collect();
+    let folding = Folding { cells: &cells, reduced: &reduced, values, metering, period, windows };
     let parts: Vec<Outcome<Buckets>> = shards.into_par_iter().map(|pieces| folding.shard(pieces)).collect();
     let parts: Vec<Buckets> = parts.into_iter().collect::<Outcome<_>>()?;
     let rows = parts.iter().map(Buckets::len).sum();
@@ -93,6 +94,15 @@ struct Folding<'f> {
     values: &'f [Arc<str>],
     metering: Metering<'f>,
     period: &'f Period,
+    /// By meter: where its windows start; empty when it has none.
+    windows: Vec<Vec<i64>>,
+}
+
+fn windows(meter: &Meter, period: &Period) -> Vec<i64> {
+    match meter.aggregate {
+        Aggregate::Windowed(windowed) => period.windows(windowed.minutes),
+        _ => Vec::new(),
+    }
 }
 
 impl Folding<'_> {
@@ -110,11 +120,47 @@ impl Folding<'_> {
             let end = self.period.midnights[usize::from(day) + 1];
             let length = rest.iter().take_while(|next| next.slot == first.slot && next.time < end).count();
             let (bucket, after) = rest.split_at(length);
-            let meter = &self.metering.meters[cells[first.slot.cell() as usize].meter as usize];
-            push(&mut part, bucket, day, meter, self.values)?;
+            let meter = cells[first.slot.cell() as usize].meter as usize;
+            let quantity = self.quantity(&mut part, bucket, meter)?;
+            push(&mut part, bucket, day, quantity)?;
             rest = after;
         }
         Ok(part)
+    }
+
+    /// What the bucket of `records` holds: one slot and day, in order of time. For aggregates that only single records can
+    /// tell it is the day's own: the change of a level (or the last one, when records are levels), the percentile of the
+    /// day, and what its windows come to.
+    fn quantity(&self, part: &mut Buckets, records: &[Settled], meter: usize) -> Outcome<i128> {
+        let declared = &self.metering.meters[meter];
+        let quantities = records.iter().map(|record| record.quantity);
+        let last = records.last().map(|record| record.quantity).unwrap_or_default();
+        Ok(match declared.aggregate {
+            Aggregate::Sum => sum(quantities).ok_or_else(|| too_much(declared))?,
+            Aggregate::WeightedSum(level) | Aggregate::ProratedSum(level) if !level.absolute => {
+                sum(quantities).ok_or_else(|| too_much(declared))?
+            }
+            Aggregate::Count => count_of(records.len()),
+            Aggregate::Max => quantities.max().unwrap_or_default(),
+            Aggregate::Min => quantities.min().unwrap_or_default(),
+            Aggregate::Latest | Aggregate::WeightedSum(_) | Aggregate::ProratedSum(_) => last,
+            Aggregate::Percentile(percent) => nearest_rank(percent, &mut quantities.collect::<Vec<_>>()).units(),
+            Aggregate::Windowed(windowed) => {
+                windows_of(windowed, &self.windows[meter], records).ok_or_else(|| too_much(declared))?
+            }
+            Aggregate::Unique => {
+                let mut places: Vec<i128> = quantities.collect();
+                places.sort_unstable();
+                places.dedup();
+                // A record without a value counts as used, but adds no value.
+                let texts = places.iter().filter_map(|place| self.values.get(usize::try_from(*place).ok()?));
+                let texts: Vec<Arc<str>> = texts.filter(|text| !text.is_empty()).cloned().collect();
+                let count = texts.len();
+                let row = u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?;
+                part.values.push((row, texts));
+                count_of(count)
+            }
+        })
     }
 
     /// Copies the records of the meters that keep them.
@@ -152,34 +198,8 @@ fn with_room(cells: Vec<Cell>, rows: usize) -> Buckets {
 }
 
 /// Adds the bucket of `records`: one slot and day, in order of time.
-fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values: &[Arc<str>]) -> Outcome<()> {
+fn push(part: &mut Buckets, records: &[Settled], day: u16, quantity: i128) -> Outcome<()> {
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
-    let quantities = records.iter().map(|record| record.quantity);
-    let whole = |count: usize| i64::try_from(count).map(|count| Decimal::whole(count).units()).unwrap_or(i128::MAX);
-    let quantity = match meter.aggregate {
-        Aggregate::Sum => sum(quantities).ok_or_else(|| {
-            let message = format!("the usage of meter `{}` in one bucket has more than 20 digits", meter.id);
-            Fault::new(&crate::fault::codes::G002, message)
-                .at(&meter.place)
-                .hint("look for records with a wrong quantity")
-        })?,
-        Aggregate::Count => whole(records.len()),
-        Aggregate::Max => quantities.max().unwrap_or_default(),
-        Aggregate::Min => quantities.min().unwrap_or_default(),
-        Aggregate::Latest => last.quantity,
-        Aggregate::Unique => {
-            let mut places: Vec<i128> = quantities.collect();
-            places.sort_unstable();
-            places.dedup();
-            // A record without a value counts as used, but adds no value.
-            let texts = places.iter().filter_map(|place| values.get(usize::try_from(*place).ok()?));
-            let texts: Vec<Arc<str>> = texts.filter(|text| !text.is_empty()).cloned().collect();
-            let count = texts.len();
-            part.values
-                .push((u32::try_from(part.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?, texts));
-            whole(count)
-        }
-    };
     part.subscription.push(first.slot.subscription());
     part.cell.push(first.slot.cell());
     part.day.push(day);
@@ -188,6 +208,31 @@ fn push(part: &mut Buckets, records: &[Settled], day: u16, meter: &Meter, values
     part.first.push(first.time);
     part.last.push(last.time);
     Ok(())
+}
+
+/// What the windows of a day come to.
+fn windows_of(windowed: Windowed, windows: &[i64], records: &[Settled]) -> Option<i128> {
+    let mut all: Option<Decimal> = None;
+    let window = |record: &Settled| windows.partition_point(|start| *start <= record.time);
+    for records in records.chunk_by(|a, b| window(a) == window(b)) {
+        let mut value = None;
+        for record in records {
+            value = Some(windowed.of.after(value, Decimal::from_units(record.quantity))?);
+        }
+        let value = value.unwrap_or_default();
+        all = Some(all.map_or(Some(value), |all| windowed.then.together(all, value))?);
+    }
+    Some(all.unwrap_or_default().units())
+}
+
+fn count_of(count: usize) -> i128 {
+    i64::try_from(count).map_or(i128::MAX, |count| Decimal::whole(count).units())
+}
+
+fn too_much(meter: &Meter) -> Fault {
+    let message = format!("the usage of meter `{}` in one bucket has more than 20 digits", meter.id);
+    let fault = Fault::new(&crate::fault::codes::G002, message).at(&meter.place);
+    fault.hint("look for records with a wrong quantity")
 }
 
 fn sum(quantities: impl Iterator<Item = i128>) -> Option<i128> {

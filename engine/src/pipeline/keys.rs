@@ -114,6 +114,7 @@ static REFERENCE: Record = Record {
         Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+        Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
     ]],
 };
 

@@ -52,6 +52,8 @@ pub struct ReferencePaths {
     pub fx_rates: Option<Located>,
     /// Optional.
     pub price_overrides: Option<Located>,
+    /// Optional.
+    pub levels: Option<Located>,
 }
 
 /// One usage source.

@@ -16,9 +16,11 @@ pub(super) fn rate(calendar: &Calendar, portions: &[Portion], facts: &dyn Facts)
     let zone = calendar.timezone.unwrap_or_else(|| facts.timezone());
     let mut parts = Vec::with_capacity(portions.len());
     for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
-        let mut paid_ahead = Decimal::ZERO;
+        let (mut paid_ahead, mut connect_fee) = (Decimal::ZERO, None);
         for (number, quantity) in pieces(calendar, zone, portion)? {
             let window = calendar.windows.get(usize::try_from(number).ok()?)?;
+            // The window that the record starts in says what connecting costs.
+            connect_fee.get_or_insert(window.connect_fee);
             // Time that the piece before has paid for already.
             let ahead = paid_ahead.min(quantity).max(Decimal::ZERO);
             let (amount, billed) = priced(window, quantity.minus(ahead)?)?;
@@ -27,8 +29,8 @@ pub(super) fn rate(calendar: &Calendar, portions: &[Portion], facts: &dyn Facts)
             }
             parts.push(super::part(index, portion, Band::Named(number), quantity, window.unit_price, amount));
         }
-        if !calendar.connect_fee.is_zero() && portion.quantity > Decimal::ZERO {
-            parts.push(super::fee(index, calendar.connect_fee));
+        if let Some(fee) = connect_fee.filter(|fee| !fee.is_zero() && portion.quantity > Decimal::ZERO) {
+            parts.push(super::fee(index, fee));
         }
     }
     Some(parts)

@@ -18,6 +18,8 @@ pub struct Reference {
     pub accounts: Vec<Account>,
     /// Names of the accounts table's custom columns, in its order.
     pub account_columns: Vec<String>,
+    /// Names of the subscriptions table's custom columns, in its order.
+    pub subscription_columns: Vec<String>,
     /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
     pub subscriptions: Vec<Subscription>,
     /// Identifier text -> its targets, each list sorted by `valid_from`, not overlapping.
@@ -30,6 +32,8 @@ pub struct Reference {
     pub fx_rates: Vec<FxRate>,
     /// Rows of the `price_overrides` table.
     pub overrides: Vec<OverrideRow>,
+    /// Opening levels, sorted by subscription, meter and values.
+    pub levels: Vec<LevelRow>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -156,6 +160,21 @@ pub struct FxRate {
     pub date: NaiveDate,
     /// Units of `to` for one `from`.
     pub rate: Decimal,
+}
+
+/// One row of `levels`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct LevelRow {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Meter id, checked later against the book.
+    pub meter: String,
+    /// The level at the start of the period.
+    pub level: Decimal,
+    /// Further columns with a non-blank value: the meter's dimensions.
+    pub values: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
 }
 
 /// One row of `price_overrides`, not yet matched with the book.

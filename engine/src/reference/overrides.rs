@@ -9,21 +9,19 @@ use super::model::OverrideRow;
 use super::overlap::{Span, sort_apart};
 use super::rates::bounds;
 use super::table::Table;
+use crate::book::override_columns;
 use crate::fault::{Outcome, codes};
-
-/// Replaceable fields that are numbers.
-const NUMBERS: [&str; 7] = ["unit_price", "amount", "percent", "minimum", "maximum", "size", "price"];
-const OPTIONAL: [&str; 10] =
-    ["model", "unit_price", "amount", "percent", "minimum", "maximum", "size", "price", "valid_from", "valid_to"];
 
 /// Checks the price overrides; they stay in the order of the table.
 pub(super) fn overrides(table: &Table, accounts: Option<&Ids<'_>>, timezone: Tz) -> Outcome<Vec<OverrideRow>> {
     let mut checker = Checker::new(table, timezone);
-    if !checker.columns(&["account_id", "charge"], &OPTIONAL) {
+    let fields = override_columns();
+    let optional: Vec<&str> = fields.iter().map(|(name, _)| *name).chain(["valid_from", "valid_to"]).collect();
+    if !checker.columns(&["account_id", "charge"], &optional) {
         return checker.finish(Vec::new());
     }
     let rows: Vec<Option<OverrideRow>> =
-        (0..table.rows()).map(|row| override_row(&mut checker, row, accounts)).collect();
+        (0..table.rows()).map(|row| override_row(&mut checker, row, &fields, accounts)).collect();
     let span = |(row, found): (usize, &Option<OverrideRow>)| {
         let found = found.as_ref()?;
         let (from, to) = bounds(found.valid_from, found.valid_to);
@@ -34,9 +32,14 @@ pub(super) fn overrides(table: &Table, accounts: Option<&Ids<'_>>, timezone: Tz)
     checker.finish(rows.into_iter().flatten().collect())
 }
 
-fn override_row(checker: &mut Checker<'_>, row: usize, accounts: Option<&Ids<'_>>) -> Option<OverrideRow> {
-    let [account, charge, model, from, to] =
-        ["account_id", "charge", "model", "valid_from", "valid_to"].map(|name| checker.column(name));
+fn override_row(
+    checker: &mut Checker<'_>,
+    row: usize,
+    columns: &[(&'static str, bool)],
+    accounts: Option<&Ids<'_>>,
+) -> Option<OverrideRow> {
+    let [account, charge, from, to] =
+        ["account_id", "charge", "valid_from", "valid_to"].map(|name| checker.column(name));
     let id = checker.required(row, account);
     let exists = checker.pointer(row, account, accounts, "accounts");
     let name = checker.required(row, charge);
@@ -46,21 +49,18 @@ fn override_row(checker: &mut Checker<'_>, row: usize, accounts: Option<&Ids<'_>
     let validity = checker.days(row, from, to);
     let mut fields = std::collections::BTreeMap::new();
     let mut readable = true;
-    for name in NUMBERS {
+    for (name, is_number) in columns {
         let column = checker.column(name);
         let text = checker.blankable(row, column);
         if !text.is_empty() {
-            readable &= checker.decimal(row, column, None).is_some();
-            fields.insert(name.to_owned(), text.to_owned());
+            readable &= !is_number || checker.decimal(row, column, None).is_some();
+            fields.insert((*name).to_owned(), text.to_owned());
         }
-    }
-    let model = checker.blankable(row, model);
-    if !model.is_empty() {
-        fields.insert("model".to_owned(), model.to_owned());
     }
     if fields.is_empty() {
         checker.fault(row, &codes::R003, || {
-            ("the override replaces nothing".to_owned(), format!("fill `model` or one of {}", NUMBERS.join(", ")))
+            let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+            ("the override replaces nothing".to_owned(), format!("fill one of {}", names.join(", ")))
         });
     }
     let (valid_from, valid_to) = validity?;

@@ -34,6 +34,12 @@ pub(super) fn subscriptions(
     checker.finish(subscriptions)
 }
 
+/// The names of the columns that mean nothing to Ratemill itself.
+pub(super) fn custom_columns(table: &Table) -> Vec<String> {
+    let standard = |name: &str| REQUIRED.contains(&name) || OPTIONAL.contains(&name);
+    table.columns.iter().filter(|name| !name.is_empty() && !standard(name)).cloned().collect()
+}
+
 /// Subscription indices of each account, ascending.
 pub(super) fn by_account(reference: &Reference) -> Vec<Vec<Index>> {
     let mut lists = vec![Vec::new(); reference.accounts.len()];

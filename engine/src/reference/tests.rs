@@ -99,6 +99,7 @@ impl Tables {
                 tax_rates: path("tax_rates"),
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
+                levels: path("levels"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })
@@ -216,6 +217,10 @@ fn every_broken_row_of_every_table_is_named_at_once() {
         .with(
             "price_overrides.csv",
             "account_id,charge,unit_price\nA9,a/b,1\nA1,ab,1\nA1,a/b,\nA1,a/b,one\nA1,c/d,1\nA1,c/d,2\n",
+        )
+        .with(
+            "levels.csv",
+            "subscription_id,meter,level,region\nS1,m,1,eu\nS1,m,2,us\nS1,m,-3,eu\nS9,m,1,\nS1,,1,\nS1,m,,\nS1,n,x,\n",
         );
     let expected = "
         accounts.csv:3: R004 accounts.csv:4: R005 accounts.csv:4: R009 accounts.csv:4: R005 accounts.csv:5: R003
@@ -225,7 +230,8 @@ fn every_broken_row_of_every_table_is_named_at_once() {
         identifiers.csv:5: R003 identifiers.csv:6: R003 identifiers.csv:7: R008 identifiers.csv:8: R003
         tax_rates.csv:2: R003 tax_rates.csv:3: R003 tax_rates.csv:3: R003 tax_rates.csv:5: R007 fx_rates.csv:2: R009
         fx_rates.csv:3: R003 fx_rates.csv:4: R003 fx_rates.csv:6: R004 price_overrides.csv:2: R005
-        price_overrides.csv:3: R003 price_overrides.csv:4: R003 price_overrides.csv:5: R003 price_overrides.csv:7: R007";
+        price_overrides.csv:3: R003 price_overrides.csv:4: R003 price_overrides.csv:5: R003 price_overrides.csv:7: R007
+        levels.csv:4: R004 levels.csv:5: R005 levels.csv:6: R003 levels.csv:7: R003 levels.csv:8: R003";
     let words: Vec<&str> = expected.split_whitespace().collect();
     let expected: Vec<String> = words.chunks(2).map(|pair| pair.join(" ")).collect();
     assert_eq!(tables.codes(), expected);

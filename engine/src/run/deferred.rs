@@ -12,7 +12,8 @@ use super::Job;
 use super::rater::{Piece, Rater};
 use super::subjects::{Subjects, bucket_columns};
 use super::unpriced::Unpriced;
-use crate::book::model::Model;
+use crate::book::model::{Model, PriceBook};
+use crate::catalog::Catalog;
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, Part, Portion};
 use crate::money::Decimal;
@@ -43,12 +44,25 @@ impl Computations {
         needs.iter().filter_map(|needed| if let Needed::Amount(charge) = needed { Some(charge.as_str()) } else { None })
     }
 
+    /// By charge: the meters that its formulas ask for.
+    pub(crate) fn asked_meters(&self, book: &PriceBook, catalog: &Catalog) -> Vec<Vec<usize>> {
+        let mut asked: Vec<Vec<usize>> = vec![Vec::new(); book.charges.len()];
+        for (number, charge) in (0_u32..).zip(&catalog.charge_of) {
+            let needs = self.formulas.get(&number).map_or(&[][..], SubjectExpression::needs);
+            let meters = needs.iter().filter_map(|needed| match needed {
+                Needed::Usage(meter) => book.meters.iter().position(|known| known.id == *meter),
+                _ => None,
+            });
+            asked[*charge].extend(meters);
+        }
+        asked
+    }
+
     /// The charges in an order in which every formula comes after the amounts it asks for.
     ///
     /// # Errors
     /// `B013` for formulas that wait for each other.
-    pub(crate) fn order(&self, job: (&crate::book::model::PriceBook, &crate::catalog::Catalog)) -> Outcome<Vec<usize>> {
-        let (book, catalog) = job;
+    pub(crate) fn order(&self, book: &PriceBook, catalog: &Catalog) -> Outcome<Vec<usize>> {
         let charge = |id: &str| book.charges.iter().position(|charge| charge.id == id);
         let mut asked: Vec<Vec<usize>> = vec![Vec::new(); book.charges.len()];
         for (number, of) in (0_u32..).zip(&catalog.charge_of) {
@@ -78,7 +92,7 @@ pub(super) fn rate_deferred(
     unpriced: &mut Unpriced,
 ) -> Outcome<Vec<(usize, Decimal)>> {
     let job = rater.job;
-    let order = job.computations.order((job.book, job.catalog))?;
+    let order = job.computations.order(job.book, job.catalog)?;
     let mut given = Vec::new();
     for charge in order {
         let mut by_price: BTreeMap<u32, Vec<&Deferred>> = BTreeMap::new();

@@ -189,6 +189,7 @@ impl Outlook {
                 ("tax_rates", reference.tax_rates.len()),
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
+                ("levels", reference.levels.len()),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -4,7 +4,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::deferred::Computations;
 use super::subjects::{bucket_schema, formula_names};
-use super::{Job, SourceRules};
+use super::{Job, SourceRules, layers};
+use crate::book::SqlOfPrice;
 use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
 use crate::discount::Discounts;
@@ -58,7 +59,10 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     }
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
-    let catalog = faults.keep(Catalog::new(&book, &reference, &period));
+    let applies = faults.keep(layers::applies(&book, &reference, &period));
+    // Prices are checked even under conditions that cannot be: then as if they held for everybody.
+    let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
+    let catalog = faults.keep(catalog);
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));
@@ -71,6 +75,13 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
     let rules = Rules::new()?;
     let (mut faults, mut computations) = (Faults::default(), Computations::default());
     let names = formula_names(reference, book);
+    // Prices that nobody has yet are checked too.
+    for SqlOfPrice { charge, is_query, sql } in book.sql_of_prices() {
+        match book.charges[charge].meter.filter(|_| is_query) {
+            Some(meter) => drop(faults.keep(rules.query(&sql, &bucket_schema(&book.meters[meter])))),
+            None => drop(faults.keep(rules.subject_expression(&sql, &names, Want::Quantity))),
+        }
+    }
     for (number, price) in (0_u32..).zip(&catalog.prices) {
         match &price.model {
             Model::Formula { sql } => {
@@ -85,7 +96,7 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
             _ => {}
         }
     }
-    faults.keep(computations.order((book, catalog)));
+    faults.keep(computations.order(book, catalog));
     faults.sort();
     faults.or(computations)
 }
@@ -178,6 +189,11 @@ impl Prepared {
             sources.push(compile(&rules, source, &self.book.meters, input)?.0);
         }
         Ok(sources)
+    }
+
+    /// By charge: the meters that its formulas ask for.
+    pub(crate) fn asked_meters(&self) -> Vec<Vec<usize>> {
+        self.computations.asked_meters(&self.book, &self.catalog)
     }
 
     pub(crate) fn job<'j>(

@@ -12,7 +12,6 @@ use super::pools::Pools;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
-use crate::book::model::Aggregate;
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
@@ -47,8 +46,7 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
 fn meters(job: &Job<'_>, usage: &Usage) -> Outcome<Vec<MeterTotals>> {
     let mut totals: Vec<MeterTotals> = Vec::new();
     for (meter, (records, quantity)) in job.book.meters.iter().zip(&usage.metered) {
-        let additive = matches!(meter.aggregate, Aggregate::Sum | Aggregate::Count);
-        let (meter, quantity_metered) = (meter.id.clone(), additive.then_some(*quantity));
+        let (meter, quantity_metered) = (meter.id.clone(), meter.aggregate.adds_up().then_some(*quantity));
         totals.push(MeterTotals { meter, records: *records, quantity_metered, ..MeterTotals::default() });
     }
     let buckets = &usage.buckets;

@@ -170,7 +170,7 @@ impl<'r> Rater<'r> {
                 {
                     continue;
                 }
-                let terms = job.catalog.terms_of(job.reference, *subscription, nth);
+                let terms = job.catalog.terms_of(*subscription, nth);
                 let key = (*charge, terms, self.sharer(*subscription, terms));
                 let at = *place.entry(key).or_insert_with(|| {
                     sharings.push((key, Vec::new()));
@@ -235,12 +235,18 @@ impl<'r> Rater<'r> {
             let each = if price.by_record() { Each::Record } else { price.each };
             let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
             for subscription in subscriptions {
-                let Some(portions) = self.cube.portions(*subscription, &wanted) else {
+                let by_query = matches!(price.model, Model::Sql { .. });
+                // A query sees the buckets, also of usage that adds up to nothing.
+                let portions = match by_query {
+                    true => self.cube.all_portions(*subscription, &wanted),
+                    false => self.cube.portions(*subscription, &wanted),
+                };
+                let Some(portions) = portions else {
                     piece.unpriced.usage(self.job, sharing.charge, stretch.price, *subscription);
                     continue;
                 };
                 used |= !portions.is_empty();
-                if matches!(price.model, Model::Sql { .. }) {
+                if by_query {
                     piece.deferred.extend(deferred(sharing, number, portions));
                     continue;
                 }

@@ -42,7 +42,7 @@ pub(super) struct Billing {
 /// # Errors
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
-    let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference.subscriptions.len())?;
+    let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(job, &cube);
     let units = rater.units();
     let pieces: Vec<Outcome<Piece>> = units.par_iter().map(|accounts| rater.accounts(accounts)).collect();

@@ -160,11 +160,11 @@ impl Sorting<'_> {
                     let number = usize::try_from(quantity).map_err(|_| Fault::ours("a value without a number"))?;
                     quantity = i128::from(self.value_places[number]);
                 }
-                Aggregate::Sum | Aggregate::Count => {
+                aggregate if aggregate.adds_up() => {
                     let sum = total.1.plus(Decimal::from_units(quantity));
                     total.1 = sum.ok_or_else(|| too_much(&self.job.book.meters[meter]))?;
                 }
-                Aggregate::Max | Aggregate::Min | Aggregate::Latest => {}
+                _ => {}
             }
             let subscription = measure.slot.subscription();
             let slot = Slot::new(subscription, cell);
@@ -190,7 +190,7 @@ impl Sorting<'_> {
             let charges = &catalog.offer(subscription).charges;
             let on_meter = |charge: usize| book.charges[charge].meter == Some(cell.meter as usize);
             charges.iter().enumerate().filter(|(_, charge)| on_meter(**charge)).find_map(|(nth, charge)| {
-                let terms = catalog.terms_of(self.job.reference, subscription, nth);
+                let terms = catalog.terms_of(subscription, nth);
                 let price = catalog.price_on(terms, self.job.period.day_of(measure.time)?)?;
                 let names = meter.dimensions.iter().chain(&meter.attributes);
                 let has = || has_price(&catalog.prices[price as usize], cell, names);

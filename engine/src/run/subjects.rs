@@ -36,9 +36,8 @@ pub(crate) fn names(reference: &Reference) -> Names {
     columns.push(column("subscription", "quantity", DataType::Decimal128(38, 18)));
     columns.push(column("subscription", "start", DataType::Date32));
     columns.push(column("subscription", "end", DataType::Date32));
-    let own: std::collections::BTreeSet<&str> =
-        reference.subscriptions.iter().flat_map(|row| row.custom.keys().map(String::as_str)).collect();
-    columns.extend(own.into_iter().filter(|name| !SUBSCRIPTION.contains(name)).map(text("subscription")));
+    let own = reference.subscription_columns.iter().map(String::as_str);
+    columns.extend(own.filter(|name| !SUBSCRIPTION.contains(name)).map(text("subscription")));
     Names { columns, ..Names::default() }
 }
 

@@ -64,6 +64,8 @@ pub struct Choice {
     pub key: &'static str,
     /// Its values.
     pub variants: &'static [Variant],
+    /// A key that may say what a variant needs in other places.
+    pub instead: Option<&'static str>,
 }
 
 /// The keys that go with one value of a deciding key.

@@ -41,10 +41,11 @@ fn record_schema(record: &'static Record, definitions: &mut Definitions) -> Valu
 /// "With this value, those keys": one rule per value of the deciding key.
 fn rules(choice: &Choice) -> Vec<Value> {
     let rule = |value: &str, required: &[&str]| {
-        json!({
-            "if": { "properties": { choice.key: { "const": value } }, "required": [choice.key] },
-            "then": { "required": required },
-        })
+        let then = match choice.instead {
+            Some(instead) => json!({ "anyOf": [{ "required": required }, { "required": [instead] }] }),
+            None => json!({ "required": required }),
+        };
+        json!({ "if": { "properties": { choice.key: { "const": value } }, "required": [choice.key] }, "then": then })
     };
     choice.variants.iter().map(|variant| rule(variant.name, variant.required)).collect()
 }

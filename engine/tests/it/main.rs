@@ -57,6 +57,12 @@ mod sample;
 #[cfg(test)]
 #[path = "../reference/mod.rs"]
 mod reference;
+// Tests of pricing rules, as pricing people run them.
+#[cfg(test)]
+mod rule_tests;
+// How resolving prices grows.
+#[cfg(test)]
+mod scale;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;

@@ -34,6 +34,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("the conductor", &["run"]),
+    ("rules on trial", &["trial"]),
     ("words typed", &["cli"]),
     ("the door", &["main", "lib"]),
 ];

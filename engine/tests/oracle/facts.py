@@ -56,8 +56,9 @@ class Facts:
         return next((j for j in (self.accounts[a]["tax_jurisdiction"] for a in self.up(account)) if j), "")
 
     def override(self, account: str, charge: str) -> tuple[str, dict] | None:
-        """The nearest override: the account's own, then its ancestors'."""
-        return next(((a, self.overrides[a, charge]) for a in self.up(account) if (a, charge) in self.overrides), None)
+        """The account's own override, and its layer."""
+        fields = self.overrides.get((account, charge))
+        return None if fields is None else (f"override:{account}", fields)
 
     def exempt(self, account: str, tax: str) -> bool:
         named = [name.strip() for name in self.accounts[account]["tax_exemptions"].split(";")]

@@ -57,6 +57,22 @@ class Job:
         self.zone = self.text.get("timezone", "UTC")
         self.sources = self.text["usage"]
         self.book = Book(self.place(self.text["book"]))
+        self.check_layers()
+
+    def check_layers(self) -> None:
+        """Layers and contracts are beyond the oracle: it holds that none of the sample's accounts has one."""
+        held = {row.get("contract", "") for row in self.reference("subscriptions")}
+        assert not held & self.book.contracts.keys(), "a contract of the book is held: the oracle would bill it wrongly"
+        countries = {row.get("country", "") for row in self.reference("accounts")}
+        for layer in self.book.layers:
+            named = re.fullmatch(r"account\.country IN \(([^)]*)\)", layer["when"])
+            strangers = named and not countries & set(re.findall(r"'([^']*)'", named[1]))
+            later = layer.get("valid_from", "") >= "2027"
+            assert strangers or later, f"layer {layer['id']}: the oracle would bill it wrongly"
+        for product in self.book.products.values():
+            for charge in product["charges"].values():
+                dated = [version.get("valid_from", "") for version in charge.get("versions", [])]
+                assert all(first >= "2027" for first in dated), "a list price changes in the sample's time"
 
     def place(self, text: str) -> Path:
         return Path(os.path.normpath(self.folder / filled(text)))
@@ -80,15 +96,17 @@ class Book:
 
     def __init__(self, folder: Path):
         self.meters, self.products, self.plans, self.discounts, self.overrides, self.rounding = {}, {}, {}, [], [], {}
-        for path in sorted(folder.rglob("*.yaml")):
+        self.layers, self.contracts = [], {}
+        for path in sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(".test.yaml")):
             text = load_yaml(path)
             read_tables(text, path.parent)
-            for key in ("meters", "products", "plans"):
+            for key in ("meters", "products", "plans", "contracts"):
                 ours, more = getattr(self, key), text.pop(key, {})
                 assert not ours.keys() & more.keys(), f"{key}: declared twice"
                 ours.update(more)
             self.discounts += text.pop("discounts", [])
             self.overrides += text.pop("overrides", [])
+            self.layers += text.pop("layers", [])
             self.rounding |= text.pop("rounding", {})
             text.pop("book", None)
             assert text.pop("currency", "account") == "account", "only prices in the account's currency are known"

@@ -39,6 +39,13 @@ class Line:
     rated: Decimal
 
 
+def fits(charge: dict, fields: dict) -> bool:
+    """An override passes over a price whose model does not take its fields."""
+    model = fields.get("model", charge["model"])
+    others = set().union(*MODEL_KEYS.values()) - MODEL_KEYS[model]
+    return not set(fields) & others
+
+
 def replaced(charge: dict, fields: dict) -> dict:
     """The charge with fields laid over it."""
     kept = charge
@@ -54,15 +61,32 @@ class Rater:
         self.book, self.facts, self.usage, self.lines = job.book, facts, usage, []
 
     def price(self, one: dict, charge: str) -> dict:
-        """Product default, plan price over it, the nearest account override over that; and its origin."""
+        """Product default; over it what ancestors have, the farthest first; its plan; its account's override."""
         price, layer = self.book.charges_of(one)[charge], "list"
-        plan = self.book.plans[one["plan"]].get("prices", {}).get(charge) if one["plan"] else None
-        if plan is not None:
-            price, layer = replaced(price, plan), f"plan:{one['plan']}"
-        override = self.facts.override(one["account_id"], charge)
-        if override is not None:
-            price, layer = replaced(price, override[1]), f"override:{override[0]}"
+        account, *ancestors = self.facts.up(one["account_id"])
+        over = []
+        for above in reversed(ancestors):
+            packages = [sub for sub in self.facts.of_account.get(above, []) if self.passes_on(sub, charge, account)]
+            over += [self.plan(sub, charge) for sub in reversed(packages)] + [self.facts.override(above, charge)]
+        for found in [*over, self.plan(one, charge), self.facts.override(account, charge)]:
+            if found is not None and fits(price, found[1]):
+                price, layer = replaced(price, found[1]), found[0]
         return {**price, "layer": layer}
+
+    def plan(self, one: dict, charge: str) -> tuple[str, dict] | None:
+        fields = self.book.plans[one["plan"]].get("prices", {}).get(charge) if one["plan"] else None
+        return None if fields is None else (f"plan:{one['plan']}", fields)
+
+    def passes_on(self, one: dict, charge: str, below: str) -> bool:
+        """Whether an ancestor's package says something of the charge to an account below, in that account's currency."""
+        days = self.facts.days_active(one)
+        if self.plan(one, charge) is None or days == 0:
+            return False
+        currency = self.book.plans[one["plan"]].get("currency")
+        if currency not in (None, self.facts.accounts[below]["currency"]):
+            return False
+        assert days == self.facts.period.days, "the oracle does not split a period"
+        return True
 
     def rate(self) -> list[Line]:
         for subscriptions in self.facts.of_account.values():

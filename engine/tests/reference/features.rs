@@ -55,6 +55,11 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Convert,
     Feature::FreeUnits,
     Feature::RoundAmount,
+    Feature::Layers,
+    Feature::Validity,
+    Feature::WeightedSum,
+    Feature::Percentile,
+    Feature::Windowed,
 ];
 
 /// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone.
@@ -71,11 +76,11 @@ pub(crate) fn alone() -> String {
 }
 
 /// Whether the plan of a subscription goes before the overrides of the accounts above its own.
-pub(crate) const PLAN_OVER_ANCESTORS: bool = false;
+pub(crate) const PLAN_OVER_ANCESTORS: bool = true;
 /// Whether contracts and plans of the accounts above count.
-pub(crate) const PRICES_OF_ANCESTORS: bool = false;
+pub(crate) const PRICES_OF_ANCESTORS: bool = true;
 /// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
-pub(crate) const SCOPE_BY_PRICE: bool = true;
+pub(crate) const SCOPE_BY_PRICE: bool = false;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
 pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.

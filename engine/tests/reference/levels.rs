@@ -11,6 +11,8 @@ use super::words::{Meter, Read};
 pub(crate) struct Span {
     pub(crate) instants: (DateTime<Utc>, DateTime<Utc>),
     pub(crate) days: (NaiveDate, NaiveDate),
+    /// Where the level ends: with the subscription, at the latest with the period.
+    pub(crate) until: (DateTime<Utc>, NaiveDate),
 }
 
 /// The change of the level that each record means: itself, or the way from the level before.
@@ -34,8 +36,11 @@ pub(crate) fn held(meter: &Meter, uses: &[Use<'_>], span: Span) -> Exact {
     let length = if by_day { (after - first).num_days() } else { (end - start).num_microseconds().unwrap() };
     let mut sum = Exact::zero();
     for (used, change) in uses.iter().zip(changes(meter, uses)) {
-        let left =
-            if by_day { (after - used.day).num_days() } else { (end - used.record.time).num_microseconds().unwrap() };
+        let left = if by_day {
+            (span.until.1 - used.day).num_days()
+        } else {
+            (span.until.0 - used.record.time).num_microseconds().unwrap()
+        };
         sum = sum.plus(&change.times(&Exact::whole(left)));
     }
     sum.over(&Exact::whole(length)).kept()

@@ -86,7 +86,7 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
             }
             for (values, uses) in groups {
                 let group = names.iter().cloned().zip(values).collect();
-                let things = things(case, &case.meters[meter], stretch, &uses);
+                let things = things(case, whose, &case.meters[meter], stretch, &uses);
                 let (included, free) = (Exact::zero(), Exact::zero());
                 found.push(Portion { subscription: whose, stretch, group, uses, things, included, free });
             }
@@ -100,9 +100,17 @@ fn by_record(stretch: &Stretch) -> bool {
     ["increments", "prefix", "calendar"].contains(&stretch.model()) || records::has_terms(&stretch.price)
 }
 
-fn things<'a>(case: &Case, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<(Exact, Vec<Use<'a>>)> {
+fn things<'a>(
+    case: &Case,
+    whose: usize,
+    meter: &Meter,
+    stretch: &Stretch,
+    uses: &[Use<'a>],
+) -> Vec<(Exact, Vec<Use<'a>>)> {
     let (first, after) = period(&case.settings);
+    let until = case.subscriptions[whose].days.to.map_or(after, |to| to.min(after));
     let span = Span {
+        until: (measure::midnight(&case.settings, until), until),
         days: (first, after),
         instants: (measure::midnight(&case.settings, first), measure::midnight(&case.settings, after)),
     };

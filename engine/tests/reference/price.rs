@@ -157,7 +157,9 @@ fn add_ancestors<'a>(
     if !features::PRICES_OF_ANCESTORS {
         return;
     }
-    let theirs = || case.subscriptions.iter().filter(|other| other.account == account);
+    let (first, after) = period(&case.settings);
+    let active = |days: Days| days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
+    let theirs = || case.subscriptions.iter().filter(|other| other.account == account && active(other.days));
     let mut contracts = theirs().filter_map(|other| other.contract).map(|at| &case.contracts[at]);
     if let Some(contract) = contracts.find(|contract| contract.prices.contains_key(&charge)) {
         add(format!("contract:{}", contract.id), Some(contract.days), &contract.prices[&charge]);

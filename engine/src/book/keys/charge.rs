@@ -1,32 +1,36 @@
 //! Every key of a charge: the models, what they are applied to, and their numbers.
 
-use super::MODES;
+use super::{MODES, OTHER_MODEL};
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 pub(super) static CHARGE: Record = Record {
     title: "a charge",
-    choice: Some(&Choice { key: "model", variants: MODELS }),
+    choice: Some(&Choice { key: "model", variants: MODELS, instead: Some("versions") }),
     keys: &[
         &[
             Key::required("model", MODEL_NAMES, "how it is priced"),
             Key::optional("meter", Kind::Text, "the meter whose usage it prices; usage models need one"),
             Key::optional("name", Kind::Text, "what people call it"),
             Key::optional("unit", Kind::Text, "unit printed on invoice lines; the meter's when left out"),
+            Key::optional(
+                "versions",
+                Kind::List(&Kind::Record(&PATCH)),
+                "the list price from some day on, or for some days: what changes; without numbers beside them they follow one another without a gap",
+            ),
         ],
         APPLIED,
         NUMBERS,
     ],
 };
 
-pub(super) static PATCH: Record = Record {
-    title: "a plan's price",
-    choice: None,
-    keys: &[
-        &[Key::optional("model", MODEL_NAMES, "another charge model; the list price's own keys fall away with it")],
-        APPLIED,
-        NUMBERS,
-    ],
-};
+pub(super) static PATCH: Record =
+    Record { title: "a price laid over another", choice: None, keys: &[VALID, OTHER_MODEL, APPLIED, NUMBERS] };
+
+/// When something holds.
+pub(super) const VALID: &[Key] = &[
+    Key::optional("valid_from", Kind::Text, "first day it holds, such as 2026-10-15; always did when left out"),
+    Key::optional("valid_to", Kind::Text, "first day it no longer holds; open when left out"),
+];
 
 pub(super) const MODEL_NAMES: Kind = Kind::OneOf(&[
     "per_unit",
@@ -48,7 +52,7 @@ pub(super) const MODEL_NAMES: Kind = Kind::OneOf(&[
 ]);
 
 /// What a model is applied to: for all models that price usage.
-const APPLIED: &[Key] = &[
+pub(super) const APPLIED: &[Key] = &[
     Key::defaulted(
         "scope",
         Kind::OneOf(&["subscription", "package", "account", "subtree", "invoice"]),
@@ -111,7 +115,7 @@ const UNIT_PRICE: Key = Key::optional("unit_price", Kind::Number, "price of one 
 /// Units a price is for.
 const PER: Key = Key::defaulted("per", Kind::Number, "1", "units the unit_price is for; above zero, divided once");
 
-const NUMBERS: &[Key] = &[
+pub(super) const NUMBERS: &[Key] = &[
     UNIT_PRICE,
     PER,
     Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
@@ -329,6 +333,11 @@ static WINDOW: Record = Record {
         Key::required("unit_price", Kind::Number, "price of one unit, or of `per` units"),
         PER,
         Key::optional("increment", Kind::Number, "a piece is rounded up to whole increments; above zero"),
+        Key::optional(
+            "connect_fee",
+            Kind::Number,
+            "due for each record that starts in it; that of the charge when left out",
+        ),
     ]],
 };
 

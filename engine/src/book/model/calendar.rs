@@ -16,8 +16,6 @@ pub struct Calendar {
     pub windows: Vec<Window>,
     /// Public holidays, sorted.
     pub holidays: Vec<NaiveDate>,
-    /// Due for each record of a quantity above zero.
-    pub connect_fee: Decimal,
     /// Whether rounding a piece up to its increment uses up time of the next one.
     pub increment_carries: bool,
 }
@@ -68,6 +66,8 @@ pub struct Window {
     pub per: Decimal,
     /// A piece of a record is rounded up to whole increments.
     pub increment: Option<Decimal>,
+    /// Due for each record of a quantity above zero that starts in it.
+    pub connect_fee: Decimal,
 }
 
 impl Window {

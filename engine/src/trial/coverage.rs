@@ -1,0 +1,202 @@
+//! Which pieces of a price book the lines of tests have touched, and which of the others are in use.
+//!
+//! A line names its charge, price layer, place, tier and dimension values; that is all this goes by. Which discount a line
+//! has is not on the line: the first that is for its charge and whose percentage gives its amount is taken for it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cells::Row;
+use super::pieces::{DiscountAt, Kind, Piece, Pieces, PriceAt, canonical};
+use super::survey::Survey;
+use crate::money::Decimal;
+use crate::money::currency::minor_digits;
+use crate::tables::Table;
+use crate::tables::columns::Column;
+
+pub use super::pieces::{Kind as PieceKind, Piece as BookPiece};
+
+/// The columns of lines that touch something.
+const NAMED: [&str; 11] = [
+    "account_path",
+    "plan",
+    "product",
+    "charge",
+    "line_kind",
+    "meter",
+    "dimensions",
+    "tier",
+    "amount_list",
+    "amount_discount",
+    "currency",
+];
+
+/// The columns of lines that say where a price comes from.
+const ORIGIN: [&str; 2] = ["price_layer", "price_ref"];
+
+/// The columns of `invoice_lines` that a tally looks at.
+pub(super) fn columns() -> Vec<Column> {
+    let wanted = |column: &&Column| NAMED.contains(&column.name) || ORIGIN.contains(&column.name);
+    Table::InvoiceLines.columns().iter().filter(wanted).copied().collect()
+}
+
+/// What was touched of one book.
+#[derive(Clone, Debug, Serialize)]
+pub struct Coverage {
+    /// The book, as the user would write it.
+    pub book: String,
+    /// By kind: how many there are, and how many were touched.
+    pub totals: BTreeMap<Kind, Total>,
+    /// What no test has touched.
+    pub untouched: Vec<Piece>,
+}
+
+/// How many pieces of a kind there are.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Total {
+    /// All of them.
+    pub all: usize,
+    /// Those that a test has touched.
+    pub touched: usize,
+}
+
+/// The pieces of a book while lines are looked at.
+#[derive(Debug)]
+pub(super) struct Tally {
+    book: String,
+    pieces: Pieces,
+}
+
+impl Tally {
+    /// Nothing touched yet.
+    pub(super) fn new(book: &str, survey: &Survey) -> Self {
+        Self { book: book.to_owned(), pieces: Pieces::of(survey) }
+    }
+
+    /// Looks at a line of a test with these accounts.
+    pub(super) fn touch(&mut self, line: &Row, accounts: &[Row]) {
+        for hit in self.hits(line, Some(accounts)) {
+            self.pieces.all[hit].touched += 1;
+        }
+    }
+
+    /// From now on, lines in use are looked at.
+    pub(super) fn begin_use(&mut self) {
+        self.pieces.all.iter_mut().for_each(|piece| piece.used = Some(0));
+    }
+
+    /// Looks at a line in use.
+    pub(super) fn used(&mut self, line: &Row) {
+        for hit in self.hits(line, None) {
+            let used = &mut self.pieces.all[hit].used;
+            *used = used.map(|lines| lines + 1);
+        }
+    }
+
+    /// What was found.
+    pub(super) fn coverage(self) -> Coverage {
+        let mut totals: BTreeMap<Kind, Total> = BTreeMap::new();
+        for piece in &self.pieces.all {
+            let total = totals.entry(piece.kind).or_default();
+            total.all += 1;
+            total.touched += usize::from(piece.touched > 0);
+        }
+        let mut untouched = self.pieces.all;
+        untouched.retain(|piece| piece.touched == 0);
+        untouched.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
+        Coverage { book: self.book, totals, untouched }
+    }
+
+    /// The pieces that `line` shows.
+    fn hits(&self, line: &Row, accounts: Option<&[Row]>) -> Vec<usize> {
+        let (charge, layer) = (text(line, "charge"), text(line, "price_layer"));
+        let key = (charge.to_owned(), layer.to_owned());
+        let prices = self.pieces.prices.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let price = match prices {
+            [only] => Some(only),
+            several => several.iter().find(|price| price.reference == text(line, "price_ref")),
+        };
+        let mut hits = Vec::new();
+        if text(line, "line_kind") == "allowance" {
+            let key = (text(line, "plan").to_owned(), text(line, "meter").to_owned());
+            hits.extend(price.and_then(|price| price.tiers.get("included")));
+            // Units that a charge gives away are no allowance of the plan.
+            if hits.is_empty() {
+                hits.extend(self.pieces.allowances.get(&key).into_iter().flatten());
+            }
+            return hits;
+        }
+        if let Some(price) = price {
+            hits.push(price.piece);
+            hits.extend(price.tiers.get(text(line, "tier")));
+            hits.extend(cell(price, line));
+        }
+        for of in self.pieces.layers.iter().filter(|of| of.charges.iter().any(|own| own == charge)) {
+            if of.layer == layer {
+                hits.push(of.when.0);
+            } else if of.below.iter().any(|below| below == layer) {
+                hits.push(of.when.1);
+            }
+        }
+        self.discounts(line, accounts, &mut hits);
+        hits
+    }
+
+    fn discounts(&self, line: &Row, accounts: Option<&[Row]>, hits: &mut Vec<usize>) {
+        let (list, taken) = (number(line, "amount_list"), number(line, "amount_discount"));
+        if list.is_zero() {
+            return;
+        }
+        let (charge, product) = (text(line, "charge"), text(line, "product"));
+        let here = |of: &&DiscountAt| of.on.is_empty() || of.on.iter().any(|on| on == charge || on == product);
+        let mut open = self.pieces.discounts.iter().filter(here);
+        if taken.is_zero() {
+            hits.extend(open.filter_map(|of| Some(of.when?.1)));
+            return;
+        }
+        if let Some(of) = open.find(|of| gives(of, line, accounts, list, taken)) {
+            hits.push(of.piece);
+            hits.extend(of.when.map(|when| when.0));
+        }
+    }
+}
+
+fn text<'r>(row: &'r Row, column: &str) -> &'r str {
+    row.get(column).map_or("", String::as_str)
+}
+
+fn number(row: &Row, column: &str) -> Decimal {
+    Decimal::parse(text(row, column)).unwrap_or(Decimal::ZERO)
+}
+
+/// The cell of `price`, or its default, that `line` shows.
+fn cell(price: &PriceAt, line: &Row) -> Option<usize> {
+    let values: Option<Vec<String>> =
+        price.by.iter().map(|by| line.get(&format!("dimensions.{by}")).map(|text| canonical(text))).collect();
+    let values = values.filter(|values| !values.is_empty())?;
+    price.cells.get(&values).copied().or(price.default)
+}
+
+/// Whether the discount takes `taken` off `list`, to a minor unit; one whose percentage is not known may.
+fn gives(of: &DiscountAt, line: &Row, accounts: Option<&[Row]>, list: Decimal, taken: Decimal) -> bool {
+    let percent = match (&of.percent, &of.percent_column, accounts) {
+        (Some(percent), _, _) => Some(*percent),
+        (None, Some(column), Some(accounts)) => inherited(column, text(line, "account_path"), accounts),
+        (None, _, None) => return true,
+        (None, None, Some(_)) => None,
+    };
+    let Some(off) = percent.and_then(|percent| percent.percent_of(list)) else { return false };
+    let digits = minor_digits(text(line, "currency")).unwrap_or(2);
+    let unit = Decimal::rescaled(1, digits).unwrap_or(Decimal::ONE);
+    let apart = off.minus(taken).map(|apart| if apart.is_negative() { -apart } else { apart });
+    apart.is_some_and(|apart| apart <= unit)
+}
+
+/// The percentage in the column of the account, or of the nearest account above it that has one.
+fn inherited(column: &str, path: &str, accounts: &[Row]) -> Option<Decimal> {
+    path.rsplit('/').find_map(|id| {
+        let account = accounts.iter().find(|account| text(account, "account_id") == id)?;
+        Decimal::parse(text(account, column)).ok()
+    })
+}
