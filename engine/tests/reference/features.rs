@@ -80,12 +80,14 @@ pub(crate) const PLAN_OVER_ANCESTORS: bool = true;
 /// Whether contracts and plans of the accounts above count.
 pub(crate) const PRICES_OF_ANCESTORS: bool = true;
 /// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
-pub(crate) const SCOPE_BY_PRICE: bool = false;
+pub(crate) const SCOPE_BY_PRICE: bool = true;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
 pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
 pub(crate) const PERCENT_AS_WRITTEN: bool = true;
 /// Whether record counts are compared where models look at single records.
 pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
+/// Whether a discounted amount is rounded to 18 digits before it is rounded to money; DESIGN says one rounding a line.
+pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 /// Whether an agreed percentage of 0 keeps the discounts declared after it away.
 pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;

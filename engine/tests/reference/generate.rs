@@ -69,19 +69,10 @@ pub(crate) fn case(settings: &Settings, rolls: &[u32]) -> Case {
     let plans = plans(dice, &meters, products.len(), &charges, settings);
     let contracts = contracts(dice, &meters, &charges, settings);
     let layers = layers(dice, &meters, &charges, settings);
-    let patched = plans.iter().map(|plan| &plan.prices);
-    let patched = patched.chain(contracts.iter().map(|contract| &contract.prices));
-    let patched: Vec<_> = patched.chain(layers.iter().map(|layer| &layer.prices)).collect();
-    let other_models: BTreeSet<usize> = (0..charges.len())
-        .filter(|charge| {
-            let patches = patched.iter().filter_map(|prices| prices.get(charge)).flatten();
-            patches.chain(&charges[*charge].versions).any(|patch| patch.fields.contains_key("model"))
-        })
-        .collect();
     let mut case = Case {
         settings: settings.clone(),
         layers,
-        overrides: overrides(dice, &other_models, &meters, &charges, &accounts, settings),
+        overrides: overrides(dice, &meters, &charges, &accounts, settings),
         discounts: discounts(dice, &charges),
         rates: rates(dice, settings),
         subscriptions: subscriptions(dice, &accounts, &plans, &products, &contracts, settings),
@@ -179,7 +170,7 @@ fn charges(dice: &mut Dice<'_>, meters: &[Meter], products: usize, settings: &Se
             let price = prices::usage(dice, meter);
             let id = format!("~p{product}/x{at}{again}");
             let versions = Vec::new();
-            let mut charge = Charge { id, product, meter: Some(at), price, versions };
+            let mut charge = Charge { id, product, meter: Some(at), price, versions, steady: dice.holds(1, 2) };
             if on(Feature::Validity) && dice.holds(1, 5) {
                 charge.versions = patches(dice, meters, &charge, settings, true);
             }
@@ -189,14 +180,28 @@ fn charges(dice: &mut Dice<'_>, meters: &[Meter], products: usize, settings: &Se
     for product in 0..products {
         let price = prices::fixed(dice);
         if dice.holds(1, 3) {
-            all.push(Charge { id: format!("~p{product}/fix"), product, meter: None, price, versions: Vec::new() });
+            all.push(Charge {
+                id: format!("~p{product}/fix"),
+                product,
+                meter: None,
+                price,
+                versions: Vec::new(),
+                steady: true,
+            });
         }
     }
     // A product without any charge is not one.
     for product in 0..products {
         if all.iter().all(|charge| charge.product != product) {
             let price = prices::recurring();
-            all.push(Charge { id: format!("~p{product}/base"), product, meter: None, price, versions: Vec::new() });
+            all.push(Charge {
+                id: format!("~p{product}/base"),
+                product,
+                meter: None,
+                price,
+                versions: Vec::new(),
+                steady: true,
+            });
         }
     }
     all
@@ -295,7 +300,6 @@ fn layers(dice: &mut Dice<'_>, meters: &[Meter], charges: &[Charge], settings: &
 
 fn overrides(
     dice: &mut Dice<'_>,
-    other_models: &BTreeSet<usize>,
     meters: &[Meter],
     charges: &[Charge],
     accounts: &[Account],
@@ -306,7 +310,7 @@ fn overrides(
     for _ in 0..dice.below(4) {
         let (account, charge) = (dice.below(accounts.len()), dice.below(charges.len()));
         let meter = charges[charge].meter.map(|meter| &meters[meter]);
-        let fields = prices::single(dice, &charges[charge], other_models.contains(&charge));
+        let fields = prices::single(dice, &charges[charge]);
         let splits = meter.is_some_and(|meter| ["sum", "count"].contains(&meter.aggregate));
         let days = if dice.holds(1, 3) { days(dice, settings, splits) } else { Days::ALWAYS };
         let in_table = dice.holds(1, 2);

@@ -311,25 +311,35 @@ pub(crate) fn patch(dice: &mut Dice<'_>, charge: &Charge, meter: Option<&Meter>)
     let Some(meter) = meter else {
         return fields([("amount", one(dice.of(&["9", "0.01", "123.455"])))]);
     };
-    let mut fresh = model(dice, meter);
-    if fresh.one("model") == charge.price.one("model") {
-        fresh.remove("model");
+    if charge.steady {
+        let own = charge.price.one("model").unwrap();
+        return match own {
+            "matrix" => fields([("default_unit_price", one(dice.of(&PRICES)))]),
+            "graduated" | "volume" | "stairstep" | "graduated_percentage" => {
+                let mut price = Fields::new();
+                tiers(dice, &mut price, own);
+                price
+            }
+            _ => single(dice, charge),
+        };
     }
-    // A charge with `lines_by` takes no model whose lines stand by themselves.
+    let fresh = model(dice, meter);
+    // A charge with options of its own takes no model whose lines stand by themselves.
     let by_itself = ["matrix", "prefix", "calendar"].contains(&fresh.word("model", "per_unit"));
-    if by_itself && charge.price.len() > 2 { Fields::new() } else { fresh }
+    let plain = charge.price.len() <= 2 || charge.price.one("model") == fresh.one("model");
+    if by_itself && !plain { Fields::new() } else { fresh }
 }
 
 /// The single numbers that an override of an account can have.
 /// It names its model where the price below it may have another than the list's.
-pub(crate) fn single(dice: &mut Dice<'_>, charge: &Charge, other_models: bool) -> Fields {
+pub(crate) fn single(dice: &mut Dice<'_>, charge: &Charge) -> Fields {
     let price = dice.of(&PRICES);
     let own = charge.price.one("model").unwrap();
-    if charge.meter.is_some() && (other_models || dice.holds(1, 3)) {
+    if !charge.steady {
         return fields([("model", one("per_unit")), ("unit_price", one(price))]);
     }
     match own {
-        "per_unit" | "matrix" => fields([("unit_price", one(price))]),
+        "per_unit" | "matrix" | "increments" => fields([("unit_price", one(price))]),
         "package" => dice.of(&[
             fields([("size", one("25"))]),
             fields([("price", one(price))]),

@@ -50,21 +50,20 @@ pub(crate) fn midnight(settings: &Settings, day: NaiveDate) -> DateTime<Utc> {
 pub(crate) fn settle<'a>(case: &'a Case, prices: &Prices) -> (Vec<Use<'a>>, Vec<Row>) {
     let (first, after) = price::period(&case.settings);
     let (start, end) = (midnight(&case.settings, first), midnight(&case.settings, after));
-    let mut seen: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, &Record> = BTreeMap::new();
     let (mut kept, mut aside) = (Vec::new(), Vec::new());
     for record in &case.records {
-        let others = seen.entry(&record.id).or_default();
-        // A copy of any earlier record is a copy, also of one that conflicts with the first.
-        if others.iter().any(|other| same(other, record)) {
+        // What lies outside the period is no matter of this period, not even when it conflicts.
+        if record.time < start || record.time >= end {
             continue;
         }
-        others.push(record);
-        let reason = if others.len() > 1 {
-            Err("conflicting_key")
-        } else if record.time < start || record.time >= end {
-            continue;
-        } else {
-            guide(case, prices, record)
+        let reason = match seen.get(record.id.as_str()) {
+            Some(first) if same(first, record) => continue,
+            Some(_) => Err("conflicting_key"),
+            None => {
+                seen.insert(&record.id, record);
+                guide(case, prices, record)
+            }
         };
         match reason {
             Ok(found) => kept.push(found),

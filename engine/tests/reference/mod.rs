@@ -40,7 +40,7 @@ use words::{Case, Rated, Settings};
 /// Cases of one run of the engine.
 const TOGETHER: usize = 100;
 /// Runs of the engine that shrinking one difference may cost.
-const SHRINKING: usize = 30;
+const SHRINKING: usize = 24;
 /// Differences that are shown.
 const SHOWN: usize = 3;
 

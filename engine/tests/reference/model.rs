@@ -83,7 +83,11 @@ fn package(stretch: &Stretch, thing: &Thing<'_>) -> Vec<Part> {
     let size = stretch.price.number("size").unwrap();
     let after = thing.before.plus(&thing.quantity);
     let amount = match stretch.price.word("round", "up") {
-        "exact" => thing.quantity.times(&price).over(&size).kept(),
+        // Each part of a scope is what it adds to the amount of those before it, so that the parts add up to the whole.
+        "exact" => {
+            let amount = |total: &Exact| total.times(&price).over(&size).kept();
+            amount(&after).less(&amount(&thing.before))
+        }
         mode => {
             let blocks = |total: &Exact| total.over(&size).round(0, Mode::named(mode));
             blocks(&after).less(&blocks(&thing.before)).times(&price).kept()

@@ -15,26 +15,39 @@ use super::totals;
 use super::words::{Case, Meter, Read};
 
 /// The usage of one subscription at one price, for one line group.
-struct Portion<'a> {
-    subscription: usize,
-    stretch: &'a Stretch,
+pub(crate) struct Portion<'a> {
+    pub(crate) subscription: usize,
+    pub(crate) stretch: &'a Stretch,
+    /// All prices of the subscription for the charge over the period, as one text.
+    prices: String,
     group: BTreeMap<String, String>,
     uses: Vec<Use<'a>>,
     /// What the model is applied to: quantities left, and their records.
-    things: Vec<(Exact, Vec<Use<'a>>)>,
+    pub(crate) things: Vec<Left<'a>>,
     included: Exact,
     free: Exact,
+}
+
+/// What is left of something that a model is applied to.
+pub(crate) struct Left<'a> {
+    pub(crate) quantity: Exact,
+    uses: Vec<Use<'a>>,
+    /// What of it is free of a percentage, and whether it owes the fee of a record.
+    pub(crate) terms: (Exact, bool),
 }
 
 pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usize, meter: usize) -> Vec<Draft> {
     let mut portions = portions(case, prices, uses, charge, meter);
     let mut pools = BTreeMap::new();
     let mut free = BTreeMap::new();
-    for portion in &mut portions {
-        include(case, portion, meter, &mut pools);
-        convert(portion);
-        give_free(case, portion, &mut free);
+    let order = order(&portions);
+    for (portion, thing) in &order {
+        let portion = &mut portions[*portion];
+        include(case, portion, *thing, meter, &mut pools);
+        convert(portion, *thing);
+        give_free(case, portion, *thing, &mut free);
     }
+    records::give_terms(&mut portions, &order);
     let mut drafts = zero_usage(case, prices, &portions, charge);
     let mut scopes = Scopes::of(case, &portions);
     for portion in &portions {
@@ -72,7 +85,9 @@ fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) 
 fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: usize, meter: usize) -> Vec<Portion<'a>> {
     let mut found = Vec::new();
     for whose in holders(prices, charge) {
-        for stretch in &prices[&(whose, charge)] {
+        let all = &prices[&(whose, charge)];
+        for stretch in all {
+            let prices = format!("{all:?}");
             let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
             let mut names = stretch.price.many(by).to_vec();
             // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.
@@ -88,7 +103,8 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
                 let group = names.iter().cloned().zip(values).collect();
                 let things = things(case, whose, &case.meters[meter], stretch, &uses);
                 let (included, free) = (Exact::zero(), Exact::zero());
-                found.push(Portion { subscription: whose, stretch, group, uses, things, included, free });
+                let prices = prices.clone();
+                found.push(Portion { subscription: whose, stretch, prices, group, uses, things, included, free });
             }
         }
     }
@@ -100,13 +116,7 @@ fn by_record(stretch: &Stretch) -> bool {
     ["increments", "prefix", "calendar"].contains(&stretch.model()) || records::has_terms(&stretch.price)
 }
 
-fn things<'a>(
-    case: &Case,
-    whose: usize,
-    meter: &Meter,
-    stretch: &Stretch,
-    uses: &[Use<'a>],
-) -> Vec<(Exact, Vec<Use<'a>>)> {
+fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<Left<'a>> {
     let (first, after) = period(&case.settings);
     let until = case.subscriptions[whose].days.to.map_or(after, |to| to.min(after));
     let span = Span {
@@ -126,12 +136,36 @@ fn things<'a>(
         "window" => measure::windows(&case.settings, meter, uses),
         other => panic!("no each: {other}"),
     };
-    let whole = |part: Vec<Use<'a>>| (measure::aggregate(&case.settings, meter, &part, span), part);
+    let whole = |uses: Vec<Use<'a>>| {
+        let quantity = measure::aggregate(&case.settings, meter, &uses, span);
+        Left { quantity, uses, terms: (Exact::zero(), true) }
+    };
     parts.into_iter().map(whole).collect()
 }
 
+/// All things in the order in which they draw on what is included: single records, days and windows of a subscription in
+/// order of time, whatever their line group; whole periods group by group.
+fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    for (at, portion) in portions.iter().enumerate() {
+        let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
+        for (number, thing) in portion.things.iter().enumerate() {
+            let time = thing.uses.first().map(|used| used.record.time).filter(|_| !whole);
+            all.push(((portion.subscription, time, at, number), (at, number)));
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(_, place)| place).collect()
+}
+
 /// Takes off what the plan includes: pools of the subscription, or of the plan's subscriptions of the account.
-fn include(case: &Case, portion: &mut Portion<'_>, meter: usize, pools: &mut BTreeMap<(usize, usize, usize), Exact>) {
+fn include(
+    case: &Case,
+    portion: &mut Portion<'_>,
+    thing: usize,
+    meter: usize,
+    pools: &mut BTreeMap<(usize, usize, usize), Exact>,
+) {
     let subscription = &case.subscriptions[portion.subscription];
     let Some(plan) = subscription.plan else { return };
     for (at, allowance) in case.plans[plan].allowances.iter().enumerate() {
@@ -140,38 +174,35 @@ fn include(case: &Case, portion: &mut Portion<'_>, meter: usize, pools: &mut BTr
         }
         let whose = if allowance.account { subscription.account } else { 1000 + portion.subscription };
         let left = pools.entry((plan, at, whose)).or_insert_with(|| Exact::read(&allowance.quantity));
-        for (quantity, _) in &mut portion.things {
-            let taken = quantity.clone().least(left.clone()).most(Exact::zero());
-            *quantity = quantity.less(&taken);
-            *left = left.less(&taken);
-            portion.included = portion.included.plus(&taken);
-        }
+        let quantity = &mut portion.things[thing].quantity;
+        let taken = quantity.clone().least(left.clone()).most(Exact::zero());
+        *quantity = quantity.less(&taken);
+        *left = left.less(&taken);
+        portion.included = portion.included.plus(&taken);
     }
 }
 
-fn convert(portion: &mut Portion<'_>) {
+fn convert(portion: &mut Portion<'_>, thing: usize) {
     let Some(convert) = portion.stretch.price.map("convert") else { return };
     let divide = convert.number("divide").unwrap_or_else(|| Exact::whole(1));
     let step = convert.number("step").unwrap_or_else(|| Exact::whole(1));
-    for (quantity, _) in &mut portion.things {
-        // Divided and rounded to the step in one go, so that a quotient cut to 18 digits starts no step of its own.
-        *quantity = match convert.one("round") {
-            Some(mode) => quantity.over(&divide).over(&step).round(0, Mode::named(mode)).times(&step).kept(),
-            None => quantity.over(&divide).kept(),
-        };
-    }
+    let quantity = &mut portion.things[thing].quantity;
+    // Divided and rounded to the step in one go, so that a quotient cut to 18 digits starts no step of its own.
+    *quantity = match convert.one("round") {
+        Some(mode) => quantity.over(&divide).over(&step).round(0, Mode::named(mode)).times(&step).kept(),
+        None => quantity.over(&divide).kept(),
+    };
 }
 
 /// Takes off the free units of the charge, which all of a scope share.
-fn give_free(case: &Case, portion: &mut Portion<'_>, free: &mut BTreeMap<String, Exact>) {
+fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BTreeMap<String, Exact>) {
     let Some(units) = portion.stretch.price.number("free_units") else { return };
     let given = free.entry(scope(case, portion)).or_insert_with(Exact::zero);
-    for (quantity, _) in &mut portion.things {
-        let taken = quantity.clone().least(units.less(given)).most(Exact::zero());
-        *quantity = quantity.less(&taken);
-        *given = given.plus(&taken);
-        portion.free = portion.free.plus(&taken);
-    }
+    let quantity = &mut portion.things[thing].quantity;
+    let taken = quantity.clone().least(units.less(given)).most(Exact::zero());
+    *quantity = quantity.less(&taken);
+    *given = given.plus(&taken);
+    portion.free = portion.free.plus(&taken);
 }
 
 /// Whose usage comes together with that of a portion.
@@ -189,8 +220,7 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let kind = portion.stretch.price.word("scope", "subscription");
     let restart = portion.stretch.price.one("groups") == Some("restart") || portion.stretch.model() == "matrix";
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
-    let stretch = portion.stretch;
-    let price = if features::SCOPE_BY_PRICE { format!("{} {:?}", stretch.layer, stretch.price) } else { String::new() };
+    let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
     format!("{kind} {whose} {group} {price}")
 }
 
@@ -213,8 +243,8 @@ impl Scopes {
             let nothing =
                 || Scope { before: Exact::zero(), highest: Exact::zero(), total: Exact::zero(), begun: false };
             let scope = all.entry(scope(case, portion)).or_insert_with(nothing);
-            for (quantity, _) in &portion.things {
-                scope.total = scope.total.plus(quantity);
+            for thing in &portion.things {
+                scope.total = scope.total.plus(&thing.quantity);
             }
         }
         Self { all }
@@ -226,12 +256,11 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
     let price = &portion.stretch.price;
     let scope = scopes.all.get_mut(&scope(case, portion)).unwrap();
     if records::has_terms(price) {
-        let quantities: Vec<&Exact> = portion.things.iter().map(|(quantity, _)| quantity).collect();
-        return records::with_terms(price, &quantities);
+        return records::with_terms(portion);
     }
     let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
     let mut lines: Vec<Part> = Vec::new();
-    for (quantity, uses) in portion.things.iter().filter(|(quantity, _)| !quantity.is_zero()) {
+    for Left { quantity, uses, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let mut thing = Thing {
             quantity: quantity.clone(),
             before: Exact::zero(),
@@ -279,7 +308,7 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
     let mut drafts = Vec::new();
     for whose in holders(prices, charge) {
         let used = portions.iter().filter(|portion| portion.subscription == whose);
-        let used = used.flat_map(|portion| &portion.things).any(|(quantity, _)| !quantity.is_zero())
+        let used = used.flat_map(|portion| &portion.things).any(|thing| !thing.quantity.is_zero())
             || portions.iter().any(|portion| portion.subscription == whose && !portion.included.is_zero());
         let days = case.subscriptions[whose].days;
         let active = days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
@@ -292,7 +321,8 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         }
         let (group, uses, things) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (included, free) = (Exact::zero(), Exact::zero());
-        let portion = Portion { subscription: whose, stretch, group, uses, things, included, free };
+        let prices = String::new();
+        let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free };
         let tier = if tiered { "1" } else { "" };
         let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));

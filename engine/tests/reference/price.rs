@@ -74,7 +74,7 @@ fn holding(case: &Case, subscription: &Subscription, charge: usize, day: NaiveDa
     let mut price = case.charges[charge].price.clone();
     let mut layer = "list".to_owned();
     for laid in laid_over(case, subscription, charge) {
-        if laid.whole.iter().all(|days| days.hold(day)) && fits(&price, &laid.patch.fields) {
+        if laid.holds(day) && fits(&price, &laid.patch.fields) {
             lay(&mut price, &laid.patch.fields);
             layer.clone_from(&laid.layer);
         }
@@ -87,86 +87,93 @@ struct Laid<'a> {
     layer: String,
     /// All of these must hold.
     whole: Vec<Days>,
+    /// None of these may hold.
+    unless: Vec<Days>,
     patch: &'a Patch,
+}
+
+impl Laid<'_> {
+    fn holds(&self, day: NaiveDate) -> bool {
+        self.whole.iter().all(|days| days.hold(day)) && !self.unless.iter().any(|days| days.hold(day))
+    }
 }
 
 /// Everything that can lie over the list price of a charge, the weakest first.
 fn laid_over<'a>(case: &'a Case, subscription: &Subscription, charge: usize) -> Vec<Laid<'a>> {
     let mut all = Vec::new();
-    let mut add = |layer: String, whole: Option<Days>, patches: &'a [Patch]| {
-        for patch in patches {
-            all.push(Laid { layer: layer.clone(), whole: whole.into_iter().chain([patch.days]).collect(), patch });
-        }
-    };
-    add("list".to_owned(), None, &case.charges[charge].versions);
+    add(&mut all, "list".to_owned(), None, &case.charges[charge].versions);
     let segment = &case.accounts[subscription.account].segment;
     for layer in &case.layers {
         if layer.segment.as_ref().is_none_or(|wanted| wanted == segment) {
             if let Some(patches) = layer.prices.get(&charge) {
-                add(format!("layer:{}", layer.id), Some(layer.days), patches);
+                add(&mut all, format!("layer:{}", layer.id), Some(layer.days), patches);
             }
         }
     }
     let mut ancestry = lineage(case, subscription.account);
     ancestry.reverse();
-    let own_plan_first = !features::PLAN_OVER_ANCESTORS;
-    if own_plan_first {
-        add_own(case, subscription, charge, &mut add);
+    if !features::PLAN_OVER_ANCESTORS {
+        add_own(case, subscription, charge, &mut all);
     }
     for account in ancestry {
-        let own = account == subscription.account;
-        if own && !own_plan_first {
-            add_own(case, subscription, charge, &mut add);
-        }
-        if !own {
-            add_ancestors(case, account, charge, &mut add);
+        if account != subscription.account {
+            add_ancestors(case, account, charge, &mut all);
+        } else if features::PLAN_OVER_ANCESTORS {
+            add_own(case, subscription, charge, &mut all);
         }
         for over in case.overrides.iter().filter(|over| (over.account, over.charge) == (account, charge)) {
-            add(format!("override:{}", case.accounts[account].id), None, std::slice::from_ref(&over.patch));
+            let layer = format!("override:{}", case.accounts[account].id);
+            add(&mut all, layer, None, std::slice::from_ref(&over.patch));
         }
     }
     all
 }
 
+fn add<'a>(all: &mut Vec<Laid<'a>>, layer: String, whole: Option<Days>, patches: &'a [Patch]) {
+    for patch in patches {
+        let whole = whole.into_iter().chain([patch.days]).collect();
+        all.push(Laid { layer: layer.clone(), whole, unless: Vec::new(), patch });
+    }
+}
+
 /// The subscription's own contract and, over it, its plan.
-fn add_own<'a>(
-    case: &'a Case,
-    subscription: &Subscription,
-    charge: usize,
-    add: &mut impl FnMut(String, Option<Days>, &'a [Patch]),
-) {
+fn add_own<'a>(case: &'a Case, subscription: &Subscription, charge: usize, all: &mut Vec<Laid<'a>>) {
     if let Some(contract) = subscription.contract.map(|contract| &case.contracts[contract]) {
         if let Some(patches) = contract.prices.get(&charge) {
-            add(format!("contract:{}", contract.id), Some(contract.days), patches);
+            add(all, format!("contract:{}", contract.id), Some(contract.days), patches);
         }
     }
     if let Some(plan) = subscription.plan.map(|plan| &case.plans[plan]) {
         if let Some(patches) = plan.prices.get(&charge) {
-            add(format!("plan:{}", plan.id), None, patches);
+            add(all, format!("plan:{}", plan.id), None, patches);
         }
     }
 }
 
-/// Contracts and plans of the subscriptions that an account above has itself; the lowest subscription id with a price wins.
-fn add_ancestors<'a>(
-    case: &'a Case,
-    account: usize,
-    charge: usize,
-    add: &mut impl FnMut(String, Option<Days>, &'a [Patch]),
-) {
+/// Contracts and plans of the subscriptions that an account above has itself; of those that are active on a day, the one of
+/// the lowest subscription id with a price wins.
+fn add_ancestors<'a>(case: &'a Case, account: usize, charge: usize, all: &mut Vec<Laid<'a>>) {
     if !features::PRICES_OF_ANCESTORS {
         return;
     }
-    let (first, after) = period(&case.settings);
-    let active = |days: Days| days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
-    let theirs = || case.subscriptions.iter().filter(|other| other.account == account && active(other.days));
-    let mut contracts = theirs().filter_map(|other| other.contract).map(|at| &case.contracts[at]);
-    if let Some(contract) = contracts.find(|contract| contract.prices.contains_key(&charge)) {
-        add(format!("contract:{}", contract.id), Some(contract.days), &contract.prices[&charge]);
-    }
-    let mut plans = theirs().filter_map(|other| other.plan).map(|at| &case.plans[at]);
-    if let Some(plan) = plans.find(|plan| plan.prices.contains_key(&charge)) {
-        add(format!("plan:{}", plan.id), None, &plan.prices[&charge]);
+    let theirs = || case.subscriptions.iter().filter(|other| other.account == account);
+    let contracts = theirs().filter_map(|other| Some((other.days, &case.contracts[other.contract?])));
+    let contracts = contracts.filter_map(|(days, contract)| {
+        let patches = contract.prices.get(&charge)?;
+        Some((days, format!("contract:{}", contract.id), Some(contract.days), patches))
+    });
+    let plans = theirs().filter_map(|other| Some((other.days, &case.plans[other.plan?])));
+    let plans =
+        plans.filter_map(|(days, plan)| Some((days, format!("plan:{}", plan.id), None, plan.prices.get(&charge)?)));
+    for found in [contracts.collect::<Vec<_>>(), plans.collect()] {
+        let mut unless = Vec::new();
+        for (days, layer, whole, patches) in found {
+            for patch in patches {
+                let whole = whole.into_iter().chain([days, patch.days]).collect();
+                all.push(Laid { layer: layer.clone(), whole, unless: unless.clone(), patch });
+            }
+            unless.push(days);
+        }
     }
 }
 

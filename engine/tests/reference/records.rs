@@ -1,7 +1,10 @@
 //! Models that look at every record alone, in order of time: percentages with terms for each record, and increments.
 
+use std::collections::BTreeMap;
+
 use super::exact::{Exact, Mode};
 use super::model::{Part, Thing};
+use super::portion::Portion;
 use super::words::{Fields, Read};
 
 const TERMS: &[&str] = &["record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
@@ -25,23 +28,35 @@ fn limited(price: &Fields, quantity: &Exact, amount: Exact) -> Exact {
     if quantity.is_positive() { bounded(amount, price.number("minimum"), price.number("maximum")) } else { amount }
 }
 
-/// A percentage of records in order of time, each with its fee, what is free of it, and its limits.
-pub(crate) fn with_terms(price: &Fields, quantities: &[&Exact]) -> Vec<Part> {
-    let mut free = Free::new(price);
+/// Settles what is free of each record: the records of a subscription in order of time, whatever their line group.
+pub(crate) fn give_terms(portions: &mut [Portion<'_>], order: &[(usize, usize)]) {
+    let mut begun: BTreeMap<usize, Free> = BTreeMap::new();
+    for (portion, thing) in order {
+        let Portion { subscription, stretch, things, .. } = &mut portions[*portion];
+        if has_terms(&stretch.price) {
+            let free = begun.entry(*subscription).or_insert_with(|| Free::new(&stretch.price));
+            things[*thing].terms = free.next(&things[*thing].quantity);
+        }
+    }
+}
+
+/// A percentage of records, each with its fee, what is free of it, and its limits.
+pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
+    let price = &portion.stretch.price;
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
     let (mut amount, mut total, mut owing) = (Exact::zero(), Exact::zero(), 0);
-    for money in quantities {
-        let (portion, owes) = free.next(money);
-        let base = money.less(&portion);
-        let due = if owes { fee.clone() } else { Exact::zero() };
-        owing += usize::from(owes);
+    for thing in &portion.things {
+        let (free, owes) = &thing.terms;
+        let base = thing.quantity.less(free);
+        let due = if *owes { fee.clone() } else { Exact::zero() };
+        owing += usize::from(*owes);
         let mut whole = share(price, &base).plus(&due);
         // What is free altogether is not raised to the least amount of a record.
-        if owes || !base.is_zero() {
+        if *owes || !base.is_zero() {
             whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
         }
         amount = amount.plus(&whole.less(&due));
-        total = total.plus(money);
+        total = total.plus(&thing.quantity);
     }
     let amount = limited(price, &total, amount);
     let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];

@@ -67,7 +67,11 @@ pub(crate) fn settled(case: &Case, draft: &Draft) -> Money {
         let discount = settle(&part(&list));
         return Money { net: list.less(&discount), list, discount };
     }
-    let net = settle(&draft.amount.less(&part(&draft.amount)));
+    let mut net = draft.amount.less(&part(&draft.amount));
+    if features::DISCOUNT_THROUGH_18 {
+        net = net.kept();
+    }
+    let net = settle(&net);
     Money { discount: list.less(&net), list, net }
 }
 

@@ -118,6 +118,8 @@ pub(crate) struct Charge {
     pub(crate) meter: Option<usize>,
     pub(crate) price: Fields,
     pub(crate) versions: Vec<Patch>,
+    /// Whether every price of it has the model of the list price, so that patches need not name one.
+    pub(crate) steady: bool,
 }
 
 #[derive(Clone, Debug)]
