@@ -139,11 +139,17 @@ fn meters(dice: &mut Dice<'_>) -> Vec<Meter> {
             let one = |text: &str| Field::One(text.to_owned());
             match aggregate {
                 "unique" => drop(more.insert("of".to_owned(), one("person"))),
-                "percentile" => drop(more.insert("percent".to_owned(), one(dice.of(&["95", "50", "100", "33.3"])))),
+                "percentile" => {
+                    let percent = one(dice.of(&["95", "50", "100", "33.3"]));
+                    more.insert("percentile".to_owned(), Field::Map([("percent".to_owned(), percent)].into()));
+                }
                 "windowed" => {
-                    more.insert("window".to_owned(), one(dice.of(&["hour", "day", "5 minutes"])));
-                    more.insert("of".to_owned(), one(dice.of(&["max", "min", "sum", "count", "latest"])));
-                    more.insert("then".to_owned(), one(dice.of(&["sum", "max", "min"])));
+                    let window = one(dice.of(&["hour", "day", "5 minutes"]));
+                    let of = one(dice.of(&["max", "min", "sum", "count", "latest"]));
+                    let then = one(dice.of(&["sum", "max", "min"]));
+                    let windowed = [("window", window), ("of", of), ("then", then)];
+                    let windowed = windowed.map(|(key, value)| (key.to_owned(), value));
+                    more.insert("windowed".to_owned(), Field::Map(windowed.into()));
                 }
                 _ if level => drop(more.insert("records_are".to_owned(), one(dice.of(&["change", "level"])))),
                 _ => {}

@@ -149,7 +149,7 @@ pub(crate) fn aggregate(settings: &Settings, meter: &Meter, uses: &[Use<'_>], sp
             let marks = uses.iter().map(|used| used.record.marks["person"].as_str());
             Exact::whole(marks.filter(|mark| !mark.is_empty()).collect::<BTreeSet<_>>().len())
         }
-        "percentile" => percentile(&meter.more.number("percent").unwrap(), all().collect()),
+        "percentile" => percentile(&meter.more.map("percentile").unwrap().number("percent").unwrap(), all().collect()),
         "windowed" => windowed(settings, meter, uses, span),
         "weighted_sum" | "prorated_sum" => levels::held(meter, uses, span),
         other => panic!("no aggregate {other}"),
@@ -166,7 +166,7 @@ fn percentile(percent: &Exact, mut all: Vec<Exact>) -> Exact {
 
 /// The windows of local time that have records, each with its own.
 pub(crate) fn windows<'a>(settings: &Settings, meter: &Meter, uses: &[Use<'a>]) -> Vec<Vec<Use<'a>>> {
-    let minutes = match meter.more.one("window").unwrap() {
+    let minutes = match meter.more.map("windowed").unwrap().one("window").unwrap() {
         "hour" => 60,
         "day" => 24 * 60,
         text => text.strip_suffix(" minutes").unwrap().parse::<i64>().unwrap(),
@@ -183,10 +183,10 @@ pub(crate) fn windows<'a>(settings: &Settings, meter: &Meter, uses: &[Use<'a>]) 
 }
 
 fn windowed(settings: &Settings, meter: &Meter, uses: &[Use<'_>], span: levels::Span) -> Exact {
-    let inner = Meter { aggregate: of(meter.more.one("of").unwrap()), ..meter.clone() };
+    let inner = Meter { aggregate: of(meter.more.map("windowed").unwrap().one("of").unwrap()), ..meter.clone() };
     let each = windows(settings, meter, uses);
     let each = each.iter().map(|window| aggregate(settings, &inner, window, span));
-    match meter.more.one("then").unwrap() {
+    match meter.more.map("windowed").unwrap().one("then").unwrap() {
         "sum" => each.fold(Exact::zero(), |sum, next| sum.plus(&next)),
         "max" => each.max().unwrap_or_else(Exact::zero),
         "min" => each.min().unwrap_or_else(Exact::zero),
