@@ -59,6 +59,10 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// Generated books and usage, rated by a second rater that shares no code with the engine.
+#[cfg(test)]
+#[path = "../reference/mod.rs"]
+mod reference;
 // Tests of pricing rules, as pricing people run them.
 #[cfg(test)]
 mod rule_tests;

@@ -1,0 +1,168 @@
+//! Runs the engine over many cases at once, and finds what it makes of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::features;
+use super::words::{Case, Fields, Rated, Read, Row};
+use super::write::{self, Named};
+use crate::committed::{self, Committed};
+use crate::harness::{folder, ratemill};
+
+/// Columns that are compared, by table. A tax is named by its line.
+const LINES: &[&str] = &[
+    "subscription_id",
+    "account_id",
+    "account_path",
+    "bill_to_account_id",
+    "charge",
+    "line_kind",
+    "model",
+    "meter",
+    "dimensions",
+    "tier",
+    "quantity",
+    "unit_price",
+    "amount_rated",
+    "amount_list",
+    "amount_discount",
+    "amount_net",
+    "currency",
+    "price_layer",
+    "record_count",
+    "service_start",
+    "service_end",
+];
+const TAXES: &[&str] = &["tax", "rate_percent", "taxable_amount", "amount", "exempt"];
+const INVOICES: &[&str] = &[
+    "bill_to_account_id",
+    "currency",
+    "line_count",
+    "amount_list",
+    "amount_discount",
+    "amount_net",
+    "amount_tax",
+    "amount_gross",
+];
+const SUSPENSE: &[&str] = &["record_id", "reason"];
+
+/// What the engine makes of these cases, in their order; or what it says when it makes nothing.
+pub(crate) fn engine(cases: &[Case]) -> Result<Vec<Rated>, String> {
+    let here = folder();
+    let named: Vec<Named<'_>> = cases.iter().enumerate().map(|(at, case)| (format!("c{at}_"), case)).collect();
+    write::write(here.path(), &named);
+    let period = format!("{}-{:02}", cases[0].settings.year, cases[0].settings.month);
+    let ran = ratemill(&["run", "pipeline.yaml", "--period", &period, "--partitions", "2"]).cwd(here.path()).run();
+    if ran.status.code() != Some(0) {
+        return Err(format!("{ran}"));
+    }
+    let run = committed::read(&here.path().join("out"), &period);
+    let names: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
+    Ok(split(&run, &names))
+}
+
+/// Writes one case for people.
+pub(crate) fn keep(folder: &Path, case: &Case) {
+    write::write(folder, &[("c_".to_owned(), case)]);
+}
+
+fn split(run: &Committed, names: &[&str]) -> Vec<Rated> {
+    let places: BTreeMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+    let mut all = vec![Rated::default(); names.len()];
+    let mut lines = BTreeMap::new();
+    for row in run.table("invoice_lines") {
+        let (place, name) = place(&places, &row["subscription_id"]);
+        lines.insert(row["line_id"].clone(), (place, line_name(row).replace(name, "~")));
+        all[place].lines.push(chosen(row, LINES, name));
+    }
+    for row in run.table("invoice_taxes") {
+        let (place, line) = &lines[&row["line_id"]];
+        let mut cells = chosen(row, TAXES, "\0");
+        cells.insert("line".to_owned(), line.clone());
+        all[*place].taxes.push(cells);
+    }
+    for (table, key, columns) in [("invoices", "bill_to_account_id", INVOICES), ("suspense", "record_id", SUSPENSE)] {
+        for row in run.table(table) {
+            let (place, name) = place(&places, &row[key]);
+            let rows = if table == "invoices" { &mut all[place].invoices } else { &mut all[place].suspense };
+            rows.push(chosen(row, columns, name));
+        }
+    }
+    for rated in &mut all {
+        for rows in [&mut rated.lines, &mut rated.taxes, &mut rated.invoices, &mut rated.suspense] {
+            rows.sort();
+        }
+    }
+    all
+}
+
+fn place<'a>(places: &BTreeMap<&'a str, usize>, id: &str) -> (usize, &'a str) {
+    let end = id.find('_').unwrap() + 1;
+    let (name, place) = places.get_key_value(&id[..end]).unwrap();
+    (*place, name)
+}
+
+fn line_name(row: &Row) -> String {
+    let keys = ["subscription_id", "charge", "line_kind", "tier", "dimensions", "service_start"];
+    keys.map(|key| row[key].clone()).join("|")
+}
+
+fn chosen(row: &Row, columns: &[&str], name: &str) -> Row {
+    columns.iter().map(|column| ((*column).to_owned(), row[*column].replace(name, "~"))).collect()
+}
+
+/// Rows that only one of the two has, or an empty text.
+pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> String {
+    let singles = singles(case);
+    let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &singles)).collect::<Vec<Row>>();
+    let (ours, theirs) = (lines(&reference.lines), lines(&engine.lines));
+    let tables = [
+        ("lines", &ours, &theirs),
+        ("taxes", &reference.taxes, &engine.taxes),
+        ("invoices", &reference.invoices, &engine.invoices),
+        ("suspense", &reference.suspense, &engine.suspense),
+    ];
+    let mut text = String::new();
+    for (table, one, other) in tables {
+        let mut counts: BTreeMap<&Row, i32> = BTreeMap::new();
+        one.iter().for_each(|row| *counts.entry(row).or_default() += 1);
+        other.iter().for_each(|row| *counts.entry(row).or_default() -= 1);
+        for (row, count) in counts.into_iter().filter(|(_, count)| *count != 0) {
+            let who = if count > 0 { "reference" } else { "engine   " };
+            let cells: Vec<String> = row
+                .iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            text.push_str(&format!("  {table} {who} {}\n", cells.join(" ")));
+        }
+    }
+    text
+}
+
+/// Charges that may look at single records.
+fn singles(case: &Case) -> BTreeSet<String> {
+    let looks = |fields: &Fields| {
+        let model = fields.one("model").unwrap_or_default();
+        let keys = ["each", "record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
+        ["increments", "prefix", "calendar"].contains(&model) || keys.iter().any(|key| fields.contains_key(*key))
+    };
+    let all = case.plans.iter().map(|plan| &plan.prices).chain(case.contracts.iter().map(|contract| &contract.prices));
+    let all: Vec<_> = all.chain(case.layers.iter().map(|layer| &layer.prices)).collect();
+    let mut found = BTreeSet::new();
+    for (at, charge) in case.charges.iter().enumerate() {
+        let patches = all.iter().filter_map(|prices| prices.get(&at)).flatten().chain(&charge.versions);
+        if looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
+            found.insert(charge.id.clone());
+        }
+    }
+    found
+}
+
+fn uncounted(row: &Row, singles: &BTreeSet<String>) -> Row {
+    let mut row = row.clone();
+    if !features::COUNTS_OF_SINGLE_RECORDS && singles.contains(&row["charge"]) {
+        row.remove("record_count");
+    }
+    row
+}

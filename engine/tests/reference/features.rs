@@ -1,0 +1,93 @@
+//! What the engine can do so far: only this is generated. The reference rater knows all of it.
+
+/// A part of the price language that a case can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// `per` of prices and tiers.
+    Per,
+    /// `below`, `increment` and `beyond` of tiers.
+    TierOptions,
+    Stairstep,
+    GraduatedPercentage,
+    Dynamic,
+    Increments,
+    Prefix,
+    Calendar,
+    /// Terms of a percentage for each record.
+    RecordTerms,
+    /// A matrix without a default, so that records can be without a price.
+    NoCell,
+    /// `scope` of packages, subtrees and invoices.
+    WideScopes,
+    /// `each` of records, days and windows.
+    Each,
+    /// `groups: restart`.
+    Groups,
+    ZeroUsage,
+    Convert,
+    FreeUnits,
+    RoundAmount,
+    /// Layers and contracts.
+    Layers,
+    /// Validity inside the period.
+    Validity,
+    WeightedSum,
+    Percentile,
+    Windowed,
+}
+
+/// The features that main has.
+pub(crate) const ON: &[Feature] = &[
+    Feature::Per,
+    Feature::TierOptions,
+    Feature::Stairstep,
+    Feature::GraduatedPercentage,
+    Feature::Dynamic,
+    Feature::Increments,
+    Feature::Prefix,
+    Feature::Calendar,
+    Feature::RecordTerms,
+    Feature::NoCell,
+    Feature::WideScopes,
+    Feature::Each,
+    Feature::Groups,
+    Feature::ZeroUsage,
+    Feature::Convert,
+    Feature::FreeUnits,
+    Feature::RoundAmount,
+    Feature::Layers,
+    Feature::Validity,
+    Feature::WeightedSum,
+    Feature::Percentile,
+    Feature::Windowed,
+];
+
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone.
+pub(crate) fn on(feature: Feature) -> bool {
+    match std::env::var("RATEMILL_FEATURES") {
+        Ok(names) => names.split(',').any(|name| name == format!("{feature:?}")),
+        Err(_) => ON.contains(&feature),
+    }
+}
+
+/// The names that cases are confined to, for the name of a folder.
+pub(crate) fn alone() -> String {
+    std::env::var("RATEMILL_FEATURES").map(|names| names.replace(',', "-") + "-").unwrap_or_default()
+}
+
+/// Whether the plan of a subscription goes before the overrides of the accounts above its own.
+pub(crate) const PLAN_OVER_ANCESTORS: bool = true;
+/// Whether contracts and plans of the accounts above count.
+pub(crate) const PRICES_OF_ANCESTORS: bool = true;
+/// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
+pub(crate) const SCOPE_BY_PRICE: bool = true;
+/// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
+pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
+/// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
+pub(crate) const PERCENT_AS_WRITTEN: bool = true;
+/// Whether record counts are compared where models look at single records.
+pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
+/// Whether a discounted amount is rounded to 18 digits before it is rounded to money; DESIGN says one rounding a line.
+pub(crate) const DISCOUNT_THROUGH_18: bool = true;
+/// Whether an agreed percentage of 0 keeps the discounts declared after it away.
+pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;

@@ -1,0 +1,331 @@
+//! The usage of a charge: portions (subscription, price and line group), what is included, and the model over the rest.
+
+use std::collections::BTreeMap;
+
+use super::bill::{Draft, holders, theirs};
+use super::exact::{Exact, Mode};
+use super::features;
+use super::levels::Span;
+use super::measure::{self, Prices, Use};
+use super::model::{self, Part, Thing};
+use super::price::{Stretch, period};
+use super::records;
+use super::tiers;
+use super::totals;
+use super::words::{Case, Meter, Read};
+
+/// The usage of one subscription at one price, for one line group.
+pub(crate) struct Portion<'a> {
+    pub(crate) subscription: usize,
+    pub(crate) stretch: &'a Stretch,
+    /// All prices of the subscription for the charge over the period, as one text.
+    prices: String,
+    group: BTreeMap<String, String>,
+    uses: Vec<Use<'a>>,
+    /// What the model is applied to: quantities left, and their records.
+    pub(crate) things: Vec<Left<'a>>,
+    included: Exact,
+    free: Exact,
+}
+
+/// What is left of something that a model is applied to.
+pub(crate) struct Left<'a> {
+    pub(crate) quantity: Exact,
+    uses: Vec<Use<'a>>,
+    /// What of it is free of a percentage, and whether it owes the fee of a record.
+    pub(crate) terms: (Exact, bool),
+}
+
+pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usize, meter: usize) -> Vec<Draft> {
+    let mut portions = portions(case, prices, uses, charge, meter);
+    let mut pools = BTreeMap::new();
+    let mut free = BTreeMap::new();
+    let order = order(&portions);
+    for (portion, thing) in &order {
+        let portion = &mut portions[*portion];
+        include(case, portion, *thing, meter, &mut pools);
+        convert(portion, *thing);
+        give_free(case, portion, *thing, &mut free);
+    }
+    records::give_terms(&mut portions, &order);
+    let mut drafts = zero_usage(case, prices, &portions, charge);
+    let mut scopes = Scopes::of(case, &portions);
+    for portion in &portions {
+        for quantity in [&portion.included, &portion.free] {
+            if !quantity.is_zero() {
+                let part = Part::new("included", quantity.clone(), Some(Exact::zero()), Exact::zero());
+                drafts.push(draft(portion, charge, "allowance", &part));
+            }
+        }
+        for part in priced(case, portion, &mut scopes) {
+            drafts.push(draft(portion, charge, "usage", &part));
+        }
+    }
+    drafts
+}
+
+fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) -> Draft {
+    Draft {
+        subscription: portion.subscription,
+        charge,
+        kind,
+        model: if kind == "allowance" { kind } else { portion.stretch.model() }.to_owned(),
+        layer: portion.stretch.layer.clone(),
+        days: portion.stretch.days,
+        group: portion.group.clone(),
+        tier: part.tier.clone(),
+        quantity: part.quantity.clone(),
+        unit_price: part.unit_price.clone(),
+        amount: part.amount.clone(),
+        records: part.owing.unwrap_or(portion.uses.len()),
+    }
+}
+
+/// In the order in which they fill tiers: subscriptions by id, then time, then the values of the line group.
+fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: usize, meter: usize) -> Vec<Portion<'a>> {
+    let mut found = Vec::new();
+    for whose in holders(prices, charge) {
+        let all = &prices[&(whose, charge)];
+        for stretch in all {
+            let prices = format!("{all:?}");
+            let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
+            let mut names = stretch.price.many(by).to_vec();
+            // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.
+            names.sort();
+            let mut groups: BTreeMap<Vec<String>, Vec<Use<'a>>> = BTreeMap::new();
+            for used in theirs(case, uses, whose, meter, stretch.days) {
+                groups
+                    .entry(names.iter().map(|name| used.record.marks[name].clone()).collect())
+                    .or_default()
+                    .push(used);
+            }
+            for (values, uses) in groups {
+                let group = names.iter().cloned().zip(values).collect();
+                let things = things(case, whose, &case.meters[meter], stretch, &uses);
+                let (included, free) = (Exact::zero(), Exact::zero());
+                let prices = prices.clone();
+                found.push(Portion { subscription: whose, stretch, prices, group, uses, things, included, free });
+            }
+        }
+    }
+    found
+}
+
+/// Whether the model itself looks at every record alone.
+fn by_record(stretch: &Stretch) -> bool {
+    ["increments", "prefix", "calendar"].contains(&stretch.model()) || records::has_terms(&stretch.price)
+}
+
+fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<Left<'a>> {
+    let (first, after) = period(&case.settings);
+    let until = case.subscriptions[whose].days.to.map_or(after, |to| to.min(after));
+    let span = Span {
+        until: (measure::midnight(&case.settings, until), until),
+        days: (first, after),
+        instants: (measure::midnight(&case.settings, first), measure::midnight(&case.settings, after)),
+    };
+    let each = if by_record(stretch) { "record" } else { stretch.price.word("each", "period") };
+    let parts: Vec<Vec<Use<'a>>> = match each {
+        "period" => vec![uses.to_vec()],
+        "record" => uses.iter().map(|used| vec![*used]).collect(),
+        "day" => {
+            let mut days: BTreeMap<_, Vec<Use<'a>>> = BTreeMap::new();
+            uses.iter().for_each(|used| days.entry(used.day).or_default().push(*used));
+            days.into_values().collect()
+        }
+        "window" => measure::windows(&case.settings, meter, uses),
+        other => panic!("no each: {other}"),
+    };
+    let whole = |uses: Vec<Use<'a>>| {
+        let quantity = measure::aggregate(&case.settings, meter, &uses, span);
+        Left { quantity, uses, terms: (Exact::zero(), true) }
+    };
+    parts.into_iter().map(whole).collect()
+}
+
+/// All things in the order in which they draw on what is included: single records, days and windows of a subscription in
+/// order of time, whatever their line group; whole periods group by group.
+fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    for (at, portion) in portions.iter().enumerate() {
+        let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
+        for (number, thing) in portion.things.iter().enumerate() {
+            let time = thing.uses.first().map(|used| used.record.time).filter(|_| !whole);
+            all.push(((portion.subscription, time, at, number), (at, number)));
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Takes off what the plan includes: pools of the subscription, or of the plan's subscriptions of the account.
+fn include(
+    case: &Case,
+    portion: &mut Portion<'_>,
+    thing: usize,
+    meter: usize,
+    pools: &mut BTreeMap<(usize, usize, usize), Exact>,
+) {
+    let subscription = &case.subscriptions[portion.subscription];
+    let Some(plan) = subscription.plan else { return };
+    for (at, allowance) in case.plans[plan].allowances.iter().enumerate() {
+        if allowance.meter != meter {
+            continue;
+        }
+        let whose = if allowance.account { subscription.account } else { 1000 + portion.subscription };
+        let left = pools.entry((plan, at, whose)).or_insert_with(|| Exact::read(&allowance.quantity));
+        let quantity = &mut portion.things[thing].quantity;
+        let taken = quantity.clone().least(left.clone()).most(Exact::zero());
+        *quantity = quantity.less(&taken);
+        *left = left.less(&taken);
+        portion.included = portion.included.plus(&taken);
+    }
+}
+
+fn convert(portion: &mut Portion<'_>, thing: usize) {
+    let Some(convert) = portion.stretch.price.map("convert") else { return };
+    let divide = convert.number("divide").unwrap_or_else(|| Exact::whole(1));
+    let step = convert.number("step").unwrap_or_else(|| Exact::whole(1));
+    let quantity = &mut portion.things[thing].quantity;
+    // Divided and rounded to the step in one go, so that a quotient cut to 18 digits starts no step of its own.
+    *quantity = match convert.one("round") {
+        Some(mode) => quantity.over(&divide).over(&step).round(0, Mode::named(mode)).times(&step).kept(),
+        None => quantity.over(&divide).kept(),
+    };
+}
+
+/// Takes off the free units of the charge, which all of a scope share.
+fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BTreeMap<String, Exact>) {
+    let Some(units) = portion.stretch.price.number("free_units") else { return };
+    let given = free.entry(scope(case, portion)).or_insert_with(Exact::zero);
+    let quantity = &mut portion.things[thing].quantity;
+    let taken = quantity.clone().least(units.less(given)).most(Exact::zero());
+    *quantity = quantity.less(&taken);
+    *given = given.plus(&taken);
+    portion.free = portion.free.plus(&taken);
+}
+
+/// Whose usage comes together with that of a portion.
+fn scope(case: &Case, portion: &Portion<'_>) -> String {
+    let subscription = &case.subscriptions[portion.subscription];
+    let account = subscription.account;
+    let whose = match portion.stretch.price.word("scope", "subscription") {
+        "subscription" => subscription.id.clone(),
+        "package" => format!("{account} {:?} {:?}", subscription.plan, subscription.product),
+        "account" => account.to_string(),
+        "subtree" => super::price::lineage(case, account).last().unwrap().to_string(),
+        "invoice" => format!("{} {}", totals::bill_to(case, account), case.accounts[account].currency),
+        other => panic!("no scope {other}"),
+    };
+    let kind = portion.stretch.price.word("scope", "subscription");
+    let restart = portion.stretch.price.one("groups") == Some("restart") || portion.stretch.model() == "matrix";
+    let group = if restart { format!("{:?}", portion.group) } else { String::new() };
+    let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
+    format!("{kind} {whose} {group} {price}")
+}
+
+/// How far each scope has come.
+struct Scopes {
+    all: BTreeMap<String, Scope>,
+}
+
+struct Scope {
+    before: Exact,
+    highest: Exact,
+    total: Exact,
+    begun: bool,
+}
+
+impl Scopes {
+    fn of(case: &Case, portions: &[Portion<'_>]) -> Self {
+        let mut all: BTreeMap<String, Scope> = BTreeMap::new();
+        for portion in portions {
+            let nothing =
+                || Scope { before: Exact::zero(), highest: Exact::zero(), total: Exact::zero(), begun: false };
+            let scope = all.entry(scope(case, portion)).or_insert_with(nothing);
+            for thing in &portion.things {
+                scope.total = scope.total.plus(&thing.quantity);
+            }
+        }
+        Self { all }
+    }
+}
+
+/// The parts of a portion's lines: those of one tier and price together.
+fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> {
+    let price = &portion.stretch.price;
+    let scope = scopes.all.get_mut(&scope(case, portion)).unwrap();
+    if records::has_terms(price) {
+        return records::with_terms(portion);
+    }
+    let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
+    let mut lines: Vec<Part> = Vec::new();
+    for Left { quantity, uses, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
+        let mut thing = Thing {
+            quantity: quantity.clone(),
+            before: Exact::zero(),
+            highest: Exact::zero(),
+            total: quantity.clone(),
+            first: true,
+            uses: uses.clone(),
+        };
+        if together {
+            thing.before = scope.before.clone();
+            thing.highest = scope.highest.clone();
+            thing.total = scope.total.clone();
+            thing.first = !scope.begun;
+            scope.begun = true;
+            scope.before = scope.before.plus(quantity);
+            scope.highest = scope.highest.clone().most(scope.before.clone());
+        }
+        for mut part in model::apply(&case.settings, portion.stretch, &thing) {
+            if let Some(round) = price.map("round_amount") {
+                let digits = round.one("digits").unwrap().parse().unwrap();
+                part.amount = part.amount.round(digits, Mode::named(round.word("mode", "half_up")));
+            }
+            join(&mut lines, part);
+        }
+    }
+    lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
+    lines
+}
+
+fn join(lines: &mut Vec<Part>, part: Part) {
+    let same = |line: &&mut Part| line.tier == part.tier && line.unit_price == part.unit_price;
+    match lines.iter_mut().find(same) {
+        Some(line) => {
+            line.quantity = line.quantity.plus(&part.quantity);
+            line.amount = line.amount.plus(&part.amount);
+            line.owing = line.owing.zip(part.owing).map(|(one, other)| one + other);
+        }
+        None => lines.push(part),
+    }
+}
+
+/// Lines of subscriptions that have the charge and no usage, where the charge asks for them.
+fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: usize) -> Vec<Draft> {
+    let (first, after) = period(&case.settings);
+    let mut drafts = Vec::new();
+    for whose in holders(prices, charge) {
+        let used = portions.iter().filter(|portion| portion.subscription == whose);
+        let used = used.flat_map(|portion| &portion.things).any(|thing| !thing.quantity.is_zero())
+            || portions.iter().any(|portion| portion.subscription == whose && !portion.included.is_zero());
+        let days = case.subscriptions[whose].days;
+        let active = days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
+        let stretch = prices[&(whose, charge)].last().unwrap();
+        let asked = stretch.price.word("zero_usage", "none");
+        let tiered = stretch.price.contains_key("tiers");
+        let fee = if asked == "fee" && tiered { tiers::first_fee(&stretch.price) } else { None };
+        if used || !active || (asked != "line" && fee.is_none()) {
+            continue;
+        }
+        let (group, uses, things) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let (included, free) = (Exact::zero(), Exact::zero());
+        let prices = String::new();
+        let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free };
+        let tier = if tiered { "1" } else { "" };
+        let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
+        drafts.push(draft(&portion, charge, "usage", &part));
+    }
+    drafts
+}
