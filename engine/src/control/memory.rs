@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray,
+};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
@@ -107,7 +109,9 @@ fn retyped(batch: &RecordBatch, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
     let fields = batch.schema_ref().fields().iter().zip(&columns);
     let fields =
         fields.map(|(field, column)| Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
-    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).ok()
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options).ok()
 }
 
 impl MemoryCheck {
