@@ -123,10 +123,21 @@ fn unused(prices: &[&Price]) -> Option<Part> {
     let part = |band, amount| Part { portion: 0, band, quantity: Decimal::ZERO, unit_price: None, amount, records: 0 };
     match (price.zero_usage, &price.model) {
         (ZeroUsage::None, _) => None,
+        (
+            ZeroUsage::Fee,
+            Model::Graduated { tiers }
+            | Model::Volume { tiers }
+            | Model::Stairstep { tiers }
+            | Model::GraduatedPercentage { tiers },
+        ) => tiers.first().map(|tier| part(Band::Tier(1), tier.flat_fee)).filter(|part| !part.amount.is_zero()),
+        (
+            ZeroUsage::Line,
+            Model::Graduated { .. }
+            | Model::Volume { .. }
+            | Model::Stairstep { .. }
+            | Model::GraduatedPercentage { .. },
+        ) => Some(part(Band::Tier(1), Decimal::ZERO)),
         (ZeroUsage::Line, _) => Some(part(Band::Whole, Decimal::ZERO)),
-        (ZeroUsage::Fee, Model::Graduated { tiers } | Model::Volume { tiers } | Model::Stairstep { tiers }) => {
-            tiers.first().map(|tier| part(Band::Tier(1), tier.flat_fee)).filter(|part| !part.amount.is_zero())
-        }
         (ZeroUsage::Fee, _) => None,
     }
 }

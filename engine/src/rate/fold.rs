@@ -13,6 +13,7 @@ pub(super) fn folded(prices: &[&Price], portions: &[Portion], parts: Vec<Part>) 
     }
     let mut places: HashMap<(u32, u32, u16, Band), usize> = HashMap::new();
     let mut folded: Vec<Part> = Vec::new();
+    let mut joined: Vec<bool> = Vec::new();
     for part in parts {
         let of = portions.get(part.portion)?;
         match places.get(&(of.subscription, of.group, of.stretch, part.band)) {
@@ -21,13 +22,18 @@ pub(super) fn folded(prices: &[&Price], portions: &[Portion], parts: Vec<Part>) 
                 sum.quantity = sum.quantity.plus(part.quantity)?;
                 sum.amount = sum.amount.plus(part.amount)?;
                 sum.records += part.records;
+                joined[*at] = true;
                 sum.unit_price = sum.unit_price.filter(|price| Some(*price) == part.unit_price);
             }
             None => {
                 places.insert((of.subscription, of.group, of.stretch, part.band), folded.len());
                 folded.push(part);
+                joined.push(false);
             }
         }
     }
-    Some(folded)
+    // What was taken back again leaves no line.
+    let nothing = |part: &Part| part.quantity.is_zero() && part.amount.is_zero();
+    let kept = folded.into_iter().zip(joined).filter(|(part, joined)| !(*joined && nothing(part)));
+    Some(kept.map(|(part, _)| part).collect())
 }

@@ -24,13 +24,16 @@ pub(super) fn record(
     if portion.quantity.is_zero() {
         return Some(());
     }
+    // What is given back is what it cost.
+    let back = portion.quantity.is_negative();
+    let quantity = if back { -portion.quantity } else { portion.quantity };
     let (mut amount, mut begin) = (Decimal::ZERO, Decimal::ZERO);
-    for (at, tier) in tiers.iter().enumerate() {
-        let from = if at == 0 { portion.quantity } else { portion.quantity.max(begin) };
-        let to = tier.up_to.map_or(from, |bound| from.min(bound));
-        amount = amount.plus(tier.amount(to.minus(begin)?)?)?;
+    for tier in tiers {
+        let end = tier.up_to.map_or(quantity, |bound| quantity.min(bound)).max(begin);
+        amount = amount.plus(tier.amount(end.minus(begin)?)?)?;
         begin = tier.up_to.unwrap_or(begin);
     }
+    let amount = if back { -amount } else { amount };
     let unit_price = tiers.first()?.price_of_one()?;
     parts.push(super::part(index, portion, band, portion.quantity, unit_price, amount));
     if !connect_fee.is_zero() && portion.quantity > Decimal::ZERO {

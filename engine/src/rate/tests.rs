@@ -208,6 +208,8 @@ fn increments_round_every_record_up_and_connect_once_each() {
     assert_eq!(amounts(&model, &["1"]), "0.7");
     assert_eq!(amounts(&model, &["61.5"]), "0.72");
     assert_eq!(amounts(&model, &["0", "59", "132"]), "2.12");
+    // Given back, without the fee: what 59 and 132 cost.
+    assert_eq!(amounts(&model, &["-59", "-132"]), "-1.92");
 }
 
 #[test]
