@@ -91,7 +91,9 @@ pub(crate) fn graduated(price: &Fields, thing: &Thing<'_>, percent: bool) -> Vec
     for (at, tier) in tiers.iter().enumerate() {
         let (from, to) = (inside(&tiers, at, &thing.before), inside(&tiers, at, &after));
         let quantity = to.less(&from);
-        let due = entered(&tiers, at, &after) && !entered(&tiers, at, &thing.highest);
+        // On the part that enters the tier first; but not when the total falls back out of it.
+        let first = entered(&tiers, at, &after) && !entered(&tiers, at, &thing.highest);
+        let due = first && entered(&tiers, at, &thing.total);
         if quantity.is_zero() && !(due && !tier.flat_fee.is_zero()) {
             continue;
         }
