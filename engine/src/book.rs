@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
-use crate::money::currency::minor_digits;
+use crate::money::currency::{is_without_minor_unit, minor_digits};
 use crate::yaml::keys::{Kind, Record};
 use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node, did_you_mean};
@@ -18,6 +18,7 @@ use lists::Lists;
 use model::{AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, Plan, PriceBook, Product};
 use plans::Shelf;
 use sections::Sections;
+pub use spoken::Spoken;
 
 mod cells;
 mod clock;
@@ -36,6 +37,7 @@ mod patches;
 mod plans;
 mod price;
 mod sections;
+mod spoken;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -61,14 +63,16 @@ pub struct Draft {
     pub meters: Vec<Meter>,
     /// The account overrides whose charges exist: their accounts can be looked for even then.
     pub overrides: Vec<AccountOverride>,
+    /// The SQL of prices and conditions, as it stands in the files.
+    pub spoken: Spoken,
 }
 
 /// Reads the book at `path` as far as it goes.
 pub async fn draft(path: &Located) -> Draft {
     let mut faults = Faults::default();
-    let (mut meters, mut overrides) = (Vec::new(), Vec::new());
+    let mut sound = Sound::default();
     let book = match files::read(path, &mut faults).await {
-        Some(files) => build(files, &mut meters, &mut overrides, &mut faults),
+        Some(files) => build(files, &mut sound, &mut faults),
         None => None,
     };
     // A list price is looked at again for every plan that lies over it: its faults are the same then.
@@ -78,7 +82,7 @@ pub async fn draft(path: &Located) -> Draft {
         None if faults.0.is_empty() => Err(Fault::ours("a price book was refused without a reason").into()),
         None => Err(faults),
     };
-    Draft { book, meters, overrides }
+    Draft { book, meters: sound.meters, overrides: sound.overrides, spoken: sound.spoken }
 }
 
 /// The JSON Schema of a book's files, for editors.
@@ -93,12 +97,15 @@ pub fn key_table() -> (&'static Record, Vec<Example>) {
     (&keys::BOOK, examples(include_str!("book/examples.md")))
 }
 
-fn build(
-    files: Files,
-    sound: &mut Vec<Meter>,
-    sound_overrides: &mut Vec<AccountOverride>,
-    faults: &mut Faults,
-) -> Option<PriceBook> {
+/// What is in order by itself, even in a book that is not.
+#[derive(Default)]
+struct Sound {
+    meters: Vec<Meter>,
+    overrides: Vec<AccountOverride>,
+    spoken: Spoken,
+}
+
+fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBook> {
     for document in &files.documents {
         yaml::check(&document.root, &Kind::Record(&keys::BOOK), &document.place, faults);
     }
@@ -109,7 +116,8 @@ fn build(
     let sections = Sections::of(&documents, faults);
     let index = Index::of(&sections, faults);
     let meters: Vec<Option<Meter>> = sections.meters.iter().map(|entry| meters::meter(*entry, faults)).collect();
-    sound.extend(meters.iter().flatten().cloned());
+    sound.meters.extend(meters.iter().flatten().cloned());
+    sound.spoken = Spoken::of(&sections, &index);
     let counted = index.charges.iter().map(|charge| index.meter_of(charge).cloned()).collect();
     let lists = Lists { tables, ..Lists::default() };
     let mut material = Material { lists, counted, bases: Vec::new() };
@@ -129,7 +137,7 @@ fn build(
     for patch in patches.chain(overrides.iter().map(|own| &own.patch)) {
         material.check(patch, faults);
     }
-    sound_overrides.clone_from(&overrides);
+    sound.overrides.clone_from(&overrides);
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));
@@ -196,7 +204,11 @@ fn line_rounding(node: &Node) -> LineRounding {
 fn currency_code(node: &Node, faults: &mut Faults) -> Option<String> {
     let code = node.text()?;
     if minor_digits(code).is_none() {
-        let fault = Fault::new(&codes::R009, format!("there is no currency `{code}`")).at(&node.place);
+        let message = match is_without_minor_unit(code) {
+            true => format!("`{code}` has no minor unit that amounts could be rounded to"),
+            false => format!("there is no currency `{code}`"),
+        };
+        let fault = Fault::new(&codes::R009, message).at(&node.place);
         let upper = code.to_uppercase();
         let hint = minor_digits(&upper).map(|_| format!("did you mean `{upper}`?"));
         let hint = hint.or_else(|| did_you_mean(code, [keys::CURRENCY_OF_ACCOUNT]));

@@ -71,11 +71,20 @@ impl Unguided {
 const NO_TYPE: u16 = u16::MAX;
 const NO_ROUTE: u16 = u16::MAX;
 
+/// What guiding asks of a subscription, close together: usage meets subscriptions in no order.
+#[derive(Debug)]
+struct Served {
+    starts_at: i64,
+    ends_at: i64,
+    offer: u32,
+}
+
 /// The compiled guide of a run.
 #[derive(Debug)]
 pub struct Guide<'a> {
     reference: &'a Reference,
-    offer_of: &'a [u32],
+    /// By subscription.
+    served: Vec<Served>,
     record_types: HashMap<&'a str, u16>,
     /// Route by offer and record type.
     routes: Vec<u16>,
@@ -128,7 +137,10 @@ impl<'a> Guide<'a> {
                 routes.push(number);
             }
         }
-        Ok(Self { reference, offer_of: &catalog.offer_of, record_types, routes, meters })
+        let served = reference.subscriptions.iter().zip(&catalog.offer_of);
+        let served =
+            served.map(|(row, offer)| Served { starts_at: row.starts_at, ends_at: row.ends_at, offer: *offer });
+        Ok(Self { reference, served: served.collect(), record_types, routes, meters })
     }
 
     /// The meter indices of a route, ascending.
@@ -145,7 +157,7 @@ impl<'a> Guide<'a> {
         let missing = || Fault::ours("guiding needs identifier and record_type");
         let identifiers = records.column_by_name("identifier").and_then(Texts::of).ok_or_else(missing)?;
         let record_types = records.column_by_name("record_type").and_then(Texts::of).ok_or_else(missing)?;
-        let targets = identifiers.map(None, |text| self.reference.identifiers.get(text).map(Vec::as_slice));
+        let targets = identifiers.map(None, |text| self.reference.identifiers.get(text));
         let types = record_types.map(NO_TYPE, |text| self.record_types.get(text).copied().unwrap_or(NO_TYPE));
         let rows = targets.iter().zip(&types).zip(times);
         Ok(rows.map(|((targets, kind), time)| self.one(*targets, *kind, *time)).collect())
@@ -166,12 +178,11 @@ impl<'a> Guide<'a> {
     }
 
     fn at_subscription(&self, subscription: Index, kind: u16, time: i64) -> Guided {
-        let row = &self.reference.subscriptions[subscription as usize];
-        if time < row.starts_at || time >= row.ends_at {
+        let served = &self.served[subscription as usize];
+        if time < served.starts_at || time >= served.ends_at {
             return Guided::Nowhere(Unguided::SubscriptionNotActive);
         }
-        let offer = self.offer_of[subscription as usize] as usize;
-        match self.routes[offer * self.record_types.len() + usize::from(kind)] {
+        match self.routes[served.offer as usize * self.record_types.len() + usize::from(kind)] {
             NO_ROUTE => Guided::Nowhere(Unguided::NotInPlan),
             route => Guided::To { subscription, route },
         }

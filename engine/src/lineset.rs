@@ -24,7 +24,7 @@ pub use manifest::Manifest;
 
 /// Rows of a part; every part of a table but the last has exactly as many. One row group: small enough that all workers
 /// have parts to write even for a medium run.
-pub const PART_ROWS: usize = 1 << 18;
+pub const PART_ROWS: usize = 1 << 17;
 
 /// One written part.
 #[derive(Clone, Debug, PartialEq, Eq)]

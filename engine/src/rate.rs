@@ -211,6 +211,14 @@ pub fn is_shared(price: &Price) -> bool {
     price.scope != Scope::Subscription && price.each == Each::Period
 }
 
+/// Takes the `covered` part, which comes first, out of a portion; `None` when it does not fit.
+#[must_use]
+pub fn without(price: &Price, portion: &Portion, covered: Decimal) -> Option<Portion> {
+    let mut rest = Portion { quantity: portion.quantity.minus(covered)?, ..*portion };
+    quantities::begin_later(price, &mut rest, covered)?;
+    Some(rest)
+}
+
 /// The sum of the quantities.
 fn total(portions: &[Portion]) -> Option<Decimal> {
     portions.iter().try_fold(Decimal::ZERO, |sum, portion| sum.plus(portion.quantity))

@@ -13,6 +13,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod accounts;
+pub mod called;
 mod check;
 mod columnar;
 mod hierarchy;

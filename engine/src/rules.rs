@@ -7,6 +7,7 @@
 //! is what it gives alone, whatever the batch it comes in.
 
 use std::sync::Arc;
+use std::thread;
 
 use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -79,6 +80,10 @@ impl Rules {
     /// # Errors
     /// All `E` faults of the SQL.
     pub fn mediation(&self, sql: &Located, input: &SchemaRef) -> Outcome<Mediation> {
+        roomy(|| self.mediation_of(sql, input))
+    }
+
+    fn mediation_of(&self, sql: &Located, input: &SchemaRef) -> Outcome<Mediation> {
         let mut faults = Faults::default();
         let Some(shape) = select::shape(sql, input, &mut faults) else { return Err(faults) };
         let mut columns = Vec::new();
@@ -100,8 +105,10 @@ impl Rules {
     /// # Errors
     /// All `E` faults of the expression.
     pub fn expression(&self, text: &Located, schema: &SchemaRef, want: Want) -> Outcome<Expression> {
-        let rule = self.rule(syntax::expression(text)?, text, schema, None, want)?;
-        Ok(Expression { input: Arc::clone(schema), rule, want })
+        roomy(|| {
+            let rule = self.rule(syntax::expression(text)?, text, schema, None, want)?;
+            Ok(Expression { input: Arc::clone(schema), rule, want })
+        })
     }
 
     /// Compiles one expression over accounts, subscriptions and their usage.
@@ -109,7 +116,7 @@ impl Rules {
     /// # Errors
     /// All `E` faults of the expression; `B003` for a meter, charge or product that there is not.
     pub fn subject_expression(&self, text: &Located, names: &Names, want: Want) -> Outcome<SubjectExpression> {
-        subject::compile(text, names, want, &self.vocabulary)
+        roomy(|| subject::compile(text, names, want, &self.vocabulary))
     }
 
     /// Compiles one SELECT over the table `buckets`, whose columns are those of the schema.
@@ -148,6 +155,21 @@ impl Rules {
         }
         Ok((planned.kind.clone(), Output::Computed(rule(planned, place)?)))
     }
+}
+
+/// Bytes of stack for parsing and planning, which recurse along the SQL.
+const STACK: usize = 64 << 20;
+
+/// `work` with more room on the stack than the caller may have, whatever thread it is.
+fn roomy<T: Send>(work: impl FnOnce() -> Outcome<T> + Send) -> Outcome<T> {
+    thread::scope(|scope| {
+        let started = thread::Builder::new().name("rules".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
+        match started.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(cause)) => std::panic::resume_unwind(cause),
+            Err(error) => Err(Fault::ours(format!("no thread for a rule: {error}")).into()),
+        }
+    })
 }
 
 /// The type of a constant text: one word of a dictionary, however many records there are.

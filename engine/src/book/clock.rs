@@ -11,8 +11,8 @@ use crate::yaml::{Node, did_you_mean};
 
 const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// The calendar that `fields` say; `None` when a fault was reported.
-pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) -> Option<Calendar> {
+/// The calendar that `fields` say, of a quantity in `unit`; `None` when a fault was reported.
+pub(super) fn calendar(fields: &Fields<'_>, unit: &str, lists: &Lists, faults: &mut Faults) -> Option<Calendar> {
     let before = faults.0.len();
     let timezone = fields.get("timezone").and_then(Node::located).and_then(|name| match name.text.parse() {
         Ok(zone) => Some(zone),
@@ -22,6 +22,7 @@ pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) 
             None
         }
     });
+    check_spans(fields, unit, faults);
     let node = fields.get("windows")?;
     let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
     let windows: Vec<Window> = node.list().iter().filter_map(|node| window(node, connect_fee, faults)).collect();
@@ -40,6 +41,26 @@ pub(super) fn calendar(fields: &Fields<'_>, lists: &Lists, faults: &mut Faults) 
     let increment_carries = fields.text("increment_carries", "false") == "true";
     let calendar = Calendar { timezone, spans, windows, holidays, increment_carries };
     (faults.0.len() == before).then_some(calendar)
+}
+
+/// A quantity in minutes cannot last seconds, and without a length no piece of a record carries over to the next.
+fn check_spans(fields: &Fields<'_>, unit: &str, faults: &mut Faults) {
+    let known = match unit.to_lowercase().as_str() {
+        "second" | "seconds" | "sec" | "s" => "second",
+        "minute" | "minutes" | "min" => "minute",
+        "hour" | "hours" | "h" => "hour",
+        _ => "",
+    };
+    let spans = fields.text("spans", "none");
+    if let Some(node) = fields.get("spans").filter(|_| spans != "none" && !known.is_empty() && spans != known) {
+        let fault =
+            Fault::new(&codes::B005, format!("one unit of the quantity spans a {spans}, the meter counts in `{unit}`"));
+        faults.push(fault.at(&node.place).hint(format!("write `spans: {known}`")));
+    }
+    if let Some(node) = fields.get("increment_carries").filter(|node| node.text() == Some("true") && spans == "none") {
+        let fault = Fault::new(&codes::B005, "`increment_carries` needs `spans`").at(&node.place);
+        faults.push(fault.hint("a record is only cut into pieces when `spans` says how long a unit of it lasts"));
+    }
 }
 
 /// Every instant needs a price: the last window has no condition, and no other one before it.

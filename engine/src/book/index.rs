@@ -45,6 +45,8 @@ pub(super) struct Counted {
     pub(super) attributes: Vec<String>,
     /// The name of its aggregate.
     pub(super) aggregate: String,
+    /// Its unit; empty when it does not say.
+    pub(super) unit: String,
 }
 
 impl Counted {
@@ -52,7 +54,8 @@ impl Counted {
         let texts = |key: &str| node.get(key).map(Node::texts).unwrap_or_default();
         let names = |key: &str| texts(key).into_iter().map(|text| text.text).collect();
         let aggregate = node.get("aggregate").and_then(Node::text).unwrap_or("sum").to_owned();
-        Self { dimensions: names("dimensions"), attributes: names("attributes"), aggregate }
+        let unit = node.get("unit").and_then(Node::text).unwrap_or_default().to_owned();
+        Self { dimensions: names("dimensions"), attributes: names("attributes"), aggregate, unit }
     }
 
     /// Dimensions and attributes.

@@ -13,6 +13,7 @@ use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
 use super::tiers::{Holding, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
+use crate::money::currency::minor_digits;
 use crate::money::{Decimal, Rounding};
 use crate::yaml::{Node, did_you_mean};
 
@@ -42,6 +43,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     let lines_by = fields.get("lines_by").map(|node| texts(Some(node), dimensions, faults));
     check_lines_by(fields, variant.name, &by, lines_by.as_deref(), faults);
     let each = each(fields, variant.name, origin.meter, faults);
+    check_money(fields, variant.name, origin.meter, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -65,6 +67,21 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
     })
+}
+
+/// A share is taken of money: a meter of minutes or people has no percentage.
+fn check_money(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults: &mut Faults) {
+    let of_money = matches!(model, "percentage" | "graduated_percentage" | "dynamic");
+    let is_money = |unit: &str| matches!(unit, "" | "money" | "unit") || minor_digits(unit).is_some();
+    let Some(meter) = meter.filter(|meter| of_money && !is_money(&meter.unit)) else { return };
+    let Some(named) = fields.get("meter") else { return };
+    let fault =
+        Fault::new(&codes::B005, format!("`{model}` prices an amount of money, the meter counts in `{}`", meter.unit));
+    faults.push(
+        fault
+            .at(&named.place)
+            .hint("name a meter whose quantity is money; its `unit` is `money`, a currency, or left out"),
+    );
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
@@ -241,7 +258,10 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
             let connect_fee = fields.decimal("connect_fee").unwrap_or(Decimal::ZERO);
             Model::Increments { tiers: tiers.into(), connect_fee }
         }
-        "calendar" => Model::Calendar(Arc::new(calendar(fields, lists, faults)?)),
+        "calendar" => {
+            let unit = origin.meter.map_or("", |meter| meter.unit.as_str());
+            Model::Calendar(Arc::new(calendar(fields, unit, lists, faults)?))
+        }
         "prefix" => {
             let node = fields.get("prefixes")?;
             let prefixes = lists.prefixes.get(node, (), || prefixes(node, lists, faults).map(Arc::new))?;

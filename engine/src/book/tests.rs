@@ -182,6 +182,7 @@ async fn each_charge_model_takes_its_own_keys_and_numbers() {
             &["B004 5 {"],
         ),
         ("model: calendar, windows: [ { name: any, days: mo, unit_price: 1 } ]", &["Y006 5 mo"]),
+        ("model: calendar, increment_carries: true, windows: [ { name: any, unit_price: 1 } ]", &["B005 5 true"]),
     ];
     for (index, (charge, expected)) in cases.iter().enumerate() {
         let text = format!(

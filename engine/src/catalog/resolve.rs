@@ -17,8 +17,8 @@ pub(super) struct Resolver<'a> {
     made: Vec<Layered>,
     /// By charge: the list prices by their days.
     listed: Vec<Vec<(std::ops::Range<u16>, u32)>>,
-    /// What a patch makes of a price; itself where it passes over it.
-    steps: HashMap<(u32, u32), u32>,
+    /// What a patch makes of a price; `None` where it does not fit.
+    steps: HashMap<(u32, u32), Option<u32>>,
     /// What a patch has made.
     made_by: HashMap<u32, Vec<u32>>,
     /// What became of each patch of an account.
@@ -100,12 +100,11 @@ impl<'a> Resolver<'a> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for cut in cuts.windows(2) {
             let [from, to] = *cut else { continue };
-            let Some((_, mut price)) = listed.iter().rev().find(|(days, _)| days.contains(&from)).cloned() else {
+            let list = listed.iter().rev().find(|(days, _)| days.contains(&from)).map(|(_, price)| *price);
+            let Some(price) = list.and_then(|list| self.price_over(list, &in_force(stack, from), stacks, faults))
+            else {
                 continue;
             };
-            for patch in in_force(stack, from) {
-                price = self.step(price, patch, stacks, faults);
-            }
             let price = self.number(price, charge);
             match stretches.last_mut() {
                 Some(last) if last.price == price => last.days.end = to,
@@ -123,8 +122,40 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// What `patch` makes of `price`.
-    fn step(&mut self, price: u32, patch: u32, stacks: &Stacks<'_>, faults: &mut Faults) -> u32 {
+    /// What `patches`, the weakest first, make of the price `list`.
+    ///
+    /// A contract or plan prices a charge as a whole, over list and layers: what was weaker does not shine through. An
+    /// account's override passes over a price whose model does not take it, as it may meet several. Anything else is
+    /// stronger than what it does not fit: that gives way, down to the first price that it fits.
+    fn price_over(&mut self, list: u32, patches: &[u32], stacks: &Stacks<'_>, faults: &mut Faults) -> Option<u32> {
+        let mut path = vec![list];
+        let mut base = path.len();
+        for patch in patches {
+            if (stacks.first_sold..stacks.first_own).contains(patch) {
+                path.truncate(base);
+            }
+            let top = path.last().copied()?;
+            if *patch >= stacks.first_own {
+                path.extend(self.step(top, *patch, stacks, faults));
+                continue;
+            }
+            let fitting = (0..path.len()).rev().find_map(|at| Some((at, self.step(path[at], *patch, stacks, faults)?)));
+            match fitting {
+                Some((at, price)) => {
+                    path.truncate(at + 1);
+                    path.push(price);
+                }
+                None => self.refuse(top, *patch, stacks, faults),
+            }
+            if *patch < stacks.first_sold {
+                base = path.len();
+            }
+        }
+        path.last().copied()
+    }
+
+    /// What `patch` makes of `price`, if it fits.
+    fn step(&mut self, price: u32, patch: u32, stacks: &Stacks<'_>, faults: &mut Faults) -> Option<u32> {
         if let Some(step) = self.steps.get(&(price, patch)) {
             return *step;
         }
@@ -136,16 +167,16 @@ impl<'a> Resolver<'a> {
                 }
                 let known = self.made_by.entry(patch).or_default();
                 let same = known.iter().copied().find(|at| self.made[*at as usize].is_same(&layered));
-                same.unwrap_or_else(|| {
+                Some(same.unwrap_or_else(|| {
                     self.made.push(layered);
                     let number = narrow(self.made.len() - 1);
                     known.push(number);
                     number
-                })
+                }))
             }
             Err(refused) => {
-                self.refuse(price, patch, refused, stacks, faults);
-                price
+                self.pass_over(price, patch, refused, stacks, faults);
+                None
             }
         };
         self.steps.insert((price, patch), step);
@@ -156,16 +187,10 @@ impl<'a> Resolver<'a> {
         self.fits.get_mut(patch.checked_sub(stacks.first_own)? as usize)
     }
 
-    /// An account's override passes over prices of other models, as it may meet several, but makes no nonsense of one it
-    /// fits. Whatever else the book lays over a price must fit it: nothing would say that it does not count.
-    fn refuse(&mut self, price: u32, patch: u32, refused: Faults, stacks: &Stacks<'_>, faults: &mut Faults) {
-        let base = &self.made[price as usize].price;
-        let mut hint = format!("it lies over the price of {}, {}", base.layer, base.place);
-        let Some(fit) = self.fit(patch, stacks) else {
-            hint.push_str(": name a `model` with all its numbers, and it replaces that price whatever it is");
-            faults.0.extend(refused.0.into_iter().map(|fault| fault.hint(hint.clone())));
-            return;
-        };
+    /// An account's override may pass over prices of other models, but makes no nonsense of one it fits.
+    fn pass_over(&mut self, price: u32, patch: u32, refused: Faults, stacks: &Stacks<'_>, faults: &mut Faults) {
+        let hint = self.below(price);
+        let Some(fit) = self.fit(patch, stacks) else { return };
         let hinted = refused.0.into_iter().map(|fault| fault.hint(hint.clone()));
         let (nonsense, unfit): (Vec<Fault>, Vec<Fault>) = hinted.partition(|fault| fault.code == &codes::B001);
         if nonsense.is_empty() {
@@ -174,6 +199,18 @@ impl<'a> Resolver<'a> {
             fit.fits = true;
             faults.0.extend(nonsense);
         }
+    }
+
+    /// A layer, contract or plan that fits nothing below it says something that would not count: that is not passed over
+    /// in silence.
+    fn refuse(&self, price: u32, patch: u32, stacks: &Stacks<'_>, faults: &mut Faults) {
+        let Err(refused) = self.book.lay(&self.made[price as usize], stacks.patches[patch as usize]) else { return };
+        faults.0.extend(refused.0.into_iter().map(|fault| fault.hint(self.below(price))));
+    }
+
+    fn below(&self, price: u32) -> String {
+        let base = &self.made[price as usize].price;
+        format!("it lies over the price of {}, {}", base.layer, base.place)
     }
 
     /// Reports the overrides that fit none of the prices they met or, where they met none, none they ever could.

@@ -53,6 +53,8 @@ pub(super) struct Stacks<'a> {
     book: &'a PriceBook,
     /// All patches by number: of layers, contracts, plans, then of accounts.
     pub(super) patches: Vec<&'a Patch>,
+    /// Number of the first patch of a contract or plan.
+    pub(super) first_sold: u32,
     /// Number of the first patch of an account.
     pub(super) first_own: u32,
     days: Vec<Range<u16>>,
@@ -87,6 +89,7 @@ impl<'a> Stacks<'a> {
             reference,
             book,
             patches: Vec::new(),
+            first_sold: 0,
             first_own: 0,
             days: Vec::new(),
             first_day: period.first_day,
@@ -105,6 +108,7 @@ impl<'a> Stacks<'a> {
             passed_on: HashMap::new(),
         };
         stacks.layers = book.layers.iter().map(|layer| stacks.hold(&layer.prices)).collect();
+        stacks.first_sold = stacks.next();
         stacks.contracts = book.contracts.iter().map(|contract| stacks.hold(&contract.prices)).collect();
         stacks.plans = book.plans.iter().map(|plan| stacks.hold(&plan.prices)).collect();
         stacks.first_own = stacks.next();

@@ -157,7 +157,7 @@ async fn an_override_that_fits_no_price_in_use_is_refused() {
     assert_eq!(
         shop.faults(),
         [
-            "memory://catalog-unfit/book.yaml:18:45: B005 `package` does not take `unit_price`",
+            "memory://catalog-unfit/book.yaml:18:37: B005 `package` does not take `unit_price`",
             "memory://catalog-unfit/book.yaml:20:30: B003 there is no account `LOAN`"
         ]
     );
@@ -169,8 +169,7 @@ async fn an_override_that_fits_no_price_in_use_is_refused() {
 }
 
 /// Something of every kind for `p/use`; whoever has all of it has prices of 1 to 7.
-const EVERY: &str = "\
-  plain: { includes: [p] }
+const EVERY: &str = "  plain: { includes: [p] }
   deal: { includes: [p], prices: { p/use: { model: per_unit, unit_price: 6 } } }
   site: { includes: [p], prices: { p/use: { model: per_unit, unit_price: 3 } } }
 contracts:
@@ -247,15 +246,42 @@ async fn packages_are_passed_on_while_they_are_active_that_of_the_lowest_subscri
 }
 
 #[tokio::test]
-async fn a_plan_s_price_must_fit_whatever_it_meets() {
-    let more = "  part: { includes: [p], prices: { p/fee: { percent: 3 } } }
+async fn what_a_plan_does_not_fit_gives_way_to_it() {
+    let more = "  part: { includes: [p], prices: { p/fee: { percent: 3 }, p/use: { tiers: [ { unit_price: 3 } ] } } }
+layers:
+  - { id: flat, prices: { p/fee: { model: per_unit, unit_price: 1 } } }
+overrides:
+  - { account: ROOT, charge: p/fee, free_units: 5 }
+";
+    let shop = shop("gives-way", more, &[("S1", "SITE", "part"), ("R1", "ROOT", "flat")]).await;
+    let price = shop.price(1, "p/fee");
+    // Neither the layer, nor ROOT's plan, nor what lies over them: the plan was written over the list price.
+    assert!(matches!(price.model, Model::Percentage { maximum: Some(_), .. }), "{price:?}");
+    assert_eq!((price.layer.as_str(), price.free_units.is_zero()), ("plan:part", true));
+    let price = shop.price(1, "p/use");
+    assert!(matches!(price.model, Model::Graduated { .. }), "{price:?}");
+    assert_eq!(shop.price(0, "p/fee").layer, "override:ROOT");
+}
+
+#[tokio::test]
+async fn what_fits_nothing_below_it_is_refused() {
+    let more = "contracts:
+  acme: { prices: { p/fee: { unit_price: 2 } } }
 layers:
   - { id: flat, prices: { p/fee: { model: per_unit, unit_price: 1 } } }
 ";
-    let shop = shop("strict", more, &[("S1", "SITE", "part")]).await;
-    assert_eq!(shop.faults(), ["memory://catalog-strict/book.yaml:17:44: B005 `per_unit` does not take `percent`",]);
-    let hint = shop.catalog().unwrap_err().0.remove(0).hint.unwrap();
-    assert!(hint.starts_with("it lies over the price of layer:flat, memory://catalog-strict/book.yaml:19:"), "{hint}");
+    let shop = shop("nothing-below", more, &[("S1", "SITE", "other@acme,2026-01-01,")]).await;
+    shop.catalog().unwrap();
+    // Without the layer there is no price per unit.
+    let faults = shop.catalog_of(&vec![Some(vec![false])]).unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "memory://catalog-nothing-below/book.yaml:18:30: B005 `percentage` does not take `unit_price`"
+    );
+    assert_eq!(
+        faults.0[0].hint.as_deref(),
+        Some("it lies over the price of list, memory://catalog-nothing-below/book.yaml:7:7")
+    );
 }
 
 #[tokio::test]

@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray,
+};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use super::measures::{Aggregate, RECOUNTS, Recount, expected};
 use super::rows::{Named, Subject, compare};
@@ -45,31 +49,82 @@ fn kept_columns(table: Table) -> &'static [&'static str] {
 ///
 /// # Errors
 /// Our bug when a query fails.
-pub async fn recount_part(table: Table, part: &RecordBatch) -> Outcome<Named> {
+pub async fn recount_part(table: Table, part: &RecordBatch) -> Outcome<RecountedPart> {
+    let kept = kept(table, part).ok_or_else(|| odd(table))?;
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
-    register(&session, table, vec![part.clone()], part.schema()).map_err(|cause| broken(&cause))?;
+    let recounts = || RECOUNTS.iter().filter(|recount| recount.table == table);
+    let (part, texts) = coded(part, recounts().flat_map(|recount| recount.by)).ok_or_else(|| odd(table))?;
+    let schema = part.schema();
+    register(&session, table, vec![part], schema).map_err(|cause| broken(&cause))?;
     let mut found = Named::new();
-    for recount in RECOUNTS.iter().filter(|recount| recount.table == table) {
-        recompute(&session, recount, &mut found).await?;
+    for recount in recounts() {
+        recompute(&session, recount, &texts, &mut found).await?;
     }
-    Ok(found)
+    Ok(RecountedPart { table, found, kept })
+}
+
+/// One part: what was counted in it, and its columns that the check of the whole needs.
+#[derive(Debug)]
+pub struct RecountedPart {
+    table: Table,
+    found: Named,
+    kept: RecordBatch,
+}
+
+fn kept(table: Table, part: &RecordBatch) -> Option<RecordBatch> {
+    let kept: Option<Vec<usize>> =
+        kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+    numbered(&part.project(&kept?).ok()?)
+}
+
+/// The texts of columns that are grouped by number.
+type Texts = BTreeMap<&'static str, StringArray>;
+
+/// `part` with the columns `by` as numbers, where they hold texts by number already: grouping numbers costs a fraction of
+/// grouping texts. Equal texts have the same number: that of the first of them.
+fn coded<'b>(part: &RecordBatch, by: impl Iterator<Item = &'b &'static str>) -> Option<(RecordBatch, Texts)> {
+    let (mut columns, mut texts) = (part.columns().to_vec(), Texts::new());
+    for name in by {
+        let at = part.schema_ref().index_of(name).ok()?;
+        let Some(column) = part.column(at).as_dictionary_opt::<Int32Type>().filter(|one| one.null_count() == 0) else {
+            continue;
+        };
+        let pool = column.values().as_string_opt::<i32>()?;
+        let mut first: HashMap<&str, i32> = HashMap::new();
+        let mut numbers: Vec<Option<i32>> = vec![None; pool.len()];
+        let number = |key: &i32| {
+            let number = numbers.get_mut(usize::try_from(*key).ok()?)?;
+            let text = pool.value(usize::try_from(*key).ok()?);
+            Some(*number.get_or_insert_with(|| *first.entry(text).or_insert(*key)))
+        };
+        let codes: Option<Vec<i32>> = column.keys().values().iter().map(number).collect();
+        columns[at] = Arc::new(Int32Array::from(codes?));
+        texts.insert(*name, pool.clone());
+    }
+    Some((retyped(part, columns)?, texts))
+}
+
+/// `batch` with other columns of the same names.
+fn retyped(batch: &RecordBatch, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
+    let fields = batch.schema_ref().fields().iter().zip(&columns);
+    let fields =
+        fields.map(|(field, column)| Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options).ok()
 }
 
 impl MemoryCheck {
-    /// Adds one part and its recount.
+    /// Adds one part.
     ///
     /// # Errors
     /// `G001` when a sum is out of range.
-    pub fn add(&mut self, table: Table, part: &RecordBatch, recounted: Named) -> Outcome<()> {
-        for (name, value) in recounted {
+    pub fn add(&mut self, part: RecountedPart) -> Outcome<()> {
+        for (name, value) in part.found {
             let sum = self.found.entry(name).or_default();
-            *sum = sum.plus(value).ok_or_else(|| odd(table))?;
+            *sum = sum.plus(value).ok_or_else(|| odd(part.table))?;
         }
-        let kept: Option<Vec<usize>> =
-            kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
-        let kept = kept.and_then(|kept| part.project(&kept).ok()).and_then(|kept| numbered(&kept));
-        let kept = kept.ok_or_else(|| odd(table))?;
-        self.kept.entry(table).or_default().push(kept);
+        self.kept.entry(part.table).or_default().push(part.kept);
         Ok(())
     }
 
@@ -106,27 +161,42 @@ impl MemoryCheck {
     }
 }
 
-/// The columns with `invoice_id` as a 128-bit number: grouping numbers costs a fraction of grouping texts.
+/// The columns with ids as 128-bit numbers: grouping and sorting numbers costs a fraction of doing so with texts.
 fn numbered(kept: &RecordBatch) -> Option<RecordBatch> {
-    let Ok(at) = kept.schema_ref().index_of("invoice_id") else { return Some(kept.clone()) };
-    let number = |id: &str| u128::from_str_radix(id, 16).ok().map(u128::cast_signed);
-    let numbers: Option<Vec<i128>> = match kept.column(at).as_dictionary_opt::<Int32Type>() {
-        Some(ids) => {
-            let pool = ids.values().as_string_opt::<i32>()?;
-            let pool: Vec<i128> = pool.iter().map(|id| number(id?)).collect::<Option<_>>()?;
-            ids.keys().values().iter().map(|key| pool.get(usize::try_from(*key).ok()?).copied()).collect()
-        }
-        None => kept.column(at).as_string_opt::<i32>()?.iter().map(|id| number(id?)).collect(),
-    };
     let mut columns = kept.columns().to_vec();
-    columns[at] = Arc::new(Decimal128Array::from(numbers?).with_data_type(DataType::Decimal128(38, 0)));
-    let fields = kept
-        .schema_ref()
-        .fields()
-        .iter()
-        .zip(&columns)
-        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
-    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).ok()
+    for name in ["line_id", "invoice_id"] {
+        let Ok(at) = kept.schema_ref().index_of(name) else { continue };
+        let numbers: Option<Vec<i128>> = match kept.column(at).as_dictionary_opt::<Int32Type>() {
+            Some(ids) => {
+                let pool = ids.values().as_string_opt::<i32>()?;
+                let mut numbers: Vec<Option<i128>> = vec![None; pool.len()];
+                let number = |key: &i32| {
+                    let at = usize::try_from(*key).ok()?;
+                    let number = numbers.get_mut(at)?;
+                    *number = number.or_else(|| id_number(pool.value(at)));
+                    *number
+                };
+                ids.keys().values().iter().map(number).collect()
+            }
+            None => kept.column(at).as_string_opt::<i32>()?.iter().map(|id| id_number(id?)).collect(),
+        };
+        columns[at] = Arc::new(Decimal128Array::from(numbers?).with_data_type(DataType::Decimal128(38, 0)));
+    }
+    retyped(kept, columns)
+}
+
+/// The number of an id of hex digits.
+fn id_number(id: &str) -> Option<i128> {
+    let digit = |number: u128, digit: u8| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(digit))
+    };
+    let number = id.bytes().try_fold(0, digit).filter(|_| (1..=32).contains(&id.len()));
+    number.map(u128::cast_signed)
 }
 
 /// Queries that count rows which must not exist.
@@ -153,15 +223,13 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// How many lines have the id of another. Ids are 128 bits: sorted numbers need a tenth of the memory of a set of texts.
+/// How many lines have the id of another: sorted numbers need a tenth of the memory of a set.
 fn repeated_ids(lines: &[RecordBatch]) -> Option<usize> {
-    let mut ids: Vec<u128> = Vec::with_capacity(lines.iter().map(RecordBatch::num_rows).sum());
+    let mut ids: Vec<i128> = Vec::with_capacity(lines.iter().map(RecordBatch::num_rows).sum());
     for part in lines {
-        for id in part.column_by_name("line_id")?.as_string_opt::<i32>()? {
-            ids.push(u128::from_str_radix(id?, 16).ok()?);
-        }
+        ids.extend_from_slice(part.column_by_name("line_id")?.as_primitive_opt::<Decimal128Type>()?.values());
     }
-    ids.sort_unstable();
+    ids.par_sort_unstable();
     Some(ids.windows(2).filter(|pair| pair[0] == pair[1]).count())
 }
 
@@ -178,11 +246,19 @@ fn register(
     Ok(())
 }
 
-async fn recompute(session: &SessionContext, recount: &Recount, found: &mut Named) -> Outcome<()> {
+async fn recompute(session: &SessionContext, recount: &Recount, texts: &Texts, found: &mut Named) -> Outcome<()> {
     let groups = recount.by.len();
+    let named = |by: &str, column: &ArrayRef, row: usize| match texts.get(by) {
+        Some(pool) => {
+            let number = column.as_primitive_opt::<Int32Type>()?.value(row);
+            Some(pool.value(usize::try_from(number).ok()?).to_owned())
+        }
+        None => text(column, row),
+    };
     for batch in select(session, &sql(recount)).await? {
         for row in 0..batch.num_rows() {
-            let group: Option<Vec<String>> = batch.columns()[..groups].iter().map(|column| text(column, row)).collect();
+            let columns = recount.by.iter().zip(batch.columns());
+            let group: Option<Vec<String>> = columns.map(|(by, column)| named(by, column, row)).collect();
             let subject = group.and_then(|group| recount.subject(&group)).ok_or_else(|| odd(recount.table))?;
             for ((measure, _), column) in recount.measures.iter().zip(&batch.columns()[groups..]) {
                 let value = number(column, row).ok_or_else(|| odd(recount.table))?;

@@ -235,7 +235,7 @@ async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals
     let mut check = MemoryCheck::default();
     for (table, part) in tables {
         let recounted = recount_part(*table, part).await?;
-        check.add(*table, part, recounted)?;
+        check.add(recounted)?;
     }
     check.finish(totals).await
 }

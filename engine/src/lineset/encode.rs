@@ -10,7 +10,7 @@ use arrow::compute::SortOptions;
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
@@ -21,6 +21,14 @@ use crate::fault::{Fault, Outcome};
 use crate::tables::Table;
 use crate::tables::columns::{Column, Kind};
 
+mod hybrid;
+mod texts;
+
+use texts::{Numbered, TextWriter};
+
+const ZSTD_LEVEL: i32 = 1;
+/// Values the writer is given at once, which is also the least a page has.
+const BATCH_VALUES: usize = 20_000;
 /// Rows of a row group: what a reader skips, or reads on one thread.
 const ROW_GROUP_ROWS: usize = super::PART_ROWS;
 /// Columns whose values do not repeat: a dictionary would only be built and thrown away.
@@ -70,17 +78,42 @@ pub fn part(table: Table, rows: &RecordBatch) -> Outcome<Bytes> {
 }
 
 fn encode(table: Table, rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
-    let options = ArrowWriterOptions::new().with_properties(properties(table)?).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
-    writer.write(rows)?;
-    writer.into_inner()
+    let numbered: Vec<Option<Vec<Numbered<'_>>>> = rows.columns().iter().map(Numbered::leaves).collect();
+    let properties = properties(table, &numbered)?;
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
+    let (mut file, writers) = writer.into_serialized_writer()?;
+    if rows.num_rows() > 0 {
+        let mut texts = TextWriter::new()?;
+        let leaves = file.schema_descr().columns().to_vec();
+        let mut leaves = leaves.iter().zip(writers.create_column_writers(0)?);
+        let mut next = || leaves.next().ok_or_else(|| ParquetError::General("a column too many".to_owned()));
+        let mut group = file.next_row_group()?;
+        for ((column, field), numbered) in rows.columns().iter().zip(rows.schema_ref().fields()).zip(&numbered) {
+            if let Some(numbered) = numbered {
+                let bounds = LOOKED_UP.contains(&field.name().as_str());
+                for column in numbered {
+                    texts.append(&mut group, next()?.0, column, bounds)?;
+                }
+                continue;
+            }
+            for values in compute_leaves(field, column)? {
+                let (_, mut writer) = next()?;
+                writer.write(&values)?;
+                writer.close()?.append_to_row_group(&mut group)?;
+            }
+        }
+        group.close()?;
+    }
+    file.into_inner()
 }
 
-fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
+fn properties(table: Table, numbered: &[Option<Vec<Numbered<'_>>>]) -> Result<WriterProperties, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by("ratemill".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_write_batch_size(BATCH_VALUES)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting(table)));
     for name in DISTINCT.into_iter().chain(STEPPING) {
@@ -91,6 +124,13 @@ fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
     }
     for path in table.columns().iter().filter(|column| !LOOKED_UP.contains(&column.name)).flat_map(text_leaves) {
         properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
+    // The writer makes a codec for every column, used or not; these columns are written by `texts`.
+    let by_number = table.columns().iter().zip(numbered).filter(|(_, numbered)| numbered.is_some());
+    for path in by_number.flat_map(|(column, _)| text_leaves(column)) {
+        properties = properties
+            .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
+            .set_column_dictionary_enabled(path, false);
     }
     Ok(properties.build())
 }

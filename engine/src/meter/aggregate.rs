@@ -41,13 +41,10 @@ pub fn bucketed(
     let reduced = Reduced::of(&cells, metering.meters);
     let windows = metering.meters.iter().map(|meter| windows(meter, period)).collect();
     let folding = Folding { cells: &cells, reduced: &reduced, values, metering, period, windows };
-    let parts: Vec<Outcome<Buckets>> = shards.into_par_iter().map(|pieces| folding.shard(pieces)).collect();
+    let parts: Vec<Outcome<Buckets>> =
+        shards.into_par_iter().map_init(Vec::new, |shard, pieces| folding.shard(shard, pieces)).collect();
     let parts: Vec<Buckets> = parts.into_iter().collect::<Outcome<_>>()?;
-    let rows = parts.iter().map(Buckets::len).sum();
-    let mut buckets = with_room(reduced.cells.unwrap_or_else(|| cells.clone()), rows);
-    for part in parts {
-        append(&mut buckets, part)?;
-    }
+    let mut buckets = joined(parts, reduced.cells.unwrap_or_else(|| cells.clone()))?;
     if !buckets.singles.origin.is_empty() {
         buckets.singles.cells = cells;
     }
@@ -106,11 +103,13 @@ fn windows(meter: &Meter, period: &Period) -> Vec<i64> {
 }
 
 impl Folding<'_> {
-    fn shard(&self, pieces: Vec<Vec<Settled>>) -> Outcome<Buckets> {
-        let mut shard: Vec<Settled> = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+    /// The buckets of one shard; `shard` is room that is used again.
+    fn shard(&self, shard: &mut Vec<Settled>, pieces: Vec<Vec<Settled>>) -> Outcome<Buckets> {
+        shard.clear();
+        shard.reserve(pieces.iter().map(Vec::len).sum());
         pieces.into_iter().for_each(|piece| shard.extend(piece));
         let mut part = Buckets::default();
-        self.keep_records(&shard, &mut part.singles);
+        self.keep_records(shard, &mut part.singles);
         shard.iter_mut().for_each(|settled| settled.slot = self.reduced.slot(settled.slot));
         shard.sort_unstable_by_key(|settled| (settled.slot, settled.time, settled.origin));
         let cells = self.reduced.cells.as_deref().unwrap_or(self.cells);
@@ -182,19 +181,38 @@ impl Folding<'_> {
     }
 }
 
-fn with_room(cells: Vec<Cell>, rows: usize) -> Buckets {
-    Buckets {
-        cells,
-        subscription: Vec::with_capacity(rows),
-        cell: Vec::with_capacity(rows),
-        day: Vec::with_capacity(rows),
-        quantity: Vec::with_capacity(rows),
-        records: Vec::with_capacity(rows),
-        first: Vec::with_capacity(rows),
-        last: Vec::with_capacity(rows),
-        values: Vec::new(),
-        singles: Records::default(),
+/// All parts as one, column by column side by side: most of the cost is fresh memory.
+fn joined(mut parts: Vec<Buckets>, cells: Vec<Cell>) -> Outcome<Buckets> {
+    let mut whole = Buckets { cells, ..Buckets::default() };
+    let mut offset = 0_u32;
+    for part in &mut parts {
+        whole.values.extend(part.values.drain(..).map(|(row, values)| (row + offset, values)));
+        let end = u32::try_from(part.len()).ok().and_then(|rows| offset.checked_add(rows));
+        offset = end.ok_or_else(|| Fault::ours("more than 2^32 usage buckets"))?;
+        let (all, own) = (&mut whole.singles, &mut part.singles);
+        all.subscription.append(&mut own.subscription);
+        all.cell.append(&mut own.cell);
+        all.time.append(&mut own.time);
+        all.quantity.append(&mut own.quantity);
+        all.origin.append(&mut own.origin);
     }
+    let parts = parts.as_slice();
+    rayon::scope(|scope| {
+        scope.spawn(|_| whole.quantity = column(parts, |part| &part.quantity));
+        scope.spawn(|_| whole.first = column(parts, |part| &part.first));
+        scope.spawn(|_| whole.last = column(parts, |part| &part.last));
+        scope.spawn(|_| whole.subscription = column(parts, |part| &part.subscription));
+        scope.spawn(|_| whole.cell = column(parts, |part| &part.cell));
+        scope.spawn(|_| whole.records = column(parts, |part| &part.records));
+        scope.spawn(|_| whole.day = column(parts, |part| &part.day));
+    });
+    Ok(whole)
+}
+
+fn column<T: Copy>(parts: &[Buckets], of: fn(&Buckets) -> &Vec<T>) -> Vec<T> {
+    let mut all = Vec::with_capacity(parts.iter().map(Buckets::len).sum());
+    parts.iter().for_each(|part| all.extend_from_slice(of(part)));
+    all
 }
 
 /// Adds the bucket of `records`: one slot and day, in order of time.
@@ -241,22 +259,4 @@ fn sum(quantities: impl Iterator<Item = i128>) -> Option<i128> {
         total = total.plus(Decimal::from_units(quantity))?;
     }
     Some(total.units())
-}
-
-fn append(whole: &mut Buckets, part: Buckets) -> Outcome<()> {
-    let offset = u32::try_from(whole.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?;
-    whole.subscription.extend(part.subscription);
-    whole.cell.extend(part.cell);
-    whole.day.extend(part.day);
-    whole.quantity.extend(part.quantity);
-    whole.records.extend(part.records);
-    whole.first.extend(part.first);
-    whole.last.extend(part.last);
-    whole.singles.subscription.extend(part.singles.subscription);
-    whole.singles.cell.extend(part.singles.cell);
-    whole.singles.time.extend(part.singles.time);
-    whole.singles.quantity.extend(part.singles.quantity);
-    whole.singles.origin.extend(part.singles.origin);
-    whole.values.extend(part.values.into_iter().map(|(row, values)| (row + offset, values)));
-    Ok(())
 }

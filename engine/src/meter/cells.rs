@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::DictionaryArray;
+use arrow::datatypes::Int32Type;
 use hashbrown::HashMap;
 
 use crate::columns::Texts;
@@ -67,40 +69,15 @@ impl Cells {
         if dimensions.is_empty() {
             return vec![number(Vec::new()); rows];
         }
-        // Values are numbered within the batch first, so that a row costs a lookup of small integers.
-        let mut local: HashMap<&str, u32> = HashMap::new();
-        let mut texts: Vec<&str> = Vec::new();
-        let columns: Vec<Vec<u32>> = dimensions
-            .iter()
-            .map(|column| {
-                let mut place = |text| {
-                    *local.entry(text).or_insert_with(|| {
-                        texts.push(text);
-                        u32::try_from(texts.len() - 1).unwrap_or(u32::MAX)
-                    })
-                };
-                let blank = place("");
-                column.map(blank, place)
-            })
-            .collect();
-        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
-        let mut key = Vec::with_capacity(columns.len());
+        let coded = Coded::of(dimensions);
+        let cell_of = |row: usize| {
+            let texts = coded.columns.iter().filter_map(|column| coded.texts.get(column.code(row) as usize));
+            number(texts.map(|text| Arc::from(*text)).collect())
+        };
+        let mut known = coded.known();
         let mut numbers = vec![0; rows];
-        for (row, slot) in numbers.iter_mut().enumerate() {
-            if !wanted(row) {
-                continue;
-            }
-            key.clear();
-            key.extend(columns.iter().map(|column| column[row]));
-            *slot = match known.get(&key) {
-                Some(cell) => *cell,
-                None => {
-                    let values = key.iter().filter_map(|at| texts.get(*at as usize)).map(|text| Arc::from(*text));
-                    let cell = number(values.collect());
-                    known.insert(key.clone(), cell);
-                    cell
-                }
-            };
+        for (row, slot) in numbers.iter_mut().enumerate().filter(|(row, _)| wanted(*row)) {
+            *slot = known.cell(&coded, row, cell_of);
         }
         numbers
     }
@@ -138,6 +115,97 @@ impl Cells {
     }
 }
 
+/// Dimension columns of a batch with their values numbered within it, so that a row costs a look at small integers.
+struct Coded<'t> {
+    texts: Vec<&'t str>,
+    columns: Vec<Codes<'t>>,
+}
+
+/// The codes of one column: by value of its dictionary, where it has one, else by row.
+struct Codes<'t> {
+    codes: Vec<u32>,
+    dictionary: Option<&'t DictionaryArray<Int32Type>>,
+    blank: u32,
+}
+
+impl Codes<'_> {
+    fn code(&self, row: usize) -> u32 {
+        let at = match self.dictionary {
+            Some(dictionary) => dictionary.key(row),
+            None => Some(row),
+        };
+        at.and_then(|at| self.codes.get(at)).copied().unwrap_or(self.blank)
+    }
+}
+
+impl<'t> Coded<'t> {
+    fn of(dimensions: &[Texts<'t>]) -> Self {
+        let mut local: HashMap<&str, u32> = HashMap::new();
+        let mut texts: Vec<&str> = Vec::new();
+        let mut place = |text: &'t str| {
+            *local.entry(text).or_insert_with(|| {
+                texts.push(text);
+                u32::try_from(texts.len() - 1).unwrap_or(u32::MAX)
+            })
+        };
+        let blank = place("");
+        let column = |column: &Texts<'t>| {
+            let mut code = |text: Option<&'t str>| text.map_or(blank, &mut place);
+            match *column {
+                Texts::Dictionary(dictionary, values) => {
+                    Codes { codes: values.iter().map(&mut code).collect(), dictionary: Some(dictionary), blank }
+                }
+                other => {
+                    let codes = (0..other.len()).map(|row| code(other.get(row))).collect();
+                    Codes { codes, dictionary: None, blank }
+                }
+            }
+        };
+        let columns = dimensions.iter().map(column).collect();
+        Self { texts, columns }
+    }
+
+    /// Room for the cells of every combination, where these are few.
+    fn known(&self) -> Known {
+        let combinations = self.columns.iter().try_fold(1_usize, |all, _| all.checked_mul(self.texts.len()));
+        match combinations.filter(|all| *all <= FEW) {
+            Some(all) => Known::Few(vec![None; all]),
+            None => Known::Many(HashMap::new(), Vec::new()),
+        }
+    }
+}
+
+/// Combinations that are looked up by position.
+const FEW: usize = 1 << 12;
+
+/// The cells met in a batch.
+enum Known {
+    Few(Vec<Option<u32>>),
+    Many(HashMap<Vec<u32>, u32>, Vec<u32>),
+}
+
+impl Known {
+    fn cell(&mut self, coded: &Coded<'_>, row: usize, cell_of: impl Fn(usize) -> u32) -> u32 {
+        let codes = coded.columns.iter().map(|column| column.code(row));
+        match self {
+            Self::Few(cells) => {
+                let at = codes.fold(0, |at, code| at * coded.texts.len() + code as usize);
+                cells.get_mut(at).map_or_else(|| cell_of(row), |cell| *cell.get_or_insert_with(|| cell_of(row)))
+            }
+            Self::Many(cells, key) => {
+                key.clear();
+                key.extend(codes);
+                if let Some(cell) = cells.get(key) {
+                    return *cell;
+                }
+                let cell = cell_of(row);
+                cells.insert(key.clone(), cell);
+                cell
+            }
+        }
+    }
+}
+
 fn sorted<T: Clone + Ord>(list: &[T]) -> (Vec<T>, Vec<u32>) {
     let mut order: Vec<usize> = (0..list.len()).collect();
     order.sort_unstable_by(|a, b| list[*a].cmp(&list[*b]));
@@ -153,6 +221,38 @@ mod tests {
     use arrow::array::{ArrayRef, StringArray};
 
     use super::*;
+
+    #[test]
+    fn cells_have_one_number_however_their_values_are_held() {
+        let cells = Cells::default();
+        let plain = |texts: &[Option<&str>]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+        let repeated = |texts: &[Option<&str>]| -> ArrayRef {
+            Arc::new(texts.iter().copied().collect::<DictionaryArray<Int32Type>>())
+        };
+        let number = |columns: &[ArrayRef]| {
+            let texts: Vec<Texts<'_>> = columns.iter().filter_map(Texts::of).collect();
+            cells.number_rows(3, &texts, columns[0].len(), |row| row != 1)
+        };
+        let (a, b) =
+            ([Some("x"), Some("z"), Some("y"), None, Some("x")], [Some("y"), Some("z"), Some("x"), None, None]);
+        let few = number(&[plain(&a), repeated(&b)]);
+        assert_eq!(few, number(&[repeated(&a), plain(&b)]));
+        let blank = [Some(""); 5];
+        // So many columns that combinations are looked up by value; blank text is no value too.
+        let wide = |own: [&[Option<&str>]; 2]| {
+            number(&[&own[..], &[&blank[..]; 9]].concat().into_iter().map(plain).collect::<Vec<_>>())
+        };
+        assert_eq!(wide([&a, &b])[3], wide([&blank, &blank])[0]);
+        let (sorted, _) = cells.sorted_cells();
+        let values = |cell: u32| {
+            sorted[cells.sorted_cells().1[cell as usize] as usize]
+                .values
+                .iter()
+                .map(|v| v.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!([few[0], few[2], few[3], few[4]].map(values), [["x", "y"], ["y", "x"], ["", ""], ["x", ""]]);
+    }
 
     #[test]
     fn values_have_one_number_in_every_batch_and_no_value_is_blank() {

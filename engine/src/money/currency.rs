@@ -25,6 +25,12 @@ pub fn minor_digits(code: &str) -> Option<u32> {
     }
 }
 
+/// Whether `code` is one of ISO 4217 that has no minor unit: metals, funds and what stands for no currency.
+#[must_use]
+pub fn is_without_minor_unit(code: &str) -> bool {
+    ["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"].contains(&code)
+}
+
 const NO_DIGITS: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
 const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
 const FOUR_DIGITS: &str = "CLF UYW";

@@ -23,11 +23,12 @@ pub(super) fn rate(calendar: &Calendar, portions: &[Portion], facts: &dyn Facts)
             connect_fee.get_or_insert(window.connect_fee);
             // Time that the piece before has paid for already.
             let ahead = paid_ahead.min(quantity).max(Decimal::ZERO);
+            let price_of_one = window.unit_price.over(window.per)?;
             let (amount, billed) = priced(window, quantity.minus(ahead)?)?;
             if calendar.increment_carries {
                 paid_ahead = paid_ahead.plus(billed)?.minus(quantity)?.max(Decimal::ZERO);
             }
-            parts.push(super::part(index, portion, Band::Named(number), quantity, window.unit_price, amount));
+            parts.push(super::part(index, portion, Band::Named(number), quantity, price_of_one, amount));
         }
         if let Some(fee) = connect_fee.filter(|fee| !fee.is_zero() && portion.quantity > Decimal::ZERO) {
             parts.push(super::fee(index, fee));

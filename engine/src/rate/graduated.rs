@@ -34,7 +34,7 @@ pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Opti
                 None => tier.amount(quantity)?,
             };
             let band = if tier.beyond { Band::Beyond } else { Band::Tier(u16::try_from(at + 1).ok()?) };
-            parts.push(super::part(index, portion, band, quantity, tier.unit_price, amount.plus(fee)?));
+            parts.push(super::part(index, portion, band, quantity, tier.price_of_one()?, amount.plus(fee)?));
         }
         filled = end;
     }

@@ -31,7 +31,7 @@ pub(super) fn record(
         amount = amount.plus(tier.amount(to.minus(begin)?)?)?;
         begin = tier.up_to.unwrap_or(begin);
     }
-    let unit_price = tiers.first()?.unit_price;
+    let unit_price = tiers.first()?.price_of_one()?;
     parts.push(super::part(index, portion, band, portion.quantity, unit_price, amount));
     if !connect_fee.is_zero() && portion.quantity > Decimal::ZERO {
         parts.push(super::fee(index, connect_fee));

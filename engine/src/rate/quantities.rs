@@ -3,9 +3,9 @@
 //! Converted quantities of usage that is priced together add up to the conversion of the whole: each portion has what the
 //! running total grows by.
 
-use crate::book::model::{Each, Price};
+use crate::book::model::{Each, Model, Price};
 use crate::lines::{Band, Part, Portion};
-use crate::money::Decimal;
+use crate::money::{Decimal, Rounding};
 
 /// Portions as a model sees them.
 pub(super) struct Quantities {
@@ -44,8 +44,19 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
         if !taken.is_zero() {
             used = used.plus(taken)?;
             portion.quantity = portion.quantity.minus(taken)?;
+            begin_later(price, portion, taken)?;
             free.push(super::part(at, portion, Band::Included, taken, Decimal::ZERO, Decimal::ZERO));
         }
     }
     Some(Quantities { priced, free })
+}
+
+/// What is free of a record whose quantity is a time is its beginning: the rest is priced where it really lies.
+pub(super) fn begin_later(price: &Price, portion: &mut Portion, taken: Decimal) -> Option<()> {
+    let Model::Calendar(calendar) = &price.model else { return Some(()) };
+    if let (Some(unit), Some(_)) = (calendar.spans.micros(), portion.origin) {
+        let micros = taken.times(Decimal::whole(unit))?.rounded(0, Rounding::HalfUp)?;
+        portion.time = portion.time.checked_add(i64::try_from(micros.units() / Decimal::ONE.units()).ok()?)?;
+    }
+    Some(())
 }

@@ -25,7 +25,7 @@ pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Opti
             None => tier.amount(portion.quantity)?,
         };
         let amount = amount.plus(std::mem::take(&mut fee))?;
-        parts.push(super::part(index, portion, band, portion.quantity, tier.unit_price, amount));
+        parts.push(super::part(index, portion, band, portion.quantity, tier.price_of_one()?, amount));
         filled = end;
     }
     Some(parts)

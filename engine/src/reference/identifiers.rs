@@ -1,14 +1,14 @@
 //! The identifiers table: what a usage record calls the one who used, and whom that means when.
 
 use chrono_tz::Tz;
-use hashbrown::HashMap;
 
+use super::called::Identifiers;
 use super::check::{Checker, Column};
 use super::ids::Ids;
 use super::model::{Holder, Target};
 use super::overlap::{Span, sort_apart};
 use super::table::Table;
-use crate::fault::{Outcome, codes};
+use crate::fault::{Fault, Outcome, codes};
 
 const REQUIRED: [&str; 1] = ["identifier"];
 const OPTIONAL: [&str; 4] = ["subscription_id", "account_id", "valid_from", "valid_to"];
@@ -19,10 +19,10 @@ pub(super) fn identifiers(
     subscriptions: Option<&Ids<'_>>,
     accounts: Option<&Ids<'_>>,
     timezone: Tz,
-) -> Outcome<HashMap<String, Vec<Target>>> {
+) -> Outcome<Identifiers> {
     let mut checker = Checker::new(table, timezone);
     if !(checker.columns(&REQUIRED, &OPTIONAL) & checker.either_column("subscription_id", "account_id")) {
-        return checker.finish(HashMap::new());
+        return checker.finish(Identifiers::default());
     }
     let columns = Columns::of(&checker);
     let mut spans = Vec::with_capacity(table.rows());
@@ -36,13 +36,14 @@ pub(super) fn identifiers(
         }
     }
     sort_apart(&mut checker, &mut spans, |identifier| format!("`{identifier}`"));
-    let mut targets: HashMap<String, Vec<Target>> = HashMap::with_capacity(spans.len());
+    let mut identifiers = Identifiers::with_room(spans.len());
     for same in spans.chunk_by(|a, b| a.key == b.key) {
         let held = same.iter().filter_map(|span| holders.get(span.row).copied().flatten().map(|holder| (span, holder)));
-        let list = held.map(|(span, holder)| Target { from: span.from, to: span.to, holder }).collect();
-        targets.insert(same.first().map_or_else(String::new, |span| span.key.to_owned()), list);
+        let targets = held.map(|(span, holder)| Target { from: span.from, to: span.to, holder });
+        let text = same.first().map_or("", |span| span.key);
+        identifiers.add(text, targets).ok_or_else(|| Fault::ours("identifiers of more than 4 GB"))?;
     }
-    checker.finish(targets)
+    checker.finish(identifiers)
 }
 
 struct Columns {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use hashbrown::HashMap;
 
+use super::called::Identifiers;
 use crate::fault::Place;
 use crate::money::Decimal;
 
@@ -22,8 +22,8 @@ pub struct Reference {
     pub subscription_columns: Vec<String>,
     /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
     pub subscriptions: Vec<Subscription>,
-    /// Identifier text -> its targets, each list sorted by `valid_from`, not overlapping.
-    pub identifiers: HashMap<String, Vec<Target>>,
+    /// What usage records call those who used.
+    pub identifiers: Identifiers,
     /// Subscription indices of each account (by account index), ascending.
     pub subscriptions_of: Vec<Vec<Index>>,
     /// Tax rates, sorted by jurisdiction, tax, category, start.

@@ -1,8 +1,8 @@
 //! Functions that make long texts of short ones, and how long a text they may make.
 //!
 //! Separate, because `replace` in `replace` multiplies: a rule of one line could fill the memory of the machine, when it is
-//! read (constants are computed then) as well as when it runs. So the length is known before the text is made. Texts
-//! that come from usage files are not looked at here.
+//! read (constants are computed then) as well as when it runs. So the length is known before the text is made. A text that
+//! grows no longer than it was is never refused: usage files may hold long ones.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
 
 use super::decimal::signature;
 
-/// The longest text a function may make, in bytes.
-const LONGEST: usize = 32 * 1024;
+/// The longest text a function may make of shorter ones, in bytes.
+const LONGEST: usize = 4096;
 
 /// How many times that long the bound of `regexp_replace` may be: hardly ever every place matches.
 const LOOSE: usize = 32;
@@ -34,7 +34,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     bounded.map(|(inner, growth)| Arc::new(ScalarUDF::from(Bounded { inner, growth }))).into()
 }
 
-/// What `||` gives, when it is not too long. Two texts that are not are at most twice that long.
+/// What `||` gives, when it is not too long. Two texts that are not give one that is at most twice that long.
 pub(super) fn joined() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(Joined { signature: signature() }))
 }
@@ -61,7 +61,8 @@ impl Growth {
             (Self::Pattern, [text, _, with, ..]) => {
                 let groups = with.matches(['$', '\\']).count();
                 let fixed = (text.len() + 1).saturating_mul(with.len());
-                fixed.saturating_add(text.len().saturating_mul(groups + 1)) / LOOSE
+                let most = fixed.saturating_add(text.len().saturating_mul(groups + 1));
+                if most > LONGEST * LOOSE { most } else { 0 }
             }
             (Self::Separate, [separator, ..]) => all().saturating_add(separator.len().saturating_mul(texts.len())),
             _ => all(),
@@ -86,7 +87,8 @@ impl Growth {
         }
         for row in 0..rows {
             let row: Vec<&str> = texts.iter().map(|texts| at(texts, row)).collect();
-            if self.length(&row) > LONGEST {
+            let before = row.iter().map(|text| text.len()).max().unwrap_or(0);
+            if self.length(&row) > LONGEST.max(before) {
                 return exec_err!("`{name}`: a text longer than {LONGEST} bytes");
             }
         }
@@ -145,9 +147,13 @@ impl ScalarUDFImpl for Bounded {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         self.growth.check(self.name(), &args.args, args.number_rows)?;
+        // The bound of a pattern is a loose one, so what it makes is looked at as well.
+        let first = args.args.first().filter(|_| self.growth == Growth::Pattern).cloned();
         let made = self.inner.invoke_with_args(args)?;
-        // The bound of a pattern is a loose one.
-        if self.growth == Growth::Pattern { short(self.name(), made) } else { Ok(made) }
+        match first {
+            Some(first) => short(self.name(), &[first], made),
+            None => Ok(made),
+        }
     }
 }
 
@@ -175,16 +181,24 @@ impl ScalarUDFImpl for Joined {
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         match args.args.pop() {
-            Some(made) => short("||", made),
+            Some(made) => short("||", &[], made),
             None => exec_err!("`||` takes two texts"),
         }
     }
 }
 
-/// `made`, when none of its texts is too long.
-fn short(name: &str, made: ColumnarValue) -> Result<ColumnarValue> {
-    if longest(&texts(&made)?) > LONGEST {
-        return exec_err!("`{name}`: a text longer than {LONGEST} bytes");
+/// `made`, when none of its texts is too long and longer than the text of its row in `before`.
+fn short(name: &str, before: &[ColumnarValue], made: ColumnarValue) -> Result<ColumnarValue> {
+    let result = texts(&made)?;
+    if longest(&result) > LONGEST {
+        let before = before.iter().map(texts).collect::<Result<Vec<_>>>()?;
+        let grown = |row: usize| {
+            let before = before.iter().map(|texts| at(texts, row).len()).max().unwrap_or(0);
+            at(&result, row).len() > LONGEST.max(before)
+        };
+        if (0..result.len()).any(grown) {
+            return exec_err!("`{name}`: a text longer than {LONGEST} bytes");
+        }
     }
     Ok(made)
 }

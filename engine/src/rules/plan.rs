@@ -70,7 +70,7 @@ impl Planned {
     }
 
     /// The same truth, with NULL as false.
-    pub(super) fn is_true(mut self) -> Result<Self> {
+    pub(super) fn truth(mut self) -> Result<Self> {
         self.expr = fold(Expr::IsTrue(Box::new(self.expr)))?;
         Ok(self)
     }

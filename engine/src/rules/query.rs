@@ -83,11 +83,15 @@ impl Query {
     /// # Errors
     /// `E007` when it cannot be computed, `E008` when it was stopped at a limit, `E009` when a subscription comes twice.
     pub fn run(&self, buckets: &RecordBatch, limits: &Limits) -> Outcome<RecordBatch> {
-        let buckets = self.sorted(buckets)?;
-        let rows = execute::on_own_thread(&self.place, self.plan.clone(), &buckets, *limits)?;
-        let rows = self.result(&rows)?;
+        let rows = self.rows(buckets, limits)?;
         self.once(&rows)?;
         Ok(rows)
+    }
+
+    fn rows(&self, buckets: &RecordBatch, limits: &Limits) -> Outcome<RecordBatch> {
+        let buckets = self.sorted(buckets)?;
+        let rows = execute::on_own_thread(&self.place, self.plan.clone(), &buckets, *limits)?;
+        self.result(&rows)
     }
 
     /// The buckets in the types that were planned with, in the order of all their columns.
@@ -155,20 +159,22 @@ impl Query {
 
 /// Compiles `sql` over a table of the columns of `buckets`.
 pub(super) fn compile(sql: &Located, buckets: &SchemaRef, vocabulary: &Arc<Vocabulary>) -> Outcome<Query> {
-    let parsed = check_query(shape::query(sql)?, sql, buckets, vocabulary)?;
     let (located, columns) = (sql.clone(), unpacked(buckets));
     let vocabulary = Arc::clone(vocabulary);
-    let places = places(sql, &parsed);
     // Planning recurses, so it wants a stack of its own; and it must end, whatever the query.
-    let planned = execute::within(Limits::default().time, move || plan(parsed, &located, &columns, &vocabulary));
-    let plan = planned.unwrap_or_else(|| {
+    let planned = execute::within(Limits::default().time, move || {
+        let parsed = check_query(shape::query(&located)?, &located, &columns, &vocabulary)?;
+        let places = places(&located, &parsed);
+        Ok((plan(parsed, &located, &columns, &vocabulary)?, places))
+    });
+    let (plan, places) = planned.unwrap_or_else(|| {
         let fault = Fault::new(&codes::E008, "the query takes too long to plan").at(&sql.place);
         Err(fault.hint("write it with fewer joins and subqueries").into())
     })?;
     let columns = result_columns(&plan, sql, &places)?;
     let query = Query { input: Arc::clone(buckets), plan, columns, place: sql.place.clone() };
     // What cannot be executed at all is told now.
-    query.run(&RecordBatch::new_empty(Arc::clone(buckets)), &Limits::default())?;
+    query.rows(&RecordBatch::new_empty(Arc::clone(buckets)), &Limits::default())?;
     Ok(query)
 }
 

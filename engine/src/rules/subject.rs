@@ -130,7 +130,7 @@ pub(super) fn compile(
     let input = Arc::new(Schema::new(fields));
     let mut planned = wanted(plan::plan(checked, text, &input, vocabulary)?, want, &place)?;
     if want == Want::Predicate {
-        planned = planned.is_true().map_err(|error| wording::unplanned(&place, &error))?;
+        planned = planned.truth().map_err(|error| wording::unplanned(&place, &error))?;
     }
     let expression = Expression { input, rule: rule(planned, place)?, want };
     Ok(SubjectExpression { expression, needs })
@@ -215,7 +215,14 @@ impl Asked<'_> {
         }
         let written = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".");
         let known: Vec<String> = self.names.columns.iter().map(shown).collect();
-        let hint = nearest(&written, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        // What stands before the dot is not what is mistyped when there are columns of it.
+        let of = written.split_inclusive('.').next().unwrap_or_default();
+        let alike: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(of)).collect();
+        let near = match (alike.as_slice(), written.strip_prefix(of)) {
+            ([], _) | (_, None) => nearest(&written, known.iter().map(String::as_str)),
+            (alike, Some(name)) => nearest(name, alike.iter().copied()).map(|near| format!("{of}{near}")),
+        };
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
         let hint = hint.or_else(|| Some(format!("the columns are {}", known.join(", "))));
         self.refuse(&codes::E001, span, format!("there is no column `{written}`"), hint);
         None
@@ -237,7 +244,7 @@ impl Asked<'_> {
             self.refuse(&codes::E005, function.name.span(), message, Some(format!("write {name}('{example}')")));
             return None;
         };
-        if !known.iter().any(|known| *known == wanted) {
+        if !known.contains(&wanted) {
             let hint = match nearest(&wanted, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => format!("there is no {kind} here"),

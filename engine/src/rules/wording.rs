@@ -2,23 +2,36 @@
 //!
 //! Separate, so that no message of a library reaches the user raw. Never decides what is allowed.
 
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::place;
+use super::select::place_of_word;
 use super::vocabulary::nearest;
 use crate::fault::{Fault, Located, Place, codes};
 
 /// A fault of planning at the error's own place in `sql`, or else at `part` of it.
 pub(super) fn unplanned_in(sql: &Located, part: &Place, error: &DataFusionError) -> Fault {
     let own = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    unplanned(&own.map_or_else(|| part.clone(), |own| place::of_span(sql, own)), error)
+    let place = match (own, missing(error)) {
+        (Some(own), _) => place::of_span(sql, own),
+        // The planner forgets where a name stands that only a whole SELECT can tell to be unknown.
+        (None, Some((name, _))) => place_of_word(sql, &name.name),
+        (None, None) => part.clone(),
+    };
+    unplanned(&place, error)
 }
 
-/// The name that the planner does not know, with the nearest that it does.
-fn unknown_column(place: &Place, error: &DataFusionError) -> Option<Fault> {
+/// The name that the planner does not know, and those that it does.
+fn missing(error: &DataFusionError) -> Option<(&Column, &[Column])> {
     let DataFusionError::SchemaError(error, _) = error.find_root() else { return None };
     let SchemaError::FieldNotFound { field, valid_fields } = error.as_ref() else { return None };
+    Some((field, valid_fields))
+}
+
+/// The fault of a name that the planner does not know, with the nearest that it does.
+fn unknown_column(place: &Place, error: &DataFusionError) -> Option<Fault> {
+    let (field, valid_fields) = missing(error)?;
     let fault = Fault::new(&codes::E001, format!("there is no column `{}`", field.flat_name())).at(place);
     let near = nearest(&field.name, valid_fields.iter().map(|known| known.name.as_str()));
     let known = || valid_fields.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -338,7 +338,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        crate::book::model::Model::PerUnit { unit_price, .. } if line.band != Band::Fee => Some(*unit_price),
+        crate::book::model::Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if line.band == Band::Included => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,

@@ -14,7 +14,7 @@ use super::subjects::{Subjects, bucket_columns};
 use super::unpriced::Unpriced;
 use crate::book::model::{Model, PriceBook};
 use crate::catalog::Catalog;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Outcome, Place, codes};
 use crate::lines::{Band, Line, Part, Portion};
 use crate::money::Decimal;
 use crate::rules::{Limits, Needed, Query, SubjectExpression};
@@ -68,20 +68,29 @@ impl Computations {
         for (number, of) in (0_u32..).zip(&catalog.charge_of) {
             asked[*of].extend(self.asks(number).filter_map(charge));
         }
-        let (mut order, mut placed) = (Vec::new(), vec![false; book.charges.len()]);
-        while order.len() < book.charges.len() {
-            let ready = |at: &usize| !placed[*at] && asked[*at].iter().all(|other| placed[*other]);
-            let Some(next) = (0..book.charges.len()).find(ready) else {
-                let stuck = (0..book.charges.len()).find(|at| !placed[*at]).unwrap_or_default();
-                let message = format!("the amount of `{}` depends on itself", book.charges[stuck].id);
-                let fault = Fault::new(&crate::fault::codes::B013, message).at(&book.charges[stuck].price.place);
-                return Err(fault.hint("a formula may ask for amounts of charges that do not ask for its own").into());
-            };
-            placed[next] = true;
-            order.push(next);
-        }
-        Ok(order)
+        let told = |stuck: usize| circular(&book.charges[stuck].id, &book.charges[stuck].price.place);
+        ordered(&asked).map_err(|stuck| told(stuck).into())
     }
+}
+
+/// The positions in an order in which each comes after those it has `asked` for; the first that never can, else.
+pub(super) fn ordered(asked: &[Vec<usize>]) -> Result<Vec<usize>, usize> {
+    let (mut order, mut placed) = (Vec::new(), vec![false; asked.len()]);
+    while order.len() < asked.len() {
+        let ready = |at: &usize| !placed[*at] && asked[*at].iter().all(|other| placed[*other]);
+        let Some(next) = (0..asked.len()).find(ready) else {
+            return Err((0..asked.len()).find(|at| !placed[*at]).unwrap_or_default());
+        };
+        placed[next] = true;
+        order.push(next);
+    }
+    Ok(order)
+}
+
+/// The amount of a charge that depends on itself.
+pub(super) fn circular(charge: &str, place: &Place) -> Fault {
+    let fault = Fault::new(&codes::B013, format!("the amount of `{charge}` depends on itself")).at(place);
+    fault.hint("a formula may ask for amounts of charges that do not ask for its own")
 }
 
 /// Rates what was deferred, charge by charge, and adds its lines to `lines`.

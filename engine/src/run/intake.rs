@@ -164,11 +164,12 @@ impl Worker<'_> {
         }
         let mediated = rules.mediator.mediate(&batch.records)?;
         let guided = self.job.guide.guide(&mediated.records, &mediated.times)?;
-        let wanted = |meter, row| self.counts(&mediated, &guided, meter, row);
+        let counted = self.counted(&mediated, &guided);
+        let wanted = |meter: usize, row: usize| counted[row].is_some_and(|route| self.counts(route, meter));
         let measures = rules.gauges.measure(&mediated.records, wanted)?;
         let origin_of = |row| origin(&self.job.files[file], batch, row);
         let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
-        let numbers = self.numbers(source, &measures, &mediated, &guided);
+        let numbers = self.numbers(source, &measures, &counted);
         let hand = InHand {
             file,
             source,
@@ -186,37 +187,42 @@ impl Worker<'_> {
         self.budget.take(taken * size_of::<Metered>())
     }
 
-    /// Whether `meter` counts a record: it is kept, inside the period, and guided there.
-    fn counts(&self, mediated: &Mediated, guided: &[Guided], meter: usize, row: usize) -> bool {
-        mediated.fates[row] == Fate::Kept
-            && (self.job.period.start()..self.job.period.end()).contains(&mediated.times[row])
-            && matches!(guided[row], Guided::To { route, .. } if self.job.guide.meters(route).contains(&meter))
+    /// The route of each row that meters count: it is kept, inside the period, and guided somewhere.
+    fn counted(&self, mediated: &Mediated, guided: &[Guided]) -> Vec<Option<u16>> {
+        let period = self.job.period.start()..self.job.period.end();
+        let rows = mediated.fates.iter().zip(&mediated.times).zip(guided);
+        let route = |((fate, time), guided): ((&Fate, &i64), &Guided)| match guided {
+            Guided::To { route, .. } if *fate == Fate::Kept && period.contains(time) => Some(*route),
+            _ => None,
+        };
+        rows.map(route).collect()
     }
 
-    /// The numbers of each row for every meter some row of the batch is guided to.
-    fn numbers(
-        &self,
-        source: usize,
-        measures: &Measures,
-        mediated: &Mediated,
-        guided: &[Guided],
-    ) -> Vec<Option<Numbers>> {
+    /// Whether `meter` is on a route.
+    fn counts(&self, route: u16, meter: usize) -> bool {
+        self.job.guide.meters(route).contains(&meter)
+    }
+
+    /// The numbers of each row for every meter that counts some row of the batch.
+    fn numbers(&self, source: usize, measures: &Measures, counted: &[Option<u16>]) -> Vec<Option<Numbers>> {
         let mut routes: Vec<bool> = Vec::new();
-        for guided in guided {
-            if let Guided::To { route, .. } = guided {
-                let route = usize::from(*route);
-                routes.resize(routes.len().max(route + 1), false);
-                routes[route] = true;
+        for route in counted.iter().flatten() {
+            let route = usize::from(*route);
+            if route >= routes.len() {
+                routes.resize(route + 1, false);
             }
+            routes[route] = true;
         }
         let (guide, gauges) = (self.job.guide, &self.job.sources[source].gauges);
         let mut numbers = vec![None; self.job.book.meters.len()];
         for (route, _) in (0_u16..).zip(&routes).filter(|(_, met)| **met) {
             for meter in guide.meters(route) {
                 if numbers[*meter].is_none() {
-                    let wanted = |row: usize| self.counts(mediated, guided, *meter, row);
+                    // By route, so that a row costs one look.
+                    let on: Vec<bool> = (0_u16..).take(routes.len()).map(|route| self.counts(route, *meter)).collect();
+                    let wanted = |row: usize| counted[row].is_some_and(|route| on[usize::from(route)]);
                     let of = &self.job.book.meters[*meter];
-                    numbers[*meter] = Some(gauges.numbers(self.job.cells, measures, of, *meter, guided.len(), wanted));
+                    numbers[*meter] = Some(gauges.numbers(self.job.cells, measures, of, *meter, counted.len(), wanted));
                 }
             }
         }

@@ -2,9 +2,10 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::deferred::Computations;
-use super::subjects::{bucket_schema, formula_names};
+use super::deferred::{Computations, circular, ordered};
+use super::subjects::{self, bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
+use crate::book::Spoken;
 use crate::book::SqlOfPrice;
 use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
@@ -17,7 +18,7 @@ use crate::period::Period;
 use crate::pipeline::model::{Pipeline, Source};
 use crate::read::{self, InputFile};
 use crate::reference::model::Reference;
-use crate::rules::{Rules, Want};
+use crate::rules::{Needed, Rules, SubjectExpression, Want};
 use crate::{book, pipeline, reference};
 
 /// A pipeline with everything it names, checked.
@@ -44,6 +45,15 @@ pub struct Prepared {
 /// # Errors
 /// Every fault of pipeline, book, reference data and rules.
 pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
+    let prepared = check_all(path, label, env).await;
+    // In the order of the user's files, whoever found them.
+    prepared.map_err(|mut faults| {
+        faults.sort();
+        faults
+    })
+}
+
+async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
     let (pipeline, mut faults) = pipeline::draft(path, env).await;
     let Some(pipeline) = pipeline else {
         faults.keep(Period::month(label, chrono_tz::UTC));
@@ -56,6 +66,7 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     faults.keep(check_rules(&pipeline, &book.meters));
     if let (Err(_), Ok(reference)) = (&book.book, &reference) {
         faults.keep(catalog::check_accounts(&book.overrides, reference));
+        faults.keep(check_spoken(&book.spoken, reference));
     }
     let (book, reference) = (faults.keep(book.book), faults.keep(reference));
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
@@ -74,11 +85,11 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
 fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> Outcome<Computations> {
     let rules = Rules::new()?;
     let (mut faults, mut computations) = (Faults::default(), Computations::default());
-    let names = formula_names(reference, book);
+    let names = formula_names(reference, ids(book));
     // Prices that nobody has yet are checked too.
     for SqlOfPrice { charge, is_query, sql } in book.sql_of_prices() {
         match book.charges[charge].meter.filter(|_| is_query) {
-            Some(meter) => drop(faults.keep(rules.query(&sql, &bucket_schema(&book.meters[meter])))),
+            Some(meter) => drop(faults.keep(rules.query(&sql, &bucket_schema(&book.meters[meter].dimensions)))),
             None => drop(faults.keep(rules.subject_expression(&sql, &names, Want::Quantity))),
         }
     }
@@ -90,7 +101,7 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
             }
             Model::Sql { sql } => {
                 let Some(meter) = book.charges[catalog.charge_of[number as usize]].meter else { continue };
-                let compiled = faults.keep(rules.query(sql, &bucket_schema(&book.meters[meter])));
+                let compiled = faults.keep(rules.query(sql, &bucket_schema(&book.meters[meter].dimensions)));
                 computations.queries.extend(compiled.map(|compiled| (number, compiled)));
             }
             _ => {}
@@ -99,6 +110,46 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
     faults.keep(computations.order(book, catalog));
     faults.sort();
     faults.or(computations)
+}
+
+fn ids(book: &PriceBook) -> [Vec<String>; 3] {
+    [
+        book.meters.iter().map(|meter| meter.id.clone()).collect(),
+        book.charges.iter().map(|charge| charge.id.clone()).collect(),
+        book.products.iter().map(|product| product.id.clone()).collect(),
+    ]
+}
+
+/// Checks the SQL of a book that has faults elsewhere, by what it declares.
+fn check_spoken(spoken: &Spoken, reference: &Reference) -> Outcome<()> {
+    let rules = Rules::new()?;
+    let mut faults = Faults::default();
+    let ids = [spoken.meters.clone(), spoken.charges.clone(), spoken.products.clone()];
+    let names = formula_names(reference, ids);
+    let mut asked: Vec<Vec<usize>> = vec![Vec::new(); spoken.charges.len()];
+    let position = |id: &String| spoken.charges.iter().position(|known| known == id);
+    for (charge, formula) in &spoken.formulas {
+        let compiled = faults.keep(rules.subject_expression(formula, &names, Want::Quantity));
+        let needs = compiled.iter().flat_map(SubjectExpression::needs);
+        let amounts = needs.filter_map(|needed| if let Needed::Amount(id) = needed { position(id) } else { None });
+        if let Some(at) = position(charge) {
+            asked[at].extend(amounts);
+        }
+    }
+    if let Err(stuck) = ordered(&asked) {
+        let of = spoken.formulas.iter().find(|(charge, _)| position(charge) == Some(stuck));
+        faults.0.extend(of.map(|(charge, formula)| circular(charge, &formula.place)));
+    }
+    for (dimensions, query) in &spoken.queries {
+        faults.keep(rules.query(query, &bucket_schema(dimensions)));
+    }
+    let mut names = subjects::names(reference);
+    names.products = Some(spoken.products.clone());
+    for condition in &spoken.conditions {
+        faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+    }
+    faults.sort();
+    faults.or(())
 }
 
 /// Plans every rule over the declared columns, before any usage file is looked at.

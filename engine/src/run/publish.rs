@@ -120,7 +120,7 @@ pub(super) async fn write(
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
         let recounted = runtime.block_on(recount_part(table, part))?;
-        check.lock().unwrap_or_else(PoisonError::into_inner).add(table, part, recounted)
+        check.lock().unwrap_or_else(PoisonError::into_inner).add(recounted)
     };
     let folder = RunFolder { period: &job.period.label, run_id };
     let written = lineset::write(output, &folder, &tables, options.partitions, &inspect)?;

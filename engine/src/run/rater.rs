@@ -20,7 +20,7 @@ use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion, is_payable};
 use crate::money::Decimal;
 use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, rate};
+use crate::rate::{Facts, Unrated, fixed, is_shared, rate, without};
 use crate::reference::model::Index;
 
 /// Accounts rated as one piece of parallel work, where none shares anything with another.
@@ -279,6 +279,7 @@ impl<'r> Rater<'r> {
             return Ok(portions);
         };
         let account = self.job.reference.subscriptions[subscription as usize].account;
+        let before = portions.clone();
         let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
         if covered.is_empty() {
             return Ok(portions);
@@ -286,9 +287,13 @@ impl<'r> Rater<'r> {
         for part in &covered {
             piece.given.push((sharing.charge, part.quantity));
         }
-        self.add_parts(sharing, LineKind::Allowance, &portions, &covered, piece)?;
-        portions.retain(|portion| !portion.quantity.is_zero());
-        Ok(portions)
+        self.add_parts(sharing, LineKind::Allowance, &before, &covered, piece)?;
+        let rest = before.iter().zip(&portions).filter(|(_, left)| !left.quantity.is_zero()).map(|(whole, left)| {
+            let price = sharing.prices[usize::from(whole.stretch)];
+            whole.quantity.minus(left.quantity).and_then(|covered| without(price, whole, covered))
+        });
+        let rest: Option<Vec<Portion>> = rest.collect();
+        Ok(rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?)
     }
 
     /// A portion of nothing, on the last price, for charges that are due without usage.

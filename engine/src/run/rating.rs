@@ -46,10 +46,11 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let rater = Rater::new(job, &cube);
     let units = rater.units();
     let pieces: Vec<Outcome<Piece>> = units.par_iter().map(|accounts| rater.accounts(accounts)).collect();
+    let pieces: Vec<Piece> = pieces.into_iter().collect::<Outcome<_>>()?;
     let mut unpriced = Unpriced::default();
-    let (mut lines, mut deferred, mut quantities) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lines = Vec::with_capacity(pieces.iter().map(|piece| piece.lines.len()).sum());
+    let (mut deferred, mut quantities) = (Vec::new(), Vec::new());
     for piece in pieces {
-        let piece = piece?;
         unpriced.add(piece.unpriced);
         lines.extend(piece.lines);
         quantities.extend(piece.given);

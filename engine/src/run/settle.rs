@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Job;
 use super::intake::{Intake, Late, SHARDS, described};
 use crate::book::model::{Aggregate, Meter};
-use crate::dedup::settle;
+use crate::dedup::{Sorted, settle};
 use crate::fault::{Fault, Outcome};
 use crate::meter::{Metering, bucketed, shard_of};
 use crate::money::Decimal;
@@ -45,7 +45,8 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     let (cells, places) = job.cells.sorted_cells();
     let (values, value_places) = job.cells.sorted_values();
     let sorting = Sorting { job, places: &places, value_places: &value_places, cells: &cells };
-    let settled: Vec<Outcome<Shard>> = shards.into_par_iter().map(|parts| sorting.shard(parts)).collect();
+    let settled: Vec<Outcome<Shard>> =
+        shards.into_par_iter().map_init(Sorted::default, |sorted, parts| sorting.shard(sorted, &parts)).collect();
 
     let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];
@@ -91,14 +92,11 @@ struct Sorting<'s> {
 }
 
 impl Sorting<'_> {
-    fn shard(&self, parts: Vec<Vec<Metered>>) -> Outcome<Shard> {
-        let mut all: Vec<Metered> = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-        for part in parts {
-            all.extend(part);
-        }
-        let settlement = settle(&mut all);
+    fn shard(&self, sorted: &mut Sorted, parts: &[Vec<Metered>]) -> Outcome<Shard> {
+        let settlement = settle(parts, sorted);
+        let all = sorted.measures.as_slice();
         let mut shard = Shard {
-            settled: self.room(&all, &settlement.kept),
+            settled: self.room(all, &settlement.kept),
             tallies: vec![Tally::default(); self.job.files.len()],
             metered: vec![(0, Decimal::ZERO); self.job.book.meters.len()],
             conflicts: settlement.conflicts,

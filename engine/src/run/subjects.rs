@@ -9,7 +9,7 @@ use chrono::{Datelike, NaiveDate};
 
 use super::deferred::Deferred;
 use super::rater::Rater;
-use crate::book::model::{Meter, PriceBook, Scope};
+use crate::book::model::Scope;
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Line, Portion};
 use crate::money::Decimal;
@@ -41,16 +41,14 @@ pub(crate) fn names(reference: &Reference) -> Names {
     Names { columns, ..Names::default() }
 }
 
-/// What formulas may say.
-pub(crate) fn formula_names(reference: &Reference, book: &PriceBook) -> Names {
+/// What formulas may say, given the ids of meters, charges and products.
+pub(crate) fn formula_names(reference: &Reference, ids: [Vec<String>; 3]) -> Names {
     let plain = |name: &str, kind| SubjectColumn { of: None, name: name.to_owned(), kind };
     let mut names = names(reference);
     names.columns.push(plain("quantity", DataType::Decimal128(38, 18)));
     names.columns.push(plain("records", DataType::Int64));
-    names.meters = Some(book.meters.iter().map(|meter| meter.id.clone()).collect());
-    names.charges = Some(book.charges.iter().map(|charge| charge.id.clone()).collect());
-    names.products = Some(book.products.iter().map(|product| product.id.clone()).collect());
-    names
+    let [meters, charges, products] = ids.map(Some);
+    Names { meters, charges, products, ..names }
 }
 
 /// A column of these subscriptions' accounts, or of themselves; `None` when it is neither.
@@ -181,8 +179,8 @@ fn has_product(rater: &Rater<'_>, product: usize, rows: &[u32]) -> Vec<bool> {
     rows.iter().map(|row| job.reference.subscriptions_of[account(row)].iter().any(sold)).collect()
 }
 
-/// The columns of `buckets` for a charge on `meter`.
-pub(crate) fn bucket_schema(meter: &Meter) -> SchemaRef {
+/// The columns of `buckets` for a charge on a meter of these dimensions.
+pub(crate) fn bucket_schema(dimensions: &[String]) -> SchemaRef {
     let mut fields = vec![
         Field::new("subscription_id", DataType::Utf8, false),
         Field::new("account_id", DataType::Utf8, false),
@@ -191,7 +189,7 @@ pub(crate) fn bucket_schema(meter: &Meter) -> SchemaRef {
         Field::new("quantity", DataType::Decimal128(38, 18), false),
         Field::new("records", DataType::Int64, false),
     ];
-    fields.extend(meter.dimensions.iter().map(|name| Field::new(name, DataType::Utf8, false)));
+    fields.extend(dimensions.iter().map(|name| Field::new(name, DataType::Utf8, false)));
     Arc::new(Schema::new(fields))
 }
 
@@ -231,5 +229,5 @@ pub(super) fn bucket_columns(
         let value = |(_, row): &(u32, usize)| buckets.cells[buckets.cell[*row] as usize].values[at].to_string();
         columns.push(build::text(&rows.iter().map(value).collect::<Vec<_>>()));
     }
-    Ok((bucket_schema(meter), columns, rows.len()))
+    Ok((bucket_schema(&meter.dimensions), columns, rows.len()))
 }

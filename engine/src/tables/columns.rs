@@ -154,7 +154,11 @@ pub const USAGE_BUCKETS: &[Column] = &[
     given("meter", Text, "Meter"),
     given("dimensions", TextMap, "Dimension values"),
     given("day", Day, "Local day of the usage"),
-    given("quantity", Exact, "Aggregated quantity of the day"),
+    given(
+        "quantity",
+        Exact,
+        "Aggregated quantity of the day; of a level its change on the day (or the day's last level, when records are levels)",
+    ),
     given("record_count", Whole, "Records in the bucket"),
     given("first_record_time", Instant, "Time of the earliest record"),
     given("last_record_time", Instant, "Time of the latest record"),

@@ -17,6 +17,12 @@ mod bad_files;
 // Rules and YAML that try to reach outside or to fill the memory.
 #[cfg(test)]
 mod bad_rules;
+// Price lists of a hundred thousand prefixes.
+#[cfg(test)]
+mod long_lists;
+// A book with one of every mistake, and what is said of it.
+#[cfg(test)]
+mod mistakes;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;

@@ -13,7 +13,7 @@ use ratemill::period::Period;
 use ratemill::pipeline::model::ReferencePaths;
 use ratemill::{book, reference};
 
-use crate::harness::{folder, ratemill};
+use crate::harness::{announce, folder, ratemill};
 
 const CHARGES: usize = 8;
 const PIPELINE: &str = r#"pipeline: scale
@@ -86,8 +86,8 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         identifiers: path("identifiers.csv"),
         tax_rates: None,
         fx_rates: None,
-        price_overrides: Some(path("price_overrides.csv")),
         levels: None,
+        price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     let book = book::load(&path("book.yaml")).await.unwrap();
@@ -107,7 +107,7 @@ async fn the_time_for_a_price_is_the_same_for_50_plans_and_for_5000() {
         // One price for each charge of each plan, and those of the overrides.
         assert!(prices > plans * CHARGES && prices <= plans * CHARGES + accounts / 20, "{prices} prices");
         let each = took.as_nanos() / u128::try_from(prices).unwrap();
-        println!("{plans} plans, {accounts} accounts: {prices} distinct prices in {took:?}, {each} ns each");
+        announce(&format!("{plans} plans, {accounts} accounts: {prices} distinct prices in {took:?}, {each} ns each"));
     }
 }
 
@@ -122,5 +122,5 @@ fn a_hundred_thousand_accounts_on_5000_plans_are_rated_in_one_run() {
     let (took, lines) = (start.elapsed(), ran.json()["lines"].as_u64().unwrap());
     // A line for each charge, and one for the free unit of the layer.
     assert_eq!(lines, 100_000 * (1 + CHARGES as u64), "{ran}");
-    println!("100,000 accounts, 5,000 plans, {CHARGES} charges: {lines} lines in {took:?}");
+    announce(&format!("100,000 accounts, 5,000 plans, {CHARGES} charges: {lines} lines in {took:?}"));
 }

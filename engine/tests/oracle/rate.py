@@ -68,9 +68,14 @@ class Rater:
         for above in reversed(ancestors):
             packages = [sub for sub in self.facts.of_account.get(above, []) if self.passes_on(sub, charge, account)]
             over += [self.plan(sub, charge) for sub in reversed(packages)] + [self.facts.override(above, charge)]
-        for found in [*over, self.plan(one, charge), self.facts.override(account, charge)]:
-            if found is not None and fits(price, found[1]):
-                price, layer = replaced(price, found[1]), found[0]
+        path = [(price, layer)]
+        for layer, fields in filter(None, [*over, self.plan(one, charge), self.facts.override(account, charge)]):
+            # A plan prices the charge as a whole, over the list; an override passes over what it does not fit.
+            if layer.startswith("plan:"):
+                path = path[:1]
+            if fits(path[-1][0], fields):
+                path.append((replaced(path[-1][0], fields), layer))
+        price, layer = path[-1]
         return {**price, "layer": layer}
 
     def plan(self, one: dict, charge: str) -> tuple[str, dict] | None:

@@ -359,6 +359,12 @@ impl Tier {
         !self.holds(total)
     }
 
+    /// Price of a single unit, rounded half up where the division does not end.
+    #[must_use]
+    pub fn price_of_one(&self) -> Option<Decimal> {
+        self.unit_price.over(self.per)
+    }
+
     /// The amount of `quantity` in this band, without its flat fee; `None` when it does not fit.
     #[must_use]
     pub fn amount(&self, quantity: Decimal) -> Option<Decimal> {

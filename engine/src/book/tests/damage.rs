@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::build;
 use super::super::files::{self, Files};
 use super::RICH;
+use crate::book::Sound;
 use crate::fault::Place;
 use crate::yaml;
 
@@ -21,7 +22,7 @@ proptest! {
         if let Some(root) = root {
             let document = files::Document { place: Place::at(&source, 0, 0), name: "b.yaml".to_owned(), root };
             let files = Files { documents: vec![document], tables: BTreeMap::new(), digest: String::new(), whole: true };
-            let book = build(files, &mut Vec::new(), &mut Vec::new(), &mut faults);
+            let book = build(files, &mut Sound::default(), &mut faults);
             prop_assert!(book.is_some() || !faults.0.is_empty());
         }
         prop_assert!(faults.0.iter().all(|fault| fault.code.id != "X001" && fault.place.is_some()), "{faults}");

@@ -32,13 +32,11 @@ use futures::StreamExt;
 
 use super::Limits;
 use crate::fault::{Fault, Outcome, Place, codes};
+use crate::rules::STACK;
 use crate::rules::wording::uncomputed;
 
 /// Rows that are computed together.
 const BATCH: usize = 8192;
-
-/// Planning and executing recurse along the plan.
-const STACK: usize = 64 << 20;
 
 /// The table while there are no buckets yet.
 pub(super) fn empty_table(columns: &SchemaRef) -> Outcome<Arc<dyn TableSource>> {

@@ -214,20 +214,19 @@ impl Shape<'_> {
 
     /// Counts the SELECTs with every WITH written out.
     fn expanded(&mut self, query: &Query) {
-        let mut weights: BTreeMap<String, usize> = BTreeMap::from([(TABLE.to_owned(), 0)]);
+        let mut names = vec![TABLE.to_owned()];
         for part in &self.parts {
             let name = spelled(&part.alias.name);
-            if weights.contains_key(&name) {
+            if names.contains(&name) {
                 let fault = Fault::new(&codes::E001, format!("the name `{name}` is already taken"));
                 let place = place::of_token(self.sql, part.alias.name.span);
                 self.faults.push(fault.at(&place).hint("give every WITH a name of its own"));
                 return;
             }
-            // A name that is not known yet stands for a later part or for itself: the planner knows neither.
-            let weight = weight(&*part.query, &weights);
-            weights.insert(name, weight);
+            names.push(name);
         }
-        let all = weight(query, &weights);
+        let mut weights = Weights { parts: &self.parts, known: BTreeMap::new() };
+        let all = weights.of(query);
         if all > SELECTS {
             let message = format!("the query comes to {all} SELECTs, at most {SELECTS} are planned");
             let hint = "a WITH counts once for every time it is named";
@@ -236,28 +235,65 @@ impl Shape<'_> {
     }
 }
 
-/// SELECTs in `parsed`, those of the named parts included.
-fn weight(parsed: &impl Visit, weights: &BTreeMap<String, usize>) -> usize {
-    struct Weight<'a>(usize, &'a BTreeMap<String, usize>);
-    impl Visitor for Weight<'_> {
-        type Break = ();
+/// How many SELECTs each WITH stands for.
+struct Weights<'a> {
+    parts: &'a [Cte],
+    known: BTreeMap<String, usize>,
+}
 
-        fn pre_visit_select(&mut self, _select: &Select) -> ControlFlow<()> {
-            self.0 = self.0.saturating_add(1);
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-            if let TableFactor::Table { name, .. } = factor {
-                let named = bare(name).and_then(|name| self.1.get(&name)).copied().unwrap_or(0);
-                self.0 = self.0.saturating_add(named);
-            }
-            ControlFlow::Continue(())
-        }
+impl Weights<'_> {
+    /// SELECTs in `query`, those that its names stand for included.
+    fn of(&mut self, query: &Query) -> usize {
+        let mut weight = Weight { weights: self, all: 0, parts: 0 };
+        let _ = Visit::visit(query, &mut weight);
+        weight.all.saturating_sub(weight.parts)
     }
-    let mut weight = Weight(0, weights);
-    let _ = Visit::visit(parsed, &mut weight);
-    weight.0
+
+    fn of_name(&mut self, name: &str) -> usize {
+        if let Some(known) = self.known.get(name) {
+            return *known;
+        }
+        let parts = self.parts;
+        let Some(part) = parts.iter().find(|part| spelled(&part.alias.name) == name) else { return 0 };
+        // A name within itself is unknown to the planner.
+        self.known.insert(name.to_owned(), 0);
+        let weight = self.of(&part.query);
+        self.known.insert(name.to_owned(), weight);
+        weight
+    }
+}
+
+struct Weight<'a, 'b> {
+    weights: &'a mut Weights<'b>,
+    all: usize,
+    /// What is met where a WITH is declared, not where it is named.
+    parts: usize,
+}
+
+impl Visitor for Weight<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        for part in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let weight = self.weights.of_name(&spelled(&part.alias.name));
+            self.parts = self.parts.saturating_add(weight);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, _select: &Select) -> ControlFlow<()> {
+        self.all = self.all.saturating_add(1);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, .. } = factor
+            && let Some(name) = bare(name)
+        {
+            self.all = self.all.saturating_add(self.weights.of_name(&name));
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// The name of a table without a catalog or schema, as SQL compares it.
