@@ -32,6 +32,8 @@ pub(crate) struct Portion<'a> {
 pub(crate) struct Left<'a> {
     pub(crate) quantity: Exact,
     uses: Vec<Use<'a>>,
+    /// What of it is included.
+    included: Exact,
     /// What of it is free of a percentage, and whether it owes the fee of a record.
     pub(crate) terms: (Exact, bool),
 }
@@ -141,7 +143,7 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
     };
     let whole = |uses: Vec<Use<'a>>| {
         let quantity = measure::aggregate(&case.settings, meter, &uses, span);
-        Left { quantity, uses, terms: (Exact::zero(), true) }
+        Left { quantity, uses, included: Exact::zero(), terms: (Exact::zero(), true) }
     };
     parts.into_iter().map(whole).collect()
 }
@@ -181,6 +183,7 @@ fn include(
         let taken = quantity.clone().least(left.clone()).most(Exact::zero());
         *quantity = quantity.less(&taken);
         *left = left.less(&taken);
+        portion.things[thing].included = portion.things[thing].included.plus(&taken);
         portion.included = portion.included.plus(&taken);
     }
 }
@@ -279,7 +282,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
     }
     let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
     let mut lines: Vec<Part> = Vec::new();
-    for Left { quantity, uses, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
+    for Left { quantity, uses, included, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let mut thing = Thing {
             quantity: quantity.clone(),
             before: Exact::zero(),
@@ -287,6 +290,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             total: quantity.clone(),
             first: true,
             uses: uses.clone(),
+            included: included.clone(),
         };
         if together {
             thing.before = scope.before.clone();

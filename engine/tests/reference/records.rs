@@ -128,7 +128,7 @@ pub(crate) fn increments(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
     let per = price.number("per").unwrap_or_else(|| Exact::whole(1));
     let units = stepped(&thing.quantity, &initial, &step);
     let amount = units.times(&unit_price).over(&per).kept();
-    let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price), amount)];
+    let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price.over(&per).kept()), amount)];
     parts.extend(connected(price, &thing.quantity));
     parts
 }
