@@ -53,7 +53,7 @@ pub(crate) fn calendar(settings: &Settings, price: &Fields, thing: &Thing<'_>) -
     let carries = price.one("increment_carries") == Some("true");
     let start = thing.uses[0].record.time;
     let pieces = match unit {
-        Some(unit) if thing.quantity.is_positive() => split(price, zone, start, &thing.quantity, unit, carries),
+        Some(unit) if thing.quantity.is_positive() => split(price, zone, thing, unit, carries),
         _ => vec![whole(window_at(price, zone, start), thing.quantity.clone())],
     };
     let mut parts = Vec::new();
@@ -61,7 +61,7 @@ pub(crate) fn calendar(settings: &Settings, price: &Fields, thing: &Thing<'_>) -
         let unit_price = window.number("unit_price").unwrap();
         let per = window.number("per").unwrap_or_else(|| Exact::whole(1));
         let amount = units.times(&unit_price).over(&per).kept();
-        parts.push(Part::new(window.one("name").unwrap(), quantity, Some(unit_price), amount));
+        parts.push(Part::new(window.one("name").unwrap(), quantity, Some(unit_price.over(&per).kept()), amount));
     }
     parts.extend(connected(price, &thing.quantity));
     parts
@@ -77,19 +77,14 @@ fn whole(window: &Fields, quantity: Exact) -> Piece<'_> {
 
 /// The pieces of a record, each with the window it lies in; looked for quarter by quarter, for generated windows open and
 /// close on quarters of an hour, and so do the clocks of all zones.
-fn split<'a>(
-    price: &'a Fields,
-    zone: Tz,
-    start: DateTime<Utc>,
-    quantity: &Exact,
-    unit: i64,
-    carries: bool,
-) -> Vec<Piece<'a>> {
+fn split<'a>(price: &'a Fields, zone: Tz, thing: &Thing<'_>, unit: i64, carries: bool) -> Vec<Piece<'a>> {
     let million = Exact::whole(1_000_000);
-    let length = quantity.times(&Exact::whole(unit)).times(&million);
+    let micros = Exact::whole(unit).times(&million);
+    let start = thing.uses[0].record.time;
+    let length = thing.included.plus(&thing.quantity).times(&micros);
     let mut pieces = Vec::new();
-    // How far the record has been cut up, in microseconds from its start.
-    let mut cut = Exact::zero();
+    // How far the record has been cut up, in microseconds from its start; what is included is its beginning.
+    let mut cut = thing.included.times(&micros);
     while cut < length {
         let mut ends = start + TimeDelta::microseconds(cut.round(0, Mode::Down).to_string().parse().unwrap());
         let window = window_at(price, zone, ends);
@@ -99,7 +94,6 @@ fn split<'a>(
             ends = next - TimeDelta::microseconds(next.timestamp_micros().rem_euclid(15 * 60_000_000));
         }
         let end = Exact::whole((ends - start).num_microseconds().unwrap()).least(length.clone());
-        let micros = Exact::whole(unit).times(&million);
         let mut piece = end.less(&cut);
         let step = window.number("increment").filter(|_| carries);
         if let Some(step) = step {

@@ -20,6 +20,8 @@ pub(crate) struct Thing<'a> {
     /// Whether it is the first of its scope.
     pub(crate) first: bool,
     pub(crate) uses: Vec<Use<'a>>,
+    /// What of it is included: its beginning.
+    pub(crate) included: Exact,
 }
 
 /// A part of a line: parts of one tier become one.
@@ -52,7 +54,7 @@ pub(crate) fn apply(settings: &Settings, stretch: &Stretch, thing: &Thing<'_>) -
         "per_unit" => {
             let unit_price = price.number("unit_price").unwrap();
             let amount = thing.quantity.times(&unit_price).over(&per()).kept();
-            vec![Part::new("", thing.quantity.clone(), Some(unit_price), amount)]
+            vec![Part::new("", thing.quantity.clone(), Some(unit_price.over(&per()).kept()), amount)]
         }
         "graduated" => tiers::graduated(price, thing, false),
         "graduated_percentage" => tiers::graduated(price, thing, true),

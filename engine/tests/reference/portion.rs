@@ -32,6 +32,8 @@ pub(crate) struct Portion<'a> {
 pub(crate) struct Left<'a> {
     pub(crate) quantity: Exact,
     uses: Vec<Use<'a>>,
+    /// What of it is included.
+    included: Exact,
     /// What of it is free of a percentage, and whether it owes the fee of a record.
     pub(crate) terms: (Exact, bool),
 }
@@ -40,11 +42,12 @@ pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usiz
     let mut portions = portions(case, prices, uses, charge, meter);
     let mut pools = BTreeMap::new();
     let mut free = BTreeMap::new();
+    let mut totals = BTreeMap::new();
     let order = order(&portions);
     for (portion, thing) in &order {
         let portion = &mut portions[*portion];
         include(case, portion, *thing, meter, &mut pools);
-        convert(portion, *thing);
+        convert(case, portion, *thing, &mut totals);
         give_free(case, portion, *thing, &mut free);
     }
     records::give_terms(&mut portions, &order);
@@ -81,7 +84,7 @@ fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) 
     }
 }
 
-/// In the order in which they fill tiers: subscriptions by id, then time, then the values of the line group.
+/// In the order in which they fill tiers: stretches of time, then subscriptions by id, then the values of the line group.
 fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: usize, meter: usize) -> Vec<Portion<'a>> {
     let mut found = Vec::new();
     for whose in holders(prices, charge) {
@@ -108,6 +111,8 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
             }
         }
     }
+    // Prices that hold earlier fill the tiers first.
+    found.sort_by_key(|portion: &Portion<'_>| portion.stretch.days.from);
     found
 }
 
@@ -138,7 +143,7 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
     };
     let whole = |uses: Vec<Use<'a>>| {
         let quantity = measure::aggregate(&case.settings, meter, &uses, span);
-        Left { quantity, uses, terms: (Exact::zero(), true) }
+        Left { quantity, uses, included: Exact::zero(), terms: (Exact::zero(), true) }
     };
     parts.into_iter().map(whole).collect()
 }
@@ -178,20 +183,30 @@ fn include(
         let taken = quantity.clone().least(left.clone()).most(Exact::zero());
         *quantity = quantity.less(&taken);
         *left = left.less(&taken);
+        portion.things[thing].included = portion.things[thing].included.plus(&taken);
         portion.included = portion.included.plus(&taken);
     }
 }
 
-fn convert(portion: &mut Portion<'_>, thing: usize) {
+/// Divides and rounds. Of a whole period each part is what it adds to the converted total of those before it, so that the
+/// parts add up to the whole.
+fn convert(case: &Case, portion: &mut Portion<'_>, thing: usize, totals: &mut BTreeMap<String, Exact>) {
     let Some(convert) = portion.stretch.price.map("convert") else { return };
     let divide = convert.number("divide").unwrap_or_else(|| Exact::whole(1));
     let step = convert.number("step").unwrap_or_else(|| Exact::whole(1));
-    let quantity = &mut portion.things[thing].quantity;
+    let mode = convert.one("round").map(Mode::named);
     // Divided and rounded to the step in one go, so that a quotient cut to 18 digits starts no step of its own.
-    *quantity = match convert.one("round") {
-        Some(mode) => quantity.over(&divide).over(&step).round(0, Mode::named(mode)).times(&step).kept(),
+    let converted = |quantity: &Exact| match mode {
+        Some(mode) => quantity.over(&divide).over(&step).round(0, mode).times(&step).kept(),
         None => quantity.over(&divide).kept(),
     };
+    let whole = portion.stretch.price.word("each", "period") == "period";
+    let total = totals.entry(scope(case, portion)).or_insert_with(Exact::zero);
+    let before = if whole { total.clone() } else { Exact::zero() };
+    let quantity = &mut portion.things[thing].quantity;
+    let after = before.plus(quantity);
+    *quantity = converted(&after).less(&converted(&before));
+    *total = after;
 }
 
 /// Takes off the free units of the charge, which all of a scope share.
@@ -234,14 +249,21 @@ struct Scope {
     highest: Exact,
     total: Exact,
     begun: bool,
+    /// Amounts of each tier so far, for prices that round them.
+    amounts: BTreeMap<String, Exact>,
 }
 
 impl Scopes {
     fn of(case: &Case, portions: &[Portion<'_>]) -> Self {
         let mut all: BTreeMap<String, Scope> = BTreeMap::new();
         for portion in portions {
-            let nothing =
-                || Scope { before: Exact::zero(), highest: Exact::zero(), total: Exact::zero(), begun: false };
+            let nothing = || Scope {
+                before: Exact::zero(),
+                highest: Exact::zero(),
+                total: Exact::zero(),
+                begun: false,
+                amounts: BTreeMap::new(),
+            };
             let scope = all.entry(scope(case, portion)).or_insert_with(nothing);
             for thing in &portion.things {
                 scope.total = scope.total.plus(&thing.quantity);
@@ -260,7 +282,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
     }
     let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
     let mut lines: Vec<Part> = Vec::new();
-    for Left { quantity, uses, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
+    for Left { quantity, uses, included, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let mut thing = Thing {
             quantity: quantity.clone(),
             before: Exact::zero(),
@@ -268,6 +290,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             total: quantity.clone(),
             first: true,
             uses: uses.clone(),
+            included: included.clone(),
         };
         if together {
             thing.before = scope.before.clone();
@@ -281,7 +304,12 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
         for mut part in model::apply(&case.settings, portion.stretch, &thing) {
             if let Some(round) = price.map("round_amount") {
                 let digits = round.one("digits").unwrap().parse().unwrap();
-                part.amount = part.amount.round(digits, Mode::named(round.word("mode", "half_up")));
+                let mode = Mode::named(round.word("mode", "half_up"));
+                let before = scope.amounts.entry(part.tier.clone()).or_insert_with(Exact::zero);
+                let start = if together { before.clone() } else { Exact::zero() };
+                let after = start.plus(&part.amount);
+                part.amount = after.round(digits, mode).less(&start.round(digits, mode));
+                *before = after;
             }
             join(&mut lines, part);
         }
@@ -323,7 +351,7 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         let (included, free) = (Exact::zero(), Exact::zero());
         let prices = String::new();
         let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free };
-        let tier = if tiered { "1" } else { "" };
+        let tier = if fee.is_some() { "1" } else { "" };
         let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));
     }

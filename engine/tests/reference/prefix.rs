@@ -23,7 +23,7 @@ pub(crate) fn prefix(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
         None => thing.quantity.clone(),
     };
     let amount = units.times(&unit_price).over(&per).kept();
-    let mut parts = vec![Part::new(tier, thing.quantity.clone(), Some(unit_price), amount)];
+    let mut parts = vec![Part::new(tier, thing.quantity.clone(), Some(unit_price.over(&per).kept()), amount)];
     parts.extend(connected(row, &thing.quantity));
     parts
 }

@@ -1,7 +1,7 @@
 //! Which price holds for a subscription, and when: the list price, and whatever patches lie over it.
 //!
-//! Every patch lies over the price that would hold without it, so all that fit are laid one over another, the strongest
-//! last; the strongest names the layer.
+//! List and layers lie one over another; the first plan or contract lies over them; overrides lie over all of it. The last
+//! that is laid names the layer.
 
 use std::collections::BTreeSet;
 
@@ -73,8 +73,12 @@ pub(crate) fn stretches(case: &Case, subscription: &Subscription, charge: usize)
 fn holding(case: &Case, subscription: &Subscription, charge: usize, day: NaiveDate) -> (Fields, String) {
     let mut price = case.charges[charge].price.clone();
     let mut layer = "list".to_owned();
-    for laid in laid_over(case, subscription, charge) {
-        if laid.holds(day) && fits(&price, &laid.patch.fields) {
+    let mut all: Vec<Laid<'_>> = laid_over(case, subscription, charge);
+    all.retain(|laid| laid.holds(day));
+    // The first plan or contract that prices the charge wins as a whole: what is weaker, but for list and layers, is not asked.
+    let package = all.iter().rposition(|laid| laid.rank == Rank::Package).unwrap_or(0);
+    for (at, laid) in all.iter().enumerate() {
+        if (laid.rank == Rank::Base || at >= package) && fits(&price, &laid.patch.fields) {
             lay(&mut price, &laid.patch.fields);
             layer.clone_from(&laid.layer);
         }
@@ -82,8 +86,20 @@ fn holding(case: &Case, subscription: &Subscription, charge: usize, day: NaiveDa
     (price, layer)
 }
 
+/// What a patch lies over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// Versions of the list price, and layers: over each other.
+    Base,
+    /// Plans and contracts: over list and layers alone.
+    Package,
+    /// Overrides of accounts: over whatever would hold without them.
+    Override,
+}
+
 /// A patch that may lie over the list price.
 struct Laid<'a> {
+    rank: Rank,
     layer: String,
     /// All of these must hold.
     whole: Vec<Days>,
@@ -101,12 +117,12 @@ impl Laid<'_> {
 /// Everything that can lie over the list price of a charge, the weakest first.
 fn laid_over<'a>(case: &'a Case, subscription: &Subscription, charge: usize) -> Vec<Laid<'a>> {
     let mut all = Vec::new();
-    add(&mut all, "list".to_owned(), None, &case.charges[charge].versions);
+    add(&mut all, Rank::Base, "list".to_owned(), None, &case.charges[charge].versions);
     let segment = &case.accounts[subscription.account].segment;
     for layer in &case.layers {
         if layer.segment.as_ref().is_none_or(|wanted| wanted == segment) {
             if let Some(patches) = layer.prices.get(&charge) {
-                add(&mut all, format!("layer:{}", layer.id), Some(layer.days), patches);
+                add(&mut all, Rank::Base, format!("layer:{}", layer.id), Some(layer.days), patches);
             }
         }
     }
@@ -123,16 +139,16 @@ fn laid_over<'a>(case: &'a Case, subscription: &Subscription, charge: usize) -> 
         }
         for over in case.overrides.iter().filter(|over| (over.account, over.charge) == (account, charge)) {
             let layer = format!("override:{}", case.accounts[account].id);
-            add(&mut all, layer, None, std::slice::from_ref(&over.patch));
+            add(&mut all, Rank::Override, layer, None, std::slice::from_ref(&over.patch));
         }
     }
     all
 }
 
-fn add<'a>(all: &mut Vec<Laid<'a>>, layer: String, whole: Option<Days>, patches: &'a [Patch]) {
+fn add<'a>(all: &mut Vec<Laid<'a>>, rank: Rank, layer: String, whole: Option<Days>, patches: &'a [Patch]) {
     for patch in patches {
         let whole = whole.into_iter().chain([patch.days]).collect();
-        all.push(Laid { layer: layer.clone(), whole, unless: Vec::new(), patch });
+        all.push(Laid { rank, layer: layer.clone(), whole, unless: Vec::new(), patch });
     }
 }
 
@@ -140,12 +156,12 @@ fn add<'a>(all: &mut Vec<Laid<'a>>, layer: String, whole: Option<Days>, patches:
 fn add_own<'a>(case: &'a Case, subscription: &Subscription, charge: usize, all: &mut Vec<Laid<'a>>) {
     if let Some(contract) = subscription.contract.map(|contract| &case.contracts[contract]) {
         if let Some(patches) = contract.prices.get(&charge) {
-            add(all, format!("contract:{}", contract.id), Some(contract.days), patches);
+            add(all, Rank::Package, format!("contract:{}", contract.id), Some(contract.days), patches);
         }
     }
     if let Some(plan) = subscription.plan.map(|plan| &case.plans[plan]) {
         if let Some(patches) = plan.prices.get(&charge) {
-            add(all, format!("plan:{}", plan.id), None, patches);
+            add(all, Rank::Package, format!("plan:{}", plan.id), None, patches);
         }
     }
 }
@@ -170,7 +186,8 @@ fn add_ancestors<'a>(case: &'a Case, account: usize, charge: usize, all: &mut Ve
         for (days, layer, whole, patches) in found {
             for patch in patches {
                 let whole = whole.into_iter().chain([days, patch.days]).collect();
-                all.push(Laid { layer: layer.clone(), whole, unless: unless.clone(), patch });
+                let (rank, unless) = (Rank::Package, unless.clone());
+                all.push(Laid { rank, layer: layer.clone(), whole, unless, patch });
             }
             unless.push(days);
         }

@@ -33,7 +33,8 @@ pub(crate) fn give_terms(portions: &mut [Portion<'_>], order: &[(usize, usize)])
     let mut begun: BTreeMap<usize, Free> = BTreeMap::new();
     for (portion, thing) in order {
         let Portion { subscription, stretch, things, .. } = &mut portions[*portion];
-        if has_terms(&stretch.price) {
+        // A record of nothing is none: it owes no fee, and uses up none of the free ones.
+        if has_terms(&stretch.price) && !things[*thing].quantity.is_zero() {
             let free = begun.entry(*subscription).or_insert_with(|| Free::new(&stretch.price));
             things[*thing].terms = free.next(&things[*thing].quantity);
         }
@@ -45,7 +46,7 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     let price = &portion.stretch.price;
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
     let (mut amount, mut total, mut owing) = (Exact::zero(), Exact::zero(), 0);
-    for thing in &portion.things {
+    for thing in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let (free, owes) = &thing.terms;
         let base = thing.quantity.less(free);
         let due = if *owes { fee.clone() } else { Exact::zero() };
@@ -113,8 +114,9 @@ impl Free {
 
 /// The units billed for a record: at least the first ones, then whole steps.
 pub(crate) fn stepped(quantity: &Exact, initial: &Exact, step: &Exact) -> Exact {
-    if !quantity.is_positive() {
-        return quantity.to_step(step, Mode::Up);
+    // What is given back is rounded like what it takes back.
+    if quantity.is_negative() {
+        return stepped(&quantity.negated(), initial, step).negated();
     }
     if quantity <= initial { initial.clone() } else { initial.plus(&quantity.less(initial).to_step(step, Mode::Up)) }
 }
@@ -126,7 +128,7 @@ pub(crate) fn increments(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
     let per = price.number("per").unwrap_or_else(|| Exact::whole(1));
     let units = stepped(&thing.quantity, &initial, &step);
     let amount = units.times(&unit_price).over(&per).kept();
-    let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price), amount)];
+    let mut parts = vec![Part::new("", thing.quantity.clone(), Some(unit_price.over(&per).kept()), amount)];
     parts.extend(connected(price, &thing.quantity));
     parts
 }

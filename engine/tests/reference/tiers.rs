@@ -75,6 +75,11 @@ fn inside(tiers: &[Tier], at: usize, total: &Exact) -> Exact {
     }
 }
 
+/// The price of one unit, as a line shows it.
+fn of_one(tier: &Tier) -> Exact {
+    tier.unit_price.over(&tier.per).kept()
+}
+
 /// The price of a quantity that goes from one amount inside the tier to another.
 fn priced(tier: &Tier, from: &Exact, to: &Exact) -> Exact {
     let whole = |inside: &Exact| match &tier.increment {
@@ -91,7 +96,9 @@ pub(crate) fn graduated(price: &Fields, thing: &Thing<'_>, percent: bool) -> Vec
     for (at, tier) in tiers.iter().enumerate() {
         let (from, to) = (inside(&tiers, at, &thing.before), inside(&tiers, at, &after));
         let quantity = to.less(&from);
-        let due = entered(&tiers, at, &after) && !entered(&tiers, at, &thing.highest);
+        // On the part that enters the tier first; but not when the total falls back out of it.
+        let first = entered(&tiers, at, &after) && !entered(&tiers, at, &thing.highest);
+        let due = first && entered(&tiers, at, &thing.total);
         if quantity.is_zero() && !(due && !tier.flat_fee.is_zero()) {
             continue;
         }
@@ -103,7 +110,7 @@ pub(crate) fn graduated(price: &Fields, thing: &Thing<'_>, percent: bool) -> Vec
             priced(tier, &from, &to)
         };
         let fee = if due { tier.flat_fee.clone() } else { Exact::zero() };
-        let unit_price = if percent { fraction } else { tier.unit_price.clone() };
+        let unit_price = if percent { fraction } else { of_one(tier) };
         parts.push(Part::new(&tier.name, quantity, Some(unit_price), amount.plus(&fee)));
     }
     parts
@@ -118,7 +125,7 @@ pub(crate) fn volume(price: &Fields, thing: &Thing<'_>) -> Vec<Part> {
     let due = thing.first && entered(&tiers, at, &thing.total);
     let fee = if due { tier.flat_fee.clone() } else { Exact::zero() };
     let amount = priced(tier, &thing.before, &after).plus(&fee);
-    vec![Part::new(&tier.name, thing.quantity.clone(), Some(tier.unit_price.clone()), amount)]
+    vec![Part::new(&tier.name, thing.quantity.clone(), Some(of_one(tier)), amount)]
 }
 
 /// The price of the tier that the total of the scope reaches, once.

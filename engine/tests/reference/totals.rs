@@ -29,10 +29,11 @@ fn currency<'a>(case: &'a Case, draft: &Draft) -> &'a str {
     &case.accounts[case.subscriptions[draft.subscription].account].currency
 }
 
-/// The account that is billed: the one it names, or the one its parent is billed to, or itself.
+/// The account that is billed: the one it names, or the one its parent is billed to, or itself; who is
+/// billed through another passes on what it is billed for others.
 pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
     let known = &case.accounts[account];
-    known.bill_to.or_else(|| known.parent.map(|parent| bill_to(case, parent))).unwrap_or(account)
+    known.bill_to.or(known.parent).map_or(account, |next| bill_to(case, next))
 }
 
 /// The percentage off a line: of the first discount that is there for it.
