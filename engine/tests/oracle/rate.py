@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from count import Usage, aggregate
 from exact import ZERO, e18, number, optional_number
-from facts import Facts
+from facts import Facts, active
 from job import Job
 
 # The keys of each model: a new model drops those of the old one.
@@ -61,12 +61,22 @@ class Rater:
         self.book, self.facts, self.usage, self.lines = job.book, facts, usage, []
 
     def price(self, one: dict, charge: str) -> dict:
+        """The price of the whole period: the packages of ancestors may begin and end in it when that changes nothing."""
+        _, *ancestors = self.facts.up(one["account_id"])
+        above = [sub for account in ancestors for sub in self.facts.of_account.get(account, [])]
+        first, after = self.facts.period.first, self.facts.period.after
+        days = {first} | {day for sub in above for day in (sub["first"], sub["last"]) if first < day < after}
+        price, *others = [self.price_on(day, one, charge) for day in sorted(days)]
+        assert all(other == price for other in others), f"the oracle does not split a period: {one}, {charge}"
+        return price
+
+    def price_on(self, day, one: dict, charge: str) -> dict:
         """Product default; over it what ancestors have, the farthest first; its plan; its account's override."""
         price, layer = self.book.charges_of(one)[charge], "list"
         account, *ancestors = self.facts.up(one["account_id"])
         over = []
         for above in reversed(ancestors):
-            packages = [sub for sub in self.facts.of_account.get(above, []) if self.passes_on(sub, charge, account)]
+            packages = [sub for sub in self.facts.of_account.get(above, []) if self.passes_on(sub, day, charge, account)]
             over += [self.plan(sub, charge) for sub in reversed(packages)] + [self.facts.override(above, charge)]
         path = [(price, layer)]
         for layer, fields in filter(None, [*over, self.plan(one, charge), self.facts.override(account, charge)]):
@@ -82,16 +92,11 @@ class Rater:
         fields = self.book.plans[one["plan"]].get("prices", {}).get(charge) if one["plan"] else None
         return None if fields is None else (f"plan:{one['plan']}", fields)
 
-    def passes_on(self, one: dict, charge: str, below: str) -> bool:
+    def passes_on(self, one: dict, day, charge: str, below: str) -> bool:
         """Whether an ancestor's package says something of the charge to an account below, in that account's currency."""
-        days = self.facts.days_active(one)
-        if self.plan(one, charge) is None or days == 0:
+        if self.plan(one, charge) is None or not active(one, day):
             return False
-        currency = self.book.plans[one["plan"]].get("currency")
-        if currency not in (None, self.facts.accounts[below]["currency"]):
-            return False
-        assert days == self.facts.period.days, "the oracle does not split a period"
-        return True
+        return self.book.plans[one["plan"]].get("currency") in (None, self.facts.accounts[below]["currency"])
 
     def rate(self) -> list[Line]:
         for subscriptions in self.facts.of_account.values():
