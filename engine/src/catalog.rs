@@ -16,10 +16,12 @@ use crate::yaml::did_you_mean;
 use overrides::Overrides;
 
 mod overrides;
+mod tried;
 #[cfg(test)]
 mod tests;
 
 pub use overrides::check_accounts;
+pub use tried::Tried;
 
 /// What a subscription can be for: a plan or a single product.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 
 mod batches;
 mod deferred;
+pub mod explain;
 mod intake;
 pub mod options;
 mod pools;
@@ -15,8 +16,10 @@ mod rating;
 mod settle;
 mod subjects;
 mod unpriced;
+mod witness;
 
 use deferred::Computations;
+pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
 

@@ -71,5 +71,6 @@ codes! {
     O006 Input "A file of a committed line set is missing or not whole.";
     O007 Rules "The period was committed by another pipeline.";
     O008 Temporary "The store did not say whether the run is committed; running again is safe.";
+    O009 Rules "The committed line set has no such line, or there is none.";
     X001 Ours "A fault of Ratemill itself.";
 }

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use super::Job;
 use super::deferred::Deferred;
 use super::unpriced::Unpriced;
+use super::witness::{Seen, Witness};
 use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
@@ -35,6 +36,8 @@ pub(super) struct Piece {
     /// What waits for the SQL of its price.
     pub(super) deferred: Vec<Deferred>,
     pub(super) unpriced: Unpriced,
+    /// Sees every step, when somebody wants to be told.
+    pub(super) witness: Option<Witness>,
 }
 
 /// Who shares: a subscription, an account, its plan or product, a topmost account, an invoice.
@@ -109,7 +112,7 @@ impl<'r> Rater<'r> {
     }
 
     /// Whether tiers are shared by accounts.
-    fn is_wide(&self) -> bool {
+    pub(super) fn is_wide(&self) -> bool {
         self.job.catalog.prices.iter().any(|price| matches!(price.scope, Scope::Subtree | Scope::Invoice))
     }
 
@@ -145,7 +148,7 @@ impl<'r> Rater<'r> {
         Ok(piece)
     }
 
-    fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
+    pub(super) fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
         let mut pools = Pools::default();
         for sharing in self.sharings(accounts) {
             match self.job.book.charges[sharing.charge].meter {
@@ -273,7 +276,11 @@ impl<'r> Rater<'r> {
             return Ok(portions);
         };
         let account = self.job.reference.subscriptions[subscription as usize].account;
+        let before = piece.witness.as_ref().map(|_| portions.clone());
         let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
+        if let (Some(witness), Some(portions)) = (&mut piece.witness, before) {
+            witness.push(Seen::Drawn { charge: sharing.charge, plan, account, portions, covered: covered.clone() });
+        }
         if covered.is_empty() {
             return Ok(portions);
         }
@@ -322,6 +329,10 @@ impl<'r> Rater<'r> {
                 return Err(Fault::ours(format!("charge `{charge}` does not price usage")).into());
             }
         };
+        if let Some(witness) = &mut piece.witness {
+            let (portions, parts) = (portions.to_vec(), parts.clone());
+            witness.push(Seen::Rated { charge, terms: sharing.terms, portions, parts });
+        }
         // A conversion makes other units: then what was given is what came out of it.
         if sharing.prices.iter().any(|price| price.convert.is_some()) {
             piece.given.extend(parts.iter().map(|part| (charge, part.quantity)));
@@ -367,7 +378,7 @@ impl<'r> Rater<'r> {
     }
 
     /// First instant of a stretch, and first after it.
-    fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
+    pub(super) fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
         let midnight = |day: u16| self.job.period.midnights.get(usize::from(day)).copied();
         let (start, end) = (midnight(stretch.days.start), midnight(stretch.days.end));
         (start.unwrap_or_else(|| self.job.period.start()), end.unwrap_or_else(|| self.job.period.end()))

@@ -29,6 +29,9 @@ mod damaged;
 // A third engine reads the line set and finds the sums of the summary.
 #[cfg(test)]
 mod duckdb;
+// Why a line says what it says, and the line again from that alone.
+#[cfg(test)]
+mod explain;
 // All faults of a price book at once, as they are shown.
 #[cfg(test)]
 mod faults;
