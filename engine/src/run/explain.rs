@@ -120,7 +120,8 @@ async fn committed(
     let used = |batch: &RecordBatch, at: usize| {
         meters.contains(&(rows::text(batch, "subscription_id", at), rows::text(batch, "meter", at)))
     };
-    let (mut taxes, mut buckets): (HashMap<String, Vec<Row>>, HashMap<(String, String), Vec<Row>>) = Default::default();
+    let mut taxes: HashMap<String, Vec<Row>> = HashMap::new();
+    let mut buckets: HashMap<(String, String), Vec<Row>> = HashMap::new();
     for (_, tax) in rows::rows(output, manifest, Table::InvoiceTaxes, &taxed).await? {
         taxes.entry(text(&tax, "line_id").to_owned()).or_default().push(tax);
     }

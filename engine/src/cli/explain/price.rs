@@ -1,10 +1,12 @@
 //! The price of a line for people: its origin, its model, and its numbers in the words of the book.
 
+use serde_json::Value;
+
 use super::text::{number, of};
 use crate::run::explain::Explanation;
-use crate::run::explain::terms::{Terms, TierTerms};
+use crate::run::explain::terms::{CellTerms, Terms, TierTerms};
 
-/// Cells, windows and prefixes shown; the JSON has all that were used.
+/// Windows and prefixes shown; the JSON has all that were used.
 const SHOWN: usize = 12;
 
 /// The price of a line.
@@ -15,7 +17,7 @@ pub(super) fn shown(one: &Explanation) -> Vec<String> {
     if of(&one.line, "model") != terms.model {
         page.push(format!("  what is not included costs ({}):", terms.model));
     }
-    page.extend(before(terms).into_iter().chain(numbers(terms)).map(|text| format!("  {text}")));
+    page.extend(before(terms).into_iter().chain(numbers(terms, one)).map(|text| format!("  {text}")));
     let tier = of(&one.line, "tier");
     for row in page.iter_mut().filter(|row| !tier.is_empty() && row.starts_with(&format!("  {tier}: "))) {
         row.replace_range(0..1, "*");
@@ -47,7 +49,7 @@ fn before(terms: &Terms) -> Vec<String> {
     rows
 }
 
-fn numbers(terms: &Terms) -> Vec<String> {
+fn numbers(terms: &Terms, one: &Explanation) -> Vec<String> {
     let mut rows = Vec::new();
     if let Some(price) = &terms.unit_price {
         rows.push(match &terms.per {
@@ -75,15 +77,32 @@ fn numbers(terms: &Terms) -> Vec<String> {
         rows.extend(value.as_ref().filter(|value| !value.0.is_zero()).map(|value| format!("{name} {}", number(value))));
     }
     rows.extend(terms.free_records.map(|records| format!("the first {records} records are free")));
-    rows.extend(terms.cells.iter().take(SHOWN).map(|cell| {
+    let dimensions = one.line.get("dimensions");
+    let value = |name: &String| dimensions.and_then(|all| all.get(name)).and_then(Value::as_str);
+    let is_own =
+        |cell: &&CellTerms| terms.by.iter().zip(&cell.values).all(|(name, own)| value(name) == Some(own.as_str()));
+    rows.extend(terms.cells.iter().filter(is_own).map(|cell| {
         let values = terms.by.iter().zip(&cell.values).map(|(name, value)| format!("{name} {value}"));
         format!("{}: {} a unit", values.collect::<Vec<_>>().join(", "), number(&cell.unit_price))
     }));
     rows.extend(terms.windows.iter().take(SHOWN).map(|window| {
         let per =
             if window.per.0 == crate::money::Decimal::ONE { String::new() } else { format!(" for {}", window.per.0) };
-        let hours = window.from.as_ref().zip(window.to.as_ref()).map(|(from, to)| format!(", {from} to {to}"));
-        format!("{}: {}{per}{}", window.name, number(&window.unit_price), hours.unwrap_or_default())
+        let short = |time: &String| time.strip_suffix(":00").unwrap_or(time).to_owned();
+        let hours = window.from.as_ref().zip(window.to.as_ref());
+        let hours = hours.map(|(from, to)| format!(", {} to {}", short(from), short(to)));
+        let days = window.days.map(|days| {
+            let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].into_iter().zip(days);
+            let names: Vec<&str> = names.filter(|(_, holds)| *holds).map(|(name, _)| name).collect();
+            format!(", {}", names.join(" "))
+        });
+        let only = match window.holidays {
+            Some(true) => ", on holidays",
+            Some(false) => ", not on holidays",
+            None => "",
+        };
+        let when = format!("{}{}{only}", days.unwrap_or_default(), hours.unwrap_or_default());
+        format!("{}: {}{per}{when}", window.name, number(&window.unit_price))
     }));
     rows.extend(terms.prefixes.iter().take(SHOWN).map(|row| {
         let prices: Vec<String> = row.tiers.iter().map(tier_price).collect();

@@ -31,10 +31,27 @@ fn records(row: &Row) -> u64 {
     row.get("record_count").and_then(Value::as_u64).unwrap_or_default()
 }
 
+/// An instant by the clock of a zone; midnight is its date alone.
+fn local_time(instant: &str, zone: &str) -> String {
+    match (chrono::DateTime::parse_from_rfc3339(instant), zone.parse::<chrono_tz::Tz>()) {
+        (Ok(instant), Ok(zone)) => {
+            let text = instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S%.f").to_string();
+            text.strip_suffix(" 00:00:00").map_or(text.clone(), str::to_owned)
+        }
+        _ => instant.to_owned(),
+    }
+}
+
 /// `region eu, device phone`.
 fn dimensions(row: &Row) -> String {
     let pairs = row.get("dimensions").and_then(Value::as_object).into_iter().flatten();
     pairs.map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ")
+}
+
+/// The dimension values alone.
+fn values(row: &Row) -> String {
+    let values = row.get("dimensions").and_then(Value::as_object).into_iter().flatten();
+    values.map(|(_, value)| value.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", ")
 }
 
 fn page(one: &Explanation) -> Vec<String> {
@@ -95,10 +112,12 @@ fn head(one: &Explanation) -> Vec<String> {
     let unit_price = line.get("unit_price").and_then(Value::as_str).unwrap_or("-");
     let quantity = format!("{} {}", grouped(of(line, "quantity")), of(line, "unit"));
     let amount = |column| money(of(line, column), currency);
+    let zone = &one.run.timezone;
+    let local = |column| local_time(of(line, column), zone);
     let rows = [
         ("account", format!("{}, billed to {}", of(line, "account_path"), of(line, "bill_to_account_id"))),
         ("subscription", format!("{}, {plan}", of(line, "subscription_id"))),
-        ("service", format!("{} to {} (UTC)", of(line, "service_start"), of(line, "service_end"))),
+        ("service", format!("{} to {} ({zone})", local("service_start"), local("service_end"))),
         ("quantity", quantity.trim_end().to_owned()),
         ("unit price", grouped(unit_price)),
         ("list", format!("{} {currency}", amount("amount_list"))),
@@ -143,9 +162,17 @@ fn filled(one: &Explanation, rating: &Rating) -> Vec<String> {
         if start > 0 {
             page.push(format!("  … {} before", counted(start as u64, "portion")));
         }
-        let own = of(&one.line, "subscription_id");
-        let shown = rating.portions.iter().enumerate().skip(start).take(SHOWN);
-        page.extend(shown.map(|(at, portion)| portion_row(at == from, own, portion)));
+        let own = rating.portions.get(from);
+        let is_own = |portion: &PortionUse| {
+            own.is_some_and(|own| {
+                (&own.subscription, &own.dimensions, own.stretch)
+                    == (&portion.subscription, &portion.dimensions, portion.stretch)
+            })
+        };
+        let timed = one.price.as_ref().is_some_and(|terms| terms.by_record || terms.each != "period");
+        let zone = Some(one.run.timezone.as_str()).filter(|_| timed);
+        let shown = rating.portions.iter().skip(start).take(SHOWN);
+        page.extend(shown.map(|portion| portion_row(is_own(portion), zone, portion)));
         page.extend(more(rating.portions.len() - start, "portion"));
     }
     page.push(format!("  {:<24} {:>18} {:>22}", "band, all together", "quantity", "amount"));
@@ -159,13 +186,14 @@ fn filled(one: &Explanation, rating: &Rating) -> Vec<String> {
     page
 }
 
-fn portion_row(first: bool, own: &str, portion: &PortionUse) -> String {
-    let mark = if first || portion.subscription == own { '*' } else { ' ' };
+fn portion_row(own: bool, zone: Option<&str>, portion: &PortionUse) -> String {
+    let mark = if own { '*' } else { ' ' };
     let mut values: Vec<String> = portion.dimensions.values().cloned().collect();
     values.extend(portion.looked_up.clone());
     let records = counted(portion.records, "record");
     let quantity = number(&portion.quantity);
-    format!("{mark} {:<16} {} {quantity:>18}  {records}  {}", portion.subscription, portion.time, values.join(", "))
+    let time = zone.map(|zone| format!("{:<20}", local_time(&portion.time, zone))).unwrap_or_default();
+    format!("{mark} {:<16} {time} {quantity:>18}  {records}  {}", portion.subscription, values.join(", "))
         .trim_end()
         .to_owned()
 }
@@ -236,16 +264,19 @@ fn usage(one: &Explanation) -> Vec<String> {
     let mut page = vec![String::new()];
     let line = records(&one.line);
     let of_them = if line == total { String::new() } else { format!(", {line} of them on this line") };
-    page.push(format!("Usage of {}: {}{of_them}", of(&one.line, "meter"), counted(total, "record")));
+    let names = one.buckets.first().and_then(|bucket| bucket.get("dimensions")).and_then(Value::as_object);
+    let names: Vec<&str> = names.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let by = if names.is_empty() { String::new() } else { format!(" by {}", names.join(", ")) };
+    page.push(format!("Usage of {}{by}: {}{of_them}", of(&one.line, "meter"), counted(total, "record")));
     let mut days: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for bucket in &one.buckets {
         days.entry(of(bucket, "day")).or_default().push(bucket);
     }
     for (day, buckets) in days {
         let all = buckets.iter().map(|bucket| {
-            let values = Some(dimensions(bucket)).filter(|values| !values.is_empty());
-            let values = values.map(|values| format!(" ({values})")).unwrap_or_default();
-            format!("{}{values} in {}", grouped(of(bucket, "quantity")), counted(records(bucket), "record"))
+            let values = Some(values(bucket)).filter(|values| !values.is_empty());
+            let values = values.map(|values| format!("{values}: ")).unwrap_or_default();
+            format!("{values}{} in {}", grouped(of(bucket, "quantity")), counted(records(bucket), "record"))
         });
         let more = buckets.len().checked_sub(SHOWN / 2).filter(|more| *more > 0);
         let more = more.map(|more| format!("; and {more} more")).unwrap_or_default();
