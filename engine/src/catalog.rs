@@ -58,6 +58,8 @@ pub struct Catalog {
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
     pub zero_usage: Vec<bool>,
+    /// By charge: whether some price publishes its rated records.
+    pub itemised: Vec<bool>,
     /// Every offer: the plans in order, then the products in order.
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
@@ -85,6 +87,7 @@ impl Catalog {
             by_record: vec![false; book.meters.len()],
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
+            itemised: vec![false; book.charges.len()],
             offers,
             offer_of,
             overrides: Overrides::default(),
@@ -124,6 +127,7 @@ impl Catalog {
     /// Notes what the prices ask of meters and charges.
     fn mark(&mut self, book: &PriceBook) {
         for (price, charge) in self.prices.iter().zip(&self.charge_of) {
+            self.itemised[*charge] |= price.itemise;
             self.zero_usage[*charge] |= price.zero_usage != ZeroUsage::None;
             if let Some(meter) = book.charges[*charge].meter {
                 self.by_record[meter] |= price.by_record();

@@ -7,6 +7,7 @@ mod batches;
 mod deferred;
 pub mod explain;
 mod intake;
+mod itemised;
 pub mod options;
 mod pools;
 mod prepare;

@@ -28,15 +28,21 @@ const ENGINE: &str = "DataFusion";
 pub struct MemoryCheck {
     found: Named,
     kept: BTreeMap<Table, Vec<RecordBatch>>,
+    /// Whether lines are compared with their rated records.
+    itemised: bool,
 }
 
 /// Columns kept of every part until the whole is there.
-fn kept_columns(table: Table) -> &'static [&'static str] {
+fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
     match table {
+        Table::InvoiceLines if itemised => {
+            &["line_id", "invoice_id", "amount_rated", "amount_list", "amount_discount", "amount_net", "record_count"]
+        }
         Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
         Table::InvoiceTaxes => &["invoice_id", "amount"],
         Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
+        Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
     }
 }
@@ -56,6 +62,12 @@ pub async fn recount_part(table: Table, part: &RecordBatch) -> Outcome<Named> {
 }
 
 impl MemoryCheck {
+    /// A recount of a run that publishes rated records, or of one that does not: then lines need not be kept for them.
+    #[must_use]
+    pub fn new(itemised: bool) -> Self {
+        Self { itemised, ..Self::default() }
+    }
+
     /// Adds one part and its recount.
     ///
     /// # Errors
@@ -66,7 +78,7 @@ impl MemoryCheck {
             *sum = sum.plus(value).ok_or_else(|| odd(table))?;
         }
         let kept: Option<Vec<usize>> =
-            kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+            kept_columns(table, self.itemised).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
         let kept = kept.and_then(|kept| part.project(&kept).ok()).and_then(|kept| numbered(&kept));
         let kept = kept.ok_or_else(|| odd(table))?;
         self.kept.entry(table).or_default().push(kept);
@@ -94,7 +106,7 @@ impl MemoryCheck {
         if repeated > 0 {
             faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
         }
-        for (sql, meaning) in VIOLATIONS {
+        for (sql, meaning) in VIOLATIONS.iter().chain(self.itemised.then_some(RECORD_VIOLATION)) {
             let rows = select(&session, sql).await?;
             let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
             if number.flatten() != Some(count(0)) {
@@ -152,6 +164,14 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "invoices whose tax is not the sum of their tax rows",
     ),
 ];
+
+/// The same where rated records are published.
+const RECORD_VIOLATION: &(&str, &str) = &(
+    "SELECT count(*) FROM (SELECT line_id, count(*) AS n, sum(amount_rated) AS rated FROM rated_usage GROUP BY line_id) AS r \
+     LEFT JOIN invoice_lines AS l ON r.line_id = l.line_id \
+     WHERE (r.n IS DISTINCT FROM l.record_count) OR (r.rated IS DISTINCT FROM l.amount_rated)",
+    "invoice lines that are not the sum of their rated records",
+);
 
 /// How many lines have the id of another. Ids are 128 bits: sorted numbers need a tenth of the memory of a set of texts.
 fn repeated_ids(lines: &[RecordBatch]) -> Option<usize> {

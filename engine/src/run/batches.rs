@@ -143,7 +143,7 @@ fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
 }
 
 /// The text of the `tier` column.
-fn tier(job: &Job<'_>, line: &Line) -> String {
+pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
     band_text(line.band, &job.catalog.prices[line.price as usize].model)
 }
 

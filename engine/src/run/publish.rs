@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::RecordBatch;
 
 use super::batches;
+use super::itemised::rated_usage;
 use super::options::{Reason, Total};
 use super::pools::Pools;
 use super::rating::Billing;
@@ -115,10 +116,11 @@ pub(super) async fn write(
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
+        rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         Rows::of(Table::ControlTotals, controls),
     ];
-    let check = Mutex::new(MemoryCheck::default());
+    let check = Mutex::new(MemoryCheck::new(!billing.records.is_empty()));
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
         let recounted = runtime.block_on(recount_part(table, part))?;

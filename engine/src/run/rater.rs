@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::Job;
 use super::deferred::Deferred;
+use super::itemised::{RatedRecord, covered_records};
 use super::unpriced::Unpriced;
 use super::witness::{Seen, Witness};
 use crate::allowance::Pools;
@@ -21,7 +22,7 @@ use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion, is_payable};
 use crate::money::Decimal;
 use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, rate};
+use crate::rate::{Facts, Unrated, fixed, is_shared};
 use crate::reference::model::Index;
 
 /// Accounts rated as one piece of parallel work, where none shares anything with another.
@@ -36,6 +37,8 @@ pub(super) struct Piece {
     /// What waits for the SQL of its price.
     pub(super) deferred: Vec<Deferred>,
     pub(super) unpriced: Unpriced,
+    /// Rated records of charges that publish them.
+    pub(super) records: Vec<RatedRecord>,
     /// Sees every step, when somebody wants to be told.
     pub(super) witness: Option<Witness>,
 }
@@ -276,8 +279,12 @@ impl<'r> Rater<'r> {
             return Ok(portions);
         };
         let account = self.job.reference.subscriptions[subscription as usize].account;
-        let before = piece.witness.as_ref().map(|_| portions.clone());
+        let itemised = self.job.catalog.itemised[sharing.charge];
+        let before = (itemised || piece.witness.is_some()).then(|| portions.clone());
         let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
+        if let Some(before) = before.as_ref().filter(|_| itemised) {
+            piece.records.extend(covered_records((sharing.charge, &sharing.prices), before, &portions));
+        }
         if let (Some(witness), Some(portions)) = (&mut piece.witness, before) {
             witness.push(Seen::Drawn { charge: sharing.charge, plan, account, portions, covered: covered.clone() });
         }
@@ -310,7 +317,7 @@ impl<'r> Rater<'r> {
             return Ok(());
         }
         let charge = sharing.charge;
-        let parts = match rate(&sharing.prices, portions, self) {
+        let parts = match self.rate_itemised((charge, &sharing.prices), portions, &mut piece.records) {
             Ok(parts) => parts,
             Err(Unrated::OutOfRange) => {
                 let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());

@@ -56,6 +56,9 @@ mod s3;
 // The sample job: its counts, its second run, the same bytes however it is run.
 #[cfg(test)]
 mod sample;
+// Rated records of charges that publish them.
+#[cfg(test)]
+mod itemised;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;
