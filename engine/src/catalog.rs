@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::book::model::{Price, PriceBook, ZeroUsage};
+use crate::book::model::{AccountOverride, Price, PriceBook, ZeroUsage};
 use crate::fault::{Faults, Outcome};
 use crate::period::Period;
 use crate::reference::model::{Index, Reference};
@@ -21,12 +21,14 @@ mod offers;
 mod overrides;
 mod resolve;
 mod stack;
+mod tried;
 #[cfg(test)]
 mod tests;
 
 pub use levels::Opening;
 pub use offers::Offer;
 pub use overrides::check_accounts;
+pub use tried::{Asked, Tried};
 
 /// A stretch of the period with one price.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +59,8 @@ pub struct Catalog {
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
     pub zero_usage: Vec<bool>,
+    /// By charge: whether some price publishes its rated records.
+    pub itemised: Vec<bool>,
     /// Every offer: the plans in order, then the products in order.
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
@@ -65,6 +69,10 @@ pub struct Catalog {
     row_of: Vec<usize>,
     /// Numbers of terms: one for each charge of an offer, for everybody who has the same.
     rows: Vec<u32>,
+    /// For whom the layers hold.
+    applies: Applies,
+    /// All overrides, of the book and of the table.
+    overrides: Vec<AccountOverride>,
 }
 
 impl Catalog {
@@ -112,10 +120,13 @@ impl Catalog {
             openings: levels::openings(book, reference, &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
+            itemised: vec![false; book.charges.len()],
             offers,
             offer_of,
             row_of,
             rows,
+            applies: applies.clone(),
+            overrides: overrides.clone(),
         };
         catalog.mark(book);
         faults.sort();
@@ -138,6 +149,7 @@ impl Catalog {
     /// Notes what the prices ask of meters and charges.
     fn mark(&mut self, book: &PriceBook) {
         for (price, charge) in self.prices.iter().zip(&self.charge_of) {
+            self.itemised[*charge] |= price.itemise;
             self.zero_usage[*charge] |= price.zero_usage != ZeroUsage::None;
             if let Some(meter) = book.charges[*charge].meter {
                 self.by_record[meter] |= price.by_record();

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod completions;
+mod explain;
 mod page;
 mod plan;
 mod progress;
@@ -89,6 +90,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Plan(own) => plan::carry_out(own, format).await,
         Command::Validate(own) => validate::carry_out(own, format).await,
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
+        Command::Explain(own) => explain::carry_out(own, format).await,
         Command::Schema(own) => schema::carry_out(own),
         Command::Completions(own) => completions::carry_out(own),
     }

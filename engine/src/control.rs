@@ -72,6 +72,8 @@ pub struct ChargeTotals {
     pub quantity_in_buckets: Decimal,
     /// Sum of the quantities of its usage and allowance lines.
     pub quantity_on_lines: Decimal,
+    /// Of a charge that publishes its rated records: how many its lines have, and their unrounded amounts.
+    pub itemised: Option<(u64, Decimal)>,
 }
 
 /// What is billed in one currency, by lines, taxes and invoices, each summed on its own.

@@ -54,8 +54,15 @@ impl Discounts {
     /// The percentage of a line of `charge` for `account`: the first declared discount that applies.
     #[must_use]
     pub fn percent(&self, charge: usize, account: u32) -> Option<Decimal> {
-        let applies = |rule: &&Rule| rule.on.as_ref().is_none_or(|on| on.binary_search(&charge).is_ok());
-        self.rules.iter().filter(applies).find_map(|rule| rule.percents[account as usize])
+        self.applied(charge, account).map(|(_, percent)| percent)
+    }
+
+    /// The same, with its position among the declared discounts.
+    #[must_use]
+    pub fn applied(&self, charge: usize, account: u32) -> Option<(usize, Decimal)> {
+        let applies = |rule: &Rule| rule.on.as_ref().is_none_or(|on| on.binary_search(&charge).is_ok());
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| applies(rule));
+        rules.filter_map(|(at, rule)| Some((at, rule.percents[account as usize]?))).next()
     }
 }
 

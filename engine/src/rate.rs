@@ -65,12 +65,30 @@ pub(crate) struct Before {
 /// # Errors
 /// See [`Unrated`].
 pub fn rate(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Result<Vec<Part>, Unrated> {
-    let parts = if prices.first().is_some_and(|price| price.restarts) {
-        by_group(prices, portions, facts)?
+    fold::folded(prices, portions, single(prices, portions, facts)?).ok_or(Unrated::OutOfRange)
+}
+
+/// The same, and the parts of single records, days and windows that became one.
+///
+/// # Errors
+/// See [`Unrated`].
+pub fn rate_with_singles(
+    prices: &[&Price],
+    portions: &[Portion],
+    facts: &dyn Facts,
+) -> Result<(Vec<Part>, Vec<Part>), Unrated> {
+    let singles = single(prices, portions, facts)?;
+    let folded = fold::folded(prices, portions, singles.clone()).ok_or(Unrated::OutOfRange)?;
+    Ok((folded, singles))
+}
+
+/// The parts before those of the same line become one.
+fn single(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Result<Vec<Part>, Unrated> {
+    if prices.first().is_some_and(|price| price.restarts) {
+        by_group(prices, portions, facts)
     } else {
-        together(prices, portions, facts)?
-    };
-    fold::folded(prices, portions, parts).ok_or(Unrated::OutOfRange)
+        together(prices, portions, facts)
+    }
 }
 
 /// Rates each group of dimension values by itself.

@@ -5,7 +5,9 @@
 
 mod batches;
 mod deferred;
+pub mod explain;
 mod intake;
+mod itemised;
 mod layers;
 pub mod options;
 mod pools;
@@ -16,8 +18,10 @@ mod rating;
 mod settle;
 mod subjects;
 mod unpriced;
+mod witness;
 
 use deferred::Computations;
+pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
 

@@ -26,6 +26,8 @@ pub enum Table {
     Invoices,
     /// Usage of one subscription, meter, dimension set and day.
     UsageBuckets,
+    /// A rated record of a charge that publishes them.
+    RatedUsage,
     /// Records set aside.
     Suspense,
     /// Counts and sums that must agree between the rooms.
@@ -34,11 +36,12 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
         Self::UsageBuckets,
+        Self::RatedUsage,
         Self::Suspense,
         Self::ControlTotals,
     ];
@@ -51,6 +54,7 @@ impl Table {
             Self::InvoiceTaxes => "invoice_taxes",
             Self::Invoices => "invoices",
             Self::UsageBuckets => "usage_buckets",
+            Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
             Self::ControlTotals => "control_totals",
         }
@@ -64,6 +68,7 @@ impl Table {
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
             Self::Invoices => columns::INVOICES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
+            Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
@@ -78,6 +83,7 @@ impl Table {
             Self::InvoiceTaxes => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
+            Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
         }
@@ -86,7 +92,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 6]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

@@ -50,7 +50,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         let code = if key == "cells" { &codes::B005 } else { &codes::B001 };
         faults.push(Fault::new(code, message).at(place));
     }
-    Some(Price {
+    let price = Price {
         scope: scope(fields.text("scope", "subscription")),
         each,
         lines_by: lines_by.unwrap_or_else(|| default_lines_by(&model)),
@@ -63,10 +63,19 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         convert: fields.get("convert").map(|node| convert(node, faults)),
         free_units: not_negative(fields, "free_units", faults).unwrap_or(Decimal::ZERO),
         round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
+        itemise: fields.text("itemise", "false") == "true",
         model,
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
-    })
+    };
+    if let (Some(node), true, false) = (fields.get("itemise"), price.itemise, price.by_record()) {
+        let fault =
+            Fault::new(&codes::B005, format!("`itemise` needs records that `{}` prices one by one", variant.name));
+        faults.push(
+            fault.at(&node.place).hint("`each: record`, or a model on single records such as increments or prefix"),
+        );
+    }
+    Some(price)
 }
 
 /// A share is taken of money: a meter of minutes or people has no percentage.

@@ -63,6 +63,8 @@ pub(super) enum Command {
     Validate(ValidateArguments),
     /// Run rule tests: usage given in YAML, and the lines that must come of it
     Test(TestArguments),
+    /// Say why invoice lines of the committed line set are what they are
+    Explain(ExplainArguments),
     /// Print the JSON Schema of a YAML file, for editors, or the reference page, for people
     Schema(SchemaArguments),
     /// Print completions for a shell
@@ -92,6 +94,34 @@ pub(super) struct RunArguments {
     /// Read the files in another order (the result is the same)
     #[arg(long, hide = true)]
     pub(super) shuffle_seed: Option<u64>,
+}
+
+/// Words of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// The line: its line_id, or as much of it as no other line begins with
+    #[arg(required_unless_present_any = ["account", "all"], conflicts_with_all = ["account", "all"])]
+    pub(super) line_id: Option<String>,
+    /// The period of the line set, as YYYY-MM
+    #[arg(long)]
+    pub(super) period: String,
+    /// Every line of the line set
+    #[arg(long, conflicts_with = "account")]
+    pub(super) all: bool,
+    /// All lines of this account and --charge
+    #[arg(long, requires = "charge")]
+    pub(super) account: Option<String>,
+    /// The charge, as product/charge
+    #[arg(long, requires = "account")]
+    pub(super) charge: Option<String>,
+    /// Where the tables are, instead of the pipeline's `output`
+    #[arg(long)]
+    pub(super) output: Option<String>,
+    /// Workers [default: one per processor]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) partitions: Option<u16>,
 }
 
 /// Words of `validate`.

@@ -115,7 +115,7 @@ fn summary(report: &RunReport) -> String {
 }
 
 /// `1 invoice`, `2 invoices`.
-fn counted(number: u64, noun: &str) -> String {
+pub(super) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(&number.to_string()))
 }
@@ -128,7 +128,7 @@ fn state(state: RunState) -> &'static str {
 }
 
 /// An amount with all digits of its currency's minor unit.
-fn money(amount: &str, currency: &str) -> String {
+pub(super) fn money(amount: &str, currency: &str) -> String {
     let digits = minor_digits(currency).and_then(|digits| usize::try_from(digits).ok()).unwrap_or(2);
     let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
     let point = if digits > 0 { "." } else { "" };
@@ -136,7 +136,7 @@ fn money(amount: &str, currency: &str) -> String {
 }
 
 /// A decimal text with its thousands apart.
-fn grouped(number: &str) -> String {
+pub(super) fn grouped(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
     let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let mut text = String::from(sign);

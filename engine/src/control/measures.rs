@@ -56,6 +56,12 @@ pub const RECOUNTS: &[Recount] = &[
             ("amount_net", Sum("amount_net")),
         ],
     },
+    Recount {
+        table: Table::RatedUsage,
+        by: &["charge"],
+        only: None,
+        measures: &[("records_itemised", Rows), ("amount_itemised", Sum("amount_rated"))],
+    },
     Recount { table: Table::InvoiceTaxes, by: &["currency"], only: None, measures: &[("amount_tax", Sum("amount"))] },
     Recount {
         table: Table::Invoices,

@@ -32,25 +32,33 @@ const ENGINE: &str = "DataFusion";
 pub struct MemoryCheck {
     found: Named,
     kept: BTreeMap<Table, Vec<RecordBatch>>,
+    /// Whether lines are compared with their rated records.
+    itemised: bool,
 }
 
 /// Columns kept of every part until the whole is there.
-fn kept_columns(table: Table) -> &'static [&'static str] {
+fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
     match table {
+        Table::InvoiceLines if itemised => {
+            &["line_id", "invoice_id", "amount_rated", "amount_list", "amount_discount", "amount_net", "record_count"]
+        }
         Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
         Table::InvoiceTaxes => &["invoice_id", "amount"],
         Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
+        Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
     }
 }
 
 /// Recounts one part by itself, so that parts can be recounted side by side.
 ///
+/// With `itemised`, lines are kept for the check of their rated records.
+///
 /// # Errors
 /// Our bug when a query fails.
-pub async fn recount_part(table: Table, part: &RecordBatch) -> Outcome<RecountedPart> {
-    let kept = kept(table, part).ok_or_else(|| odd(table))?;
+pub async fn recount_part(table: Table, part: &RecordBatch, itemised: bool) -> Outcome<RecountedPart> {
+    let kept = kept(table, part, itemised).ok_or_else(|| odd(table))?;
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     let recounts = || RECOUNTS.iter().filter(|recount| recount.table == table);
     let (part, texts) = coded(part, recounts().flat_map(|recount| recount.by)).ok_or_else(|| odd(table))?;
@@ -71,9 +79,9 @@ pub struct RecountedPart {
     kept: RecordBatch,
 }
 
-fn kept(table: Table, part: &RecordBatch) -> Option<RecordBatch> {
+fn kept(table: Table, part: &RecordBatch, itemised: bool) -> Option<RecordBatch> {
     let kept: Option<Vec<usize>> =
-        kept_columns(table).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+        kept_columns(table, itemised).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
     numbered(&part.project(&kept?).ok()?)
 }
 
@@ -115,6 +123,12 @@ fn retyped(batch: &RecordBatch, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
 }
 
 impl MemoryCheck {
+    /// A recount of a run that publishes rated records, or of one that does not: then lines need not be kept for them.
+    #[must_use]
+    pub fn new(itemised: bool) -> Self {
+        Self { itemised, ..Self::default() }
+    }
+
     /// Adds one part.
     ///
     /// # Errors
@@ -149,7 +163,7 @@ impl MemoryCheck {
         if repeated > 0 {
             faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
         }
-        for (sql, meaning) in VIOLATIONS {
+        for (sql, meaning) in VIOLATIONS.iter().chain(self.itemised.then_some(RECORD_VIOLATION)) {
             let rows = select(&session, sql).await?;
             let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
             if number.flatten() != Some(count(0)) {
@@ -222,6 +236,14 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "invoices whose tax is not the sum of their tax rows",
     ),
 ];
+
+/// The same where rated records are published.
+const RECORD_VIOLATION: &(&str, &str) = &(
+    "SELECT count(*) FROM (SELECT line_id, count(*) AS n, sum(amount_rated) AS rated FROM rated_usage GROUP BY line_id) AS r \
+     LEFT JOIN invoice_lines AS l ON r.line_id = l.line_id \
+     WHERE (r.n IS DISTINCT FROM l.record_count) OR (r.rated IS DISTINCT FROM l.amount_rated)",
+    "invoice lines that are not the sum of their rated records",
+);
 
 /// How many lines have the id of another: sorted numbers need a tenth of the memory of a set.
 fn repeated_ids(lines: &[RecordBatch]) -> Option<usize> {

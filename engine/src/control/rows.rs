@@ -111,6 +111,10 @@ impl ControlTotals {
             let subject = Subject::Charge(charge.charge.clone());
             put(&mut named, &subject, "quantity_in_buckets", charge.quantity_in_buckets);
             put(&mut named, &subject, "quantity_on_lines", charge.quantity_on_lines);
+            if let Some((records, amount)) = charge.itemised {
+                put(&mut named, &subject, "records_itemised", count(records));
+                put(&mut named, &subject, "amount_itemised", amount);
+            }
         }
         self.currencies.iter().for_each(|currency| name_amounts(&mut named, currency));
         named

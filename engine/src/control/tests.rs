@@ -165,8 +165,12 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         quantity_metered: Some(minutes),
         quantity_in_buckets: minutes,
     };
-    let charge =
-        ChargeTotals { charge: "video/minutes".to_owned(), quantity_in_buckets: minutes, quantity_on_lines: minutes };
+    let charge = ChargeTotals {
+        charge: "video/minutes".to_owned(),
+        quantity_in_buckets: minutes,
+        quantity_on_lines: minutes,
+        itemised: None,
+    };
     let jpy = CurrencyTotals {
         currency: "JPY".to_owned(),
         lines: 1,
@@ -208,6 +212,35 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
     (tables, totals)
 }
 
+/// The same with the records of both usage lines, which the charge publishes.
+pub(crate) fn itemised_fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
+    let (mut tables, mut totals) = fixture();
+    totals.charges[0].itemised = Some((3, dec("12.006172839450617284")));
+    tables.pop();
+    tables.push((Table::RatedUsage, rated_usage(&[2, 3, 3])));
+    tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    (tables, totals)
+}
+
+fn rated_usage(lines: &[u128]) -> RecordBatch {
+    let same = |text: &str| build::constant(text, 3);
+    let columns = vec![
+        build::hex_ids(lines).unwrap(),
+        same(RUN),
+        texts(&[0, 1, 1], &["A1", "A2"]),
+        texts(&[0, 1, 1], &["S1", "S2"]),
+        same("video/minutes"),
+        same(""),
+        same("bridge"),
+        same("day=01/a.csv"),
+        build::whole(vec![0, 1, 2]),
+        build::instants(vec![START; 3]),
+        exact(&["0.123456789012345678", "4", "3"]),
+        exact(&["0.006172839450617284", "7", "5"]),
+    ];
+    Table::RatedUsage.batch(columns).unwrap()
+}
+
 #[test]
 fn totals_that_agree_reconcile() {
     fixture().1.reconcile().unwrap();
@@ -232,9 +265,10 @@ fn every_broken_identity_is_told_with_both_numbers() {
 
 /// Every table as one part.
 async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals) -> Outcome<()> {
-    let mut check = MemoryCheck::default();
+    let itemised = tables.iter().any(|(table, part)| *table == Table::RatedUsage && part.num_rows() > 0);
+    let mut check = MemoryCheck::new(itemised);
     for (table, part) in tables {
-        let recounted = recount_part(*table, part).await?;
+        let recounted = recount_part(*table, part, itemised).await?;
         check.add(recounted)?;
     }
     check.finish(totals).await
@@ -271,6 +305,21 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
         messages,
         ["1 invoice lines with the id of another line", "2 invoices that are not the sum of their lines"]
     );
+}
+
+#[tokio::test]
+async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
+    let (mut tables, totals) = itemised_fixture();
+    check_in_memory(&tables, &totals).await.unwrap();
+    // The sums of the charge are what they were: one record has changed lines.
+    tables[5].1 = rated_usage(&[2, 2, 3]);
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 2 invoice lines that are not the sum of their rated records");
+    let (mut tables, mut totals) = itemised_fixture();
+    totals.charges[0].itemised = Some((4, dec("12.006172839450617284")));
+    tables[6].1 = totals.to_batch(RUN).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ codes! {
     O006 Input "A file of a committed line set is missing or not whole.";
     O007 Rules "The period was committed by another pipeline.";
     O008 Temporary "The store did not say whether the run is committed; running again is safe.";
+    O009 Rules "The committed line set has no such line, or there is none.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

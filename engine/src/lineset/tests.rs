@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::manifest::tables as tables_of;
 use super::*;
-use crate::control::tests::fixture;
+use crate::control::tests::{fixture, itemised_fixture};
 use crate::store::Put;
 use crate::store::flaky::Flaky;
 use crate::verify::read_back;
@@ -25,7 +25,7 @@ fn write(output: &Location, tables: Vec<(Table, RecordBatch)>, threads: usize) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_back_and_found_right() {
-    let (tables, totals) = fixture();
+    let (tables, totals) = itemised_fixture();
     let output = output("round");
     let written = write(&output, tables, 2).unwrap();
     assert_eq!(written.len(), Table::ALL.len());
@@ -66,6 +66,20 @@ async fn a_changed_byte_or_amount_in_the_store_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rated_records_that_are_not_all_there_are_found() {
+    let (mut tables, totals) = itemised_fixture();
+    tables[5].1 = tables[5].1.slice(0, 2);
+    let output = output("records");
+    let written = write(&output, tables, 2).unwrap();
+    let faults = read_back(&output, &written, &totals).await.unwrap_err();
+    let messages: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
+    let amount = "charge video/minutes: amount_itemised is 12.006172839450617284 in the run, but 7.006172839450617284 by \
+                  Polars, from the written files";
+    let records = "charge video/minutes: records_itemised is 3 in the run, but 2 by Polars, from the written files";
+    assert_eq!(messages, [amount, records]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_part_is_found() {
     let (tables, totals) = fixture();
     let output = output("missing");
@@ -83,7 +97,7 @@ async fn tables_without_rows_are_written_with_their_columns() {
         table => (table, table.empty()),
     });
     let written = write(&output, tables.to_vec(), 2).unwrap();
-    assert_eq!(written.len(), 6);
+    assert_eq!(written.len(), 7);
     read_back(&output, &written, &totals).await.unwrap();
 }
 

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::Job;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
+use crate::book::model::Model;
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::{Band, Invoice, Line};
 use crate::money::Decimal;
@@ -142,16 +143,19 @@ fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
 }
 
 /// The text of the `tier` column.
-fn tier(job: &Job<'_>, line: &Line) -> String {
-    match line.band {
+pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
+    band_text(line.band, &job.catalog.prices[line.price as usize].model)
+}
+
+/// The same of a band of a price of this model.
+pub(super) fn band_text(band: Band, model: &Model) -> String {
+    match band {
         Band::Whole => String::new(),
         Band::Included => "included".to_owned(),
         Band::Tier(number) => number.to_string(),
         Band::Beyond => "beyond".to_owned(),
         Band::Fee => "fee".to_owned(),
-        Band::Named(name) => {
-            job.catalog.prices[line.price as usize].model.band_name(name).unwrap_or_default().to_owned()
-        }
+        Band::Named(name) => model.band_name(name).unwrap_or_default().to_owned(),
     }
 }
 
@@ -338,7 +342,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        crate::book::model::Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
+        Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if line.band == Band::Included => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,

@@ -100,7 +100,7 @@ impl Pools {
 }
 
 /// File and line of a price, without the folder, which is not a fact of the run.
-fn place_ref(place: &Place) -> String {
+pub(super) fn place_ref(place: &Place) -> String {
     let name = place.source.name.rsplit('/').next().unwrap_or_default();
     format!("{name}:{}", place.line)
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::RecordBatch;
 
 use super::batches;
+use super::itemised::rated_usage;
 use super::options::{Reason, Total};
 use super::pools::Pools;
 use super::rating::Billing;
@@ -113,13 +114,15 @@ pub(super) async fn write(
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
+        rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         Rows::of(Table::ControlTotals, controls),
     ];
-    let check = Mutex::new(MemoryCheck::default());
+    let itemised = !billing.records.is_empty();
+    let check = Mutex::new(MemoryCheck::new(itemised));
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
-        let recounted = runtime.block_on(recount_part(table, part))?;
+        let recounted = runtime.block_on(recount_part(table, part, itemised))?;
         check.lock().unwrap_or_else(PoisonError::into_inner).add(recounted)
     };
     let folder = RunFolder { period: &job.period.label, run_id };

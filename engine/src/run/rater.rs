@@ -10,7 +10,9 @@ use hashbrown::HashMap;
 
 use super::Job;
 use super::deferred::Deferred;
+use super::itemised::{RatedRecord, covered_records};
 use super::unpriced::Unpriced;
+use super::witness::{Seen, Witness};
 use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
@@ -20,7 +22,7 @@ use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion, is_payable};
 use crate::money::Decimal;
 use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, rate, without};
+use crate::rate::{Facts, Unrated, fixed, is_shared, without};
 use crate::reference::model::Index;
 
 /// Accounts rated as one piece of parallel work, where none shares anything with another.
@@ -35,6 +37,10 @@ pub(super) struct Piece {
     /// What waits for the SQL of its price.
     pub(super) deferred: Vec<Deferred>,
     pub(super) unpriced: Unpriced,
+    /// Rated records of charges that publish them.
+    pub(super) records: Vec<RatedRecord>,
+    /// Sees every step, when somebody wants to be told.
+    pub(super) witness: Option<Witness>,
 }
 
 /// Who shares: a subscription, an account, its plan or product, a topmost account, an invoice.
@@ -109,7 +115,7 @@ impl<'r> Rater<'r> {
     }
 
     /// Whether tiers are shared by accounts.
-    fn is_wide(&self) -> bool {
+    pub(super) fn is_wide(&self) -> bool {
         self.job.catalog.prices.iter().any(|price| matches!(price.scope, Scope::Subtree | Scope::Invoice))
     }
 
@@ -145,7 +151,7 @@ impl<'r> Rater<'r> {
         Ok(piece)
     }
 
-    fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
+    pub(super) fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
         let mut pools = Pools::default();
         for sharing in self.sharings(accounts) {
             match self.job.book.charges[sharing.charge].meter {
@@ -279,8 +285,16 @@ impl<'r> Rater<'r> {
             return Ok(portions);
         };
         let account = self.job.reference.subscriptions[subscription as usize].account;
+        let itemised = self.job.catalog.itemised[sharing.charge];
         let before = portions.clone();
         let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
+        if itemised {
+            piece.records.extend(covered_records((sharing.charge, &sharing.prices), &before, &portions));
+        }
+        if let Some(witness) = &mut piece.witness {
+            let (charge, portions, covered) = (sharing.charge, before.clone(), covered.clone());
+            witness.push(Seen::Drawn { charge, plan, account, portions, covered });
+        }
         if covered.is_empty() {
             return Ok(portions);
         }
@@ -314,7 +328,7 @@ impl<'r> Rater<'r> {
             return Ok(());
         }
         let charge = sharing.charge;
-        let parts = match rate(&sharing.prices, portions, self) {
+        let parts = match self.rate_itemised((charge, &sharing.prices), portions, &mut piece.records) {
             Ok(parts) => parts,
             Err(Unrated::OutOfRange) => {
                 let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
@@ -333,6 +347,10 @@ impl<'r> Rater<'r> {
                 return Err(Fault::ours(format!("charge `{charge}` does not price usage")).into());
             }
         };
+        if let Some(witness) = &mut piece.witness {
+            let (portions, parts) = (portions.to_vec(), parts.clone());
+            witness.push(Seen::Rated { charge, terms: sharing.terms, portions, parts });
+        }
         // A conversion makes other units: then what was given is what came out of it.
         if sharing.prices.iter().any(|price| price.convert.is_some()) {
             piece.given.extend(parts.iter().map(|part| (charge, part.quantity)));
@@ -378,7 +396,7 @@ impl<'r> Rater<'r> {
     }
 
     /// First instant of a stretch, and first after it.
-    fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
+    pub(super) fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
         let midnight = |day: u16| self.job.period.midnights.get(usize::from(day)).copied();
         let (start, end) = (midnight(stretch.days.start), midnight(stretch.days.end));
         (start.unwrap_or_else(|| self.job.period.start()), end.unwrap_or_else(|| self.job.period.end()))

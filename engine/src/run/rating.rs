@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::Job;
 use super::deferred::rate_deferred;
+use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
@@ -33,6 +34,8 @@ pub(super) struct Billing {
     pub(super) invoices: Vec<Invoice>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
+    /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
+    pub(super) records: Vec<LineRecord>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
 }
@@ -49,10 +52,11 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let pieces: Vec<Piece> = pieces.into_iter().collect::<Outcome<_>>()?;
     let mut unpriced = Unpriced::default();
     let mut lines = Vec::with_capacity(pieces.iter().map(|piece| piece.lines.len()).sum());
-    let (mut deferred, mut quantities) = (Vec::new(), Vec::new());
+    let (mut deferred, mut quantities, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for piece in pieces {
         unpriced.add(piece.unpriced);
         lines.extend(piece.lines);
+        records.extend(piece.records);
         quantities.extend(piece.given);
         deferred.extend(piece.deferred);
     }
@@ -69,11 +73,12 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
         }
     }
     unpriced.told()?;
+    let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, charges })
+    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
@@ -127,6 +132,9 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         charge: charge.id.clone(),
         quantity_in_buckets: *given,
         quantity_on_lines: billed,
+        itemised: None,
     };
-    Ok(charges.map(total).collect())
+    let mut totals: Vec<ChargeTotals> = charges.map(total).collect();
+    add_itemised(job, lines, &mut totals)?;
+    Ok(totals)
 }

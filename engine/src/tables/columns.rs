@@ -165,6 +165,22 @@ pub const USAGE_BUCKETS: &[Column] = &[
     maybe("values", Texts, "Distinct values of a `unique` meter, sorted; null for other meters"),
 ];
 
+/// `rated_usage`: records of charges that say `itemise: true`; no rows otherwise.
+pub const RATED_USAGE: &[Column] = &[
+    given("line_id", Text, "The line the record is on; a record that several bands price has a row for each of them"),
+    RUN,
+    ACCOUNT,
+    SUBSCRIPTION,
+    given("charge", Text, "The charge, as product/charge"),
+    given("tier", Text, "Tier, band, window, destination, `included` or `fee`, as on the line"),
+    given("source", Text, "Source of the record"),
+    given("file", Text, "File of the record, as the source names it"),
+    given("row", Whole, "Number of the record in the file, from 0"),
+    given("record_time", Instant, "Time of the record"),
+    given("quantity", Exact, "Quantity of the record in this band; 0 of a fee"),
+    given("amount_rated", Exact, "Its unrounded amount; those of a line add up to the line's"),
+];
+
 /// `suspense`.
 pub const SUSPENSE: &[Column] = &[
     RUN,

@@ -35,6 +35,9 @@ mod damaged;
 // A third engine reads the line set and finds the sums of the summary.
 #[cfg(test)]
 mod duckdb;
+// Why a line says what it says, and the line again from that alone.
+#[cfg(test)]
+mod explain;
 // All faults of a price book at once, as they are shown.
 #[cfg(test)]
 mod faults;
@@ -69,6 +72,9 @@ mod rule_tests;
 // How resolving prices grows.
 #[cfg(test)]
 mod scale;
+// Rated records of charges that publish them.
+#[cfg(test)]
+mod itemised;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;

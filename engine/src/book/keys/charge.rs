@@ -89,6 +89,12 @@ pub(super) const APPLIED: &[Key] = &[
         Kind::Record(&ROUND_AMOUNT),
         "rounds the amount of each thing the model is applied to, before the line is rounded",
     ),
+    Key::defaulted(
+        "itemise",
+        Kind::Truth,
+        "false",
+        "where records are priced one by one: every rated record is a row of the table `rated_usage`",
+    ),
 ];
 
 static CONVERT: Record = Record {
@@ -298,6 +304,7 @@ pub(in crate::book) static KEPT_WITH_MODEL: &[&str] = &[
     "convert",
     "free_units",
     "round_amount",
+    "itemise",
 ];
 
 static TIER: Record = Record {

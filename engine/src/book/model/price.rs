@@ -28,6 +28,8 @@ pub struct Price {
     pub free_units: Decimal,
     /// Rounding of the amount of each thing the model is applied to.
     pub round_amount: Option<RoundAmount>,
+    /// Whether every rated record is published.
+    pub itemise: bool,
     /// The layer it comes from: `list`, `layer:<id>`, `contract:<id>`, `plan:<id>` or `override:<account>`.
     pub layer: String,
     /// The rule's file and line.
@@ -287,6 +289,7 @@ impl Price {
             convert: None,
             free_units: Decimal::ZERO,
             round_amount: None,
+            itemise: false,
             layer: "list".to_owned(),
             place,
         }
@@ -297,7 +300,8 @@ impl Price {
     pub fn same_terms(&self, other: &Self) -> bool {
         let alike = |price: &Self| (price.scope, price.each, price.restarts, price.zero_usage, price.convert);
         alike(self) == alike(other)
-            && (self.free_units, self.round_amount) == (other.free_units, other.round_amount)
+            && (self.free_units, self.round_amount, self.itemise)
+                == (other.free_units, other.round_amount, other.itemise)
             && self.lines_by == other.lines_by
             && self.model == other.model
     }

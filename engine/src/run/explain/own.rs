@@ -1,0 +1,345 @@
+//! A line's own part of the run, walked through again in memory: which prices were tried, who filled which tiers, what was
+//! covered, and which files the records came from. It reads everything and writes nothing.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde_json::Value;
+
+use super::super::batches::line_ids;
+use super::super::pools::place_ref;
+use super::super::rater::Rater;
+use super::super::settle::{Usage, settle_all};
+use super::super::witness::{Seen, Witness};
+use super::super::{Job, Prepared, RunOptions, intake, rating};
+use super::model::{
+    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
+    RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+};
+use super::rerate::{Again, told};
+use super::rows::instant;
+use super::sum;
+use super::terms::Terms;
+use super::words::{base_word, mode_word, scope_word};
+use crate::book::model::{Aggregate, DiscountBase, Model};
+use crate::catalog::Asked;
+use crate::charge::Cube;
+use crate::fault::{Fault, Outcome};
+use crate::guide::Guide;
+use crate::lines::{Line, Part, Portion};
+use crate::meter::Cells;
+use crate::money::Decimal;
+use crate::rate::{Facts, fixed};
+use crate::read::InputFile;
+
+/// What the run has to say of one line.
+pub(super) struct Own {
+    pub(super) tried: Vec<TriedPrice>,
+    pub(super) price: Terms,
+    pub(super) allowances: Option<AllowanceUse>,
+    pub(super) rating: Option<Rating>,
+    pub(super) fixed: Option<FixedAmount>,
+    pub(super) discount: Option<DiscountUse>,
+    pub(super) rounding: RoundingSteps,
+    pub(super) sources: Vec<SourceShare>,
+    /// What the line comes to this time.
+    pub(super) again: Again,
+}
+
+/// Walks through the run again; of each line (position in the table, row) what it has to say.
+///
+/// # Errors
+/// Those of a run; our bug when a line comes out otherwise.
+pub(super) async fn walk(
+    prepared: &Prepared,
+    files: &[InputFile],
+    lines: &[(usize, Row)],
+    options: &RunOptions,
+) -> Outcome<Vec<Own>> {
+    let sources = prepared.sources(files).await?;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
+    let cells = Cells::default();
+    let job = prepared.job(&guide, files, &sources, &cells);
+    let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
+    let usage = settle_all(&job, intakes, options.batch_rows).await?;
+    let billing = rating::bill(&job, &usage.buckets)?;
+    let ids = line_ids(&job, &billing);
+    let cube = Cube::new(&usage.buckets, job.book, job.catalog, job.period, job.reference)?;
+    let rater = Rater::new(&job, &cube);
+    let mut witnesses: BTreeMap<u32, Witness> = BTreeMap::new();
+    let mut own = Vec::with_capacity(lines.len());
+    for (at, row) in lines {
+        let id = ids.get(*at).map(|id| format!("{id:032x}"));
+        let (Some(line), Some(id)) = (billing.lines.get(*at), id) else {
+            return Err(Fault::ours("the committed line set has lines that the same facts do not give").into());
+        };
+        if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
+            return Err(Fault::ours(format!("the same facts give line {id} in the place of another one")).into());
+        }
+        let account = job.reference.subscriptions[line.subscription as usize].account;
+        if let Entry::Vacant(place) = witnesses.entry(account) {
+            place.insert(rater.witnessed(account)?);
+        }
+        let view = View { job: &job, rater: &rater, usage: &usage, line, seen: &witnesses[&account] };
+        own.push(view.own()?);
+    }
+    Ok(own)
+}
+
+/// Everything that one line is seen by.
+struct View<'v> {
+    job: &'v Job<'v>,
+    rater: &'v Rater<'v>,
+    usage: &'v Usage,
+    line: &'v Line,
+    seen: &'v [Seen],
+}
+
+impl View<'_> {
+    fn own(&self) -> Outcome<Own> {
+        let (job, line) = (self.job, self.line);
+        let rating = self.rating()?;
+        let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
+        let price = &job.catalog.prices[line.price as usize];
+        Ok(Own {
+            tried: self.tried()?,
+            price: Terms::of(price, place_ref(&price.place), portions),
+            allowances: self.allowances(),
+            fixed: self.fixed(),
+            discount: self.discount(),
+            rounding: self.rounding().ok_or_else(too_much)?,
+            sources: self.sources().ok_or_else(too_much)?,
+            again: Again {
+                quantity: line.quantity,
+                rated: line.rated,
+                list: line.list,
+                discount: line.discount,
+                net: line.net,
+                records: line.records,
+            },
+            rating,
+        })
+    }
+
+    /// Position of the line's stretch.
+    fn stretch(&self) -> u16 {
+        self.line.stretch.saturating_sub(1)
+    }
+
+    /// Position of the line's charge in the offer of its subscription.
+    fn nth(&self) -> Outcome<usize> {
+        let charges = &self.job.catalog.offer(self.line.subscription).charges;
+        let nth = charges.iter().position(|charge| *charge == self.line.charge as usize);
+        Ok(nth.ok_or_else(|| Fault::ours("a line of a charge that is not offered"))?)
+    }
+
+    fn tried(&self) -> Outcome<Vec<TriedPrice>> {
+        let job = self.job;
+        let (subscription, charge) = (self.line.subscription, self.line.charge as usize);
+        let day = job.period.day_of(self.line.service_start).map_or(job.period.first_day, |day| job.period.date(day));
+        let asked = Asked { book: job.book, reference: job.reference, subscription, charge, day };
+        let tried = job.catalog.tried(&asked, self.line.price);
+        let told = |tried: crate::catalog::Tried| TriedPrice {
+            layer: tried.layer,
+            place: tried.place.as_ref().map(place_ref),
+            applied: tried.applied,
+            why: tried.why,
+        };
+        Ok(tried.into_iter().map(told).collect())
+    }
+
+    /// Whether a part of these portions is the line.
+    fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
+        let line = self.line;
+        portions.get(part.portion).is_some_and(|portion| {
+            (portion.subscription, portion.group, portion.stretch) == (line.subscription, line.group, self.stretch())
+                && (part.band, part.quantity, part.amount) == (line.band, line.quantity, line.rated)
+        })
+    }
+
+    /// The rating that has made the line; none for what no model has rated.
+    fn rating(&self) -> Outcome<Option<Rating>> {
+        let found = self.seen.iter().find_map(|seen| match seen {
+            Seen::Rated { charge, terms, portions, parts } if *charge == self.line.charge as usize => {
+                let own = parts.iter().position(|part| self.is_line(portions, part))?;
+                Some((*terms, portions, parts, own))
+            }
+            _ => None,
+        });
+        let Some((terms, portions, parts, own)) = found else { return Ok(None) };
+        let (job, stretches) = (self.job, &self.job.catalog.terms[terms as usize]);
+        let price = |stretch: u16| &job.catalog.prices[stretches[usize::from(stretch)].price as usize];
+        let told_portions: Vec<PortionUse> =
+            portions.iter().map(|one| self.portion(one, &price(one.stretch).model)).collect();
+        let told_parts: Vec<PartUse> =
+            parts.iter().map(|part| told(part, &price(portions[part.portion].stretch).model)).collect();
+        let stretch = |(number, stretch): (u16, &crate::catalog::Stretch)| StretchTerms {
+            from: job.period.date(stretch.days.start).to_string(),
+            to: job.period.date(stretch.days.end).to_string(),
+            terms: Terms::of(price(number), place_ref(&price(number).place), &told_portions),
+        };
+        let mut shared_by: Vec<String> = Vec::new();
+        for portion in &told_portions {
+            if !shared_by.contains(&portion.subscription) {
+                shared_by.push(portion.subscription.clone());
+            }
+        }
+        let bands = bands(&told_parts).ok_or_else(too_much)?;
+        let stretches = (0..).zip(stretches).map(stretch).collect();
+        Ok(Some(Rating { stretches, shared_by, bands, own, parts: told_parts, portions: told_portions }))
+    }
+
+    fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
+        let values = self.rater.values(portion.group).iter();
+        let looked_up = match model {
+            Model::Prefix { by, .. } => self.rater.text(portion.cell, by).map(str::to_owned),
+            _ => None,
+        };
+        PortionUse {
+            subscription: self.job.reference.subscriptions[portion.subscription as usize].id.clone(),
+            dimensions: values.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            looked_up,
+            stretch: portion.stretch,
+            time: instant(portion.time),
+            time_micros: portion.time,
+            quantity: Exact(portion.quantity),
+            records: portion.records,
+        }
+    }
+
+    /// What allowances have covered of the charge, for everybody who shares them with the line.
+    fn allowances(&self) -> Option<AllowanceUse> {
+        let (job, line) = (self.job, self.line);
+        let plan = job.catalog.offer(line.subscription).plan?;
+        let account = job.reference.subscriptions[line.subscription as usize].account;
+        let meter = job.book.charges[line.charge as usize].meter?;
+        let (mut draws, mut own) = (Vec::new(), None);
+        for seen in self.seen {
+            let Seen::Drawn { charge, plan: of, account: whose, portions, covered } = seen else { continue };
+            if (*charge, *of, *whose) != (line.charge as usize, plan, account) {
+                continue;
+            }
+            if let Some(at) = covered.iter().position(|part| self.is_line(portions, part)) {
+                own = own.or(Some((draws.len(), at)));
+            }
+            let price = &job.catalog.prices[line.price as usize].model;
+            draws.push(Draw {
+                portions: portions.iter().map(|portion| self.portion(portion, price)).collect(),
+                covered: covered.iter().map(|part| told(part, price)).collect(),
+            });
+        }
+        let allowances: Vec<AllowanceTerms> = job.book.plans[plan]
+            .allowances
+            .iter()
+            .filter(|allowance| allowance.meter == meter)
+            .map(|allowance| AllowanceTerms {
+                quantity: Exact(allowance.quantity),
+                shared_over: scope_word(allowance.shared_over).to_owned(),
+                place: place_ref(&allowance.place),
+            })
+            .collect();
+        (!allowances.is_empty() && !draws.is_empty()).then_some(AllowanceUse { allowances, draws, own })
+    }
+
+    fn fixed(&self) -> Option<FixedAmount> {
+        let (job, line) = (self.job, self.line);
+        let nth = self.nth().ok()?;
+        let terms = job.catalog.terms_of(line.subscription, nth);
+        let days = &job.catalog.terms[terms as usize].get(usize::from(self.stretch()))?.days;
+        let days = (job.period.date(days.start), job.period.date(days.end));
+        let subscription = &job.reference.subscriptions[line.subscription as usize];
+        let model = &job.catalog.prices[line.price as usize].model;
+        let runs = (subscription.start, subscription.end);
+        let due = fixed::due(model, subscription.quantity, runs, days, job.period).ok()??;
+        let (amount, prorated) = match model {
+            Model::Recurring { amount, prorate, .. } => (*amount, *prorate),
+            Model::OneTime { amount } => (*amount, false),
+            _ => return None,
+        };
+        let (days, of) = if prorated { job.period.days_within(due.from, Some(due.to)) } else { (1, 1) };
+        Some(FixedAmount { amount: Exact(amount), quantity: Exact(subscription.quantity), days, of, prorated })
+    }
+
+    fn discount(&self) -> Option<DiscountUse> {
+        let job = self.job;
+        let account = job.reference.subscriptions[self.line.subscription as usize].account;
+        let (at, percent) = job.discounts.applied(self.line.charge as usize, account)?;
+        let discount = &job.book.discounts[at];
+        Some(DiscountUse { id: discount.id.clone(), place: place_ref(&discount.place), percent: Exact(percent) })
+    }
+
+    fn rounding(&self) -> Option<RoundingSteps> {
+        let (job, line) = (self.job, self.line);
+        let account = job.reference.subscriptions[line.subscription as usize].account;
+        let (rounding, percent) = (job.book.rounding, job.discounts.percent(line.charge as usize, account));
+        let base = if rounding.discount_base == DiscountBase::Unrounded { line.rated } else { line.list };
+        Some(RoundingSteps {
+            rated: Exact(line.rated),
+            digits: job.reference.accounts[account as usize].minor_digits,
+            mode: mode_word(rounding.mode).to_owned(),
+            discount_base: base_word(rounding.discount_base).to_owned(),
+            list: Exact(line.list),
+            discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
+            discount: Exact(line.discount),
+            net: Exact(line.net),
+        })
+    }
+
+    /// The files of the records behind the line: of its subscription, meter, dimension values and days.
+    fn sources(&self) -> Option<Vec<SourceShare>> {
+        let (job, line, records) = (self.job, self.line, &self.usage.buckets.singles);
+        let Some(number) = job.book.charges[line.charge as usize].meter else { return Some(Vec::new()) };
+        let meter = &job.book.meters[number];
+        let own = records.subscription.partition_point(|other| *other < line.subscription)
+            ..records.subscription.partition_point(|other| *other <= line.subscription);
+        let days = self.days();
+        let mut shares: BTreeMap<usize, (u64, Decimal)> = BTreeMap::new();
+        for row in own {
+            let cell = &records.cells[records.cell[row] as usize];
+            let fits = |(name, value): &(std::sync::Arc<str>, std::sync::Arc<str>)| {
+                let at = meter.dimensions.iter().position(|known| **known == **name);
+                at.and_then(|at| cell.values.get(at)) == Some(value)
+            };
+            if cell.meter as usize != number
+                || !days.contains(&records.time[row])
+                || !self.rater.values(line.group).iter().all(fits)
+            {
+                continue;
+            }
+            let share = shares.entry(records.origin[row].file()).or_default();
+            *share = (share.0 + 1, share.1.plus(Decimal::from_units(records.quantity[row]))?);
+        }
+        let additive = matches!(meter.aggregate, Aggregate::Sum | Aggregate::Count);
+        let told = |(file, (records, quantity)): (usize, (u64, Decimal))| SourceShare {
+            source: job.pipeline.sources[job.files[file].source].name.clone(),
+            file: job.files[file].name.clone(),
+            records,
+            quantity: additive.then_some(Exact(quantity)),
+        };
+        Some(shares.into_iter().map(told).collect())
+    }
+
+    fn days(&self) -> std::ops::Range<i64> {
+        self.line.service_start..self.line.service_end
+    }
+}
+
+fn too_much() -> Fault {
+    Fault::ours("a sum of an explanation does not fit")
+}
+
+/// Quantity and amount of each band, in order of their first part.
+fn bands(parts: &[PartUse]) -> Option<Vec<BandUse>> {
+    let mut tiers: Vec<&str> = Vec::new();
+    for part in parts {
+        if !tiers.contains(&part.tier.as_str()) {
+            tiers.push(&part.tier);
+        }
+    }
+    let band = |tier: &&str| {
+        let own = || parts.iter().filter(|part| part.tier == *tier);
+        let quantity = sum(own().map(|part| part.quantity.0))?;
+        Some(BandUse { tier: (*tier).to_owned(), quantity, amount: sum(own().map(|part| part.amount.0))? })
+    };
+    tiers.iter().map(band).collect()
+}

@@ -1,0 +1,209 @@
+//! Rates a line from the JSON of its explanation, by the words of the price language alone: a little calculator of its own
+//! for the models whose arithmetic is easy. It shares nothing with the engine.
+
+use arrow::datatypes::i256;
+use serde_json::Value;
+
+/// A number in units of 10^-18.
+pub(crate) type Units = i128;
+
+const ONE: Units = 1_000_000_000_000_000_000;
+
+/// What a line comes to, or nothing where the arithmetic is not easy.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Worked {
+    pub(crate) model: String,
+    pub(crate) quantity: Units,
+    pub(crate) rated: Units,
+    pub(crate) list: Units,
+    pub(crate) discount: Units,
+    pub(crate) net: Units,
+}
+
+/// A decimal text.
+pub(crate) fn units(value: &Value) -> Units {
+    let text = value.as_str().unwrap_or_else(|| panic!("{value} is no decimal text"));
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    assert!(fraction.len() <= 18, "{text}");
+    sign * format!("{whole}{fraction:0<18}").parse::<Units>().unwrap()
+}
+
+/// A position in a list.
+pub(crate) fn position(value: &Value) -> usize {
+    usize::try_from(value.as_u64().unwrap()).unwrap()
+}
+
+/// a x b / c, to the nearest, halves away from zero.
+fn ratio(a: Units, b: Units, c: Units) -> Units {
+    let (a, b, c) = (i256::from_i128(a), i256::from_i128(b), i256::from_i128(c));
+    let doubled = (a * b) * i256::from_i128(2);
+    let away = if doubled.is_negative() == c.is_negative() { c } else { i256::ZERO - c };
+    ((doubled + away) / (c * i256::from_i128(2))).to_i128().unwrap()
+}
+
+fn rounded(number: Units, digits: u32, mode: &str) -> Units {
+    let unit = 10_i128.pow(18 - digits);
+    let (floor, rest) = (number.abs() / unit, number.abs() % unit);
+    let up = match mode {
+        "half_up" => rest * 2 >= unit,
+        "half_even" => rest * 2 > unit || (rest * 2 == unit && floor % 2 == 1),
+        "up" => rest > 0,
+        "down" => false,
+        other => panic!("{other} is no rounding"),
+    };
+    number.signum() * (floor + i128::from(up)) * unit
+}
+
+/// The line of this explanation, worked out.
+pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
+    let (model, quantity, rated) = if explanation["fixed"].is_object() {
+        let fixed = &explanation["fixed"];
+        let full = ratio(units(&fixed["amount"]), units(&fixed["quantity"]), ONE);
+        let (days, of) = (fixed["days"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
+        let model = explanation["price"]["model"].as_str().unwrap().to_owned();
+        (model, units(&fixed["quantity"]), ratio(full, days.into(), of.into()))
+    } else if explanation["allowances"]["own"].is_array() {
+        ("allowance".to_owned(), covered(&explanation["allowances"]), 0)
+    } else {
+        usage(&explanation["rating"])?
+    };
+    let steps = &explanation["rounding"];
+    let digits = u32::try_from(steps["digits"].as_u64().unwrap()).unwrap();
+    let mode = steps["mode"].as_str().unwrap();
+    let list = rounded(rated, digits, mode);
+    let percent = if explanation["discount"].is_object() { units(&explanation["discount"]["percent"]) } else { 0 };
+    let (discount, net) = if percent == 0 {
+        (0, list)
+    } else if steps["discount_base"] == "rounded" {
+        let discount = rounded(ratio(list, percent, 100 * ONE), digits, mode);
+        (discount, list - discount)
+    } else {
+        let net = rounded(rated - ratio(rated, percent, 100 * ONE), digits, mode);
+        (list - net, net)
+    };
+    Some(Worked { model, quantity, rated, list, discount, net })
+}
+
+/// What the allowances cover of the line's usage: of all draws before it, and its own.
+fn covered(using: &Value) -> Units {
+    let own = using["own"].as_array().unwrap();
+    let (draw, part) = (position(&own[0]), position(&own[1]));
+    let mut left: std::collections::BTreeMap<(usize, String), Units> = std::collections::BTreeMap::new();
+    let key = |portion: &Value| format!("{} {} {}", portion["subscription"], portion["dimensions"], portion["stretch"]);
+    let draws = using["draws"].as_array().unwrap();
+    let wanted = &draws[draw]["portions"][position(&draws[draw]["covered"][part]["portion"])];
+    let mut of_line = 0;
+    for (number, draw_of) in draws.iter().enumerate().take(draw + 1) {
+        for portion in draw_of["portions"].as_array().unwrap() {
+            let mut quantity = units(&portion["quantity"]);
+            for (nth, allowance) in using["allowances"].as_array().unwrap().iter().enumerate() {
+                let shared = allowance["shared_over"] == "account";
+                let who = if shared { String::new() } else { portion["subscription"].to_string() };
+                let rest = left.entry((nth, who)).or_insert_with(|| units(&allowance["quantity"]));
+                let taken = quantity.min(*rest).max(0);
+                *rest -= taken;
+                quantity -= taken;
+                if number == draw && key(portion) == key(wanted) {
+                    of_line += taken;
+                }
+            }
+        }
+    }
+    of_line
+}
+
+/// Model, quantity and amount of a line of usage.
+fn usage(rating: &Value) -> Option<(String, Units, Units)> {
+    let stretches = rating["stretches"].as_array()?;
+    let terms = &stretches[0]["terms"];
+    let odd = ["divide", "free_units", "round_amount_digits"].iter().any(|key| !terms[*key].is_null());
+    let easy = terms["each"] == "period" && terms["by_record"] == false && terms["restarts"] == false;
+    if stretches.len() > 1 || odd || !easy {
+        return None;
+    }
+    let portions: Vec<Units> =
+        rating["portions"].as_array()?.iter().map(|portion| units(&portion["quantity"])).collect();
+    if portions.iter().any(|quantity| *quantity <= 0) {
+        return None;
+    }
+    let part = &rating["parts"][position(&rating["own"])];
+    let at = position(&part["portion"]);
+    let (before, quantity): (Units, Units) = (portions[..at].iter().sum(), portions[at]);
+    let total: Units = portions.iter().sum();
+    let model = terms["model"].as_str()?.to_owned();
+    let per = |price: &Value| (units(&price["unit_price"]), units(&price["per"]));
+    let (quantity, rated) = match model.as_str() {
+        "per_unit" => {
+            let (price, per) = per(terms);
+            (quantity, ratio(quantity, price, per))
+        }
+        "matrix" => (quantity, ratio(quantity, cell(terms, &rating["portions"][at]), ONE)),
+        "percentage" => {
+            let plain = ratio(quantity, units(&terms["percent"]), 100 * ONE);
+            let least = if terms["minimum"].is_null() { plain } else { plain.max(units(&terms["minimum"])) };
+            (quantity, if terms["maximum"].is_null() { least } else { least.min(units(&terms["maximum"])) })
+        }
+        "package" => {
+            let (size, price) = (units(&terms["size"]), units(&terms["price"]));
+            let due = |filled: Units| match terms["round"].as_str() {
+                Some("up") => (filled + size - 1) / size * price,
+                Some("down") => filled / size * price,
+                _ => ratio(filled, price, size),
+            };
+            (quantity, due(before + quantity) - due(before))
+        }
+        "volume" => {
+            let tiers = terms["tiers"].as_array()?;
+            let tier = tiers.iter().find(|tier| holds(tier, total))?;
+            plain(tier)?;
+            let (price, per) = per(tier);
+            let fee = if before == 0 { units(&tier["flat_fee"]) } else { 0 };
+            (quantity, ratio(quantity, price, per) + fee)
+        }
+        "graduated" => graduated(terms, part["tier"].as_str()?, before, quantity)?,
+        _ => return None,
+    };
+    Some((model, quantity, rated))
+}
+
+/// Increments are not easy.
+fn plain(tier: &Value) -> Option<()> {
+    tier["increment"].is_null().then_some(())
+}
+
+fn holds(tier: &Value, total: Units) -> bool {
+    tier["up_to"].is_null()
+        || if tier["below"] == true { total < units(&tier["up_to"]) } else { total <= units(&tier["up_to"]) }
+}
+
+/// What lies in one tier of the usage that takes the total from `before` on, and its price.
+fn graduated(terms: &Value, name: &str, before: Units, quantity: Units) -> Option<(Units, Units)> {
+    let mut begin = 0;
+    let mut entered_before = before > 0;
+    for tier in terms["tiers"].as_array()? {
+        plain(tier)?;
+        let end = if tier["up_to"].is_null() { Units::MAX } else { units(&tier["up_to"]) };
+        if tier["tier"] == name {
+            let inside = (before + quantity).clamp(begin, end) - before.clamp(begin, end);
+            // The fee is due by whoever takes the total into the tier.
+            let fee = if entered_before { 0 } else { units(&tier["flat_fee"]) };
+            return Some((inside, ratio(inside, units(&tier["unit_price"]), units(&tier["per"])) + fee));
+        }
+        entered_before = !holds(tier, before);
+        begin = end;
+    }
+    None
+}
+
+/// The price of the cell a portion falls into.
+fn cell(terms: &Value, portion: &Value) -> Units {
+    let by = terms["by"].as_array().unwrap();
+    let value = |name: &Value| portion["dimensions"][name.as_str().unwrap()].as_str().unwrap_or_default();
+    let fits = |cell: &&Value| {
+        let values = cell["values"].as_array().unwrap().iter();
+        by.iter().zip(values).all(|(name, cell)| cell.as_str() == Some(value(name)))
+    };
+    let found = terms["cells"].as_array().and_then(|cells| cells.iter().find(fits));
+    units(found.map_or(&terms["default_unit_price"], |cell| &cell["unit_price"]))
+}
