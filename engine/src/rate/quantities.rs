@@ -54,7 +54,7 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
 /// What is free of a record whose quantity is a time is its beginning: the rest is priced where it really lies.
 pub(super) fn begin_later(price: &Price, portion: &mut Portion, taken: Decimal) -> Option<()> {
     let Model::Calendar(calendar) = &price.model else { return Some(()) };
-    if let (Some(unit), Some(_)) = (calendar.spans.micros(), portion.origin) {
+    if let Some(unit) = calendar.spans.micros() {
         let micros = taken.times(Decimal::whole(unit))?.rounded(0, Rounding::HalfUp)?;
         portion.time = portion.time.checked_add(i64::try_from(micros.units() / Decimal::ONE.units()).ok()?)?;
     }

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use super::Job;
+use super::circles::{Circles, Sharer};
 use super::deferred::Deferred;
 use super::itemised::{RatedRecord, covered_records};
 use super::unpriced::Unpriced;
@@ -25,9 +26,6 @@ use crate::period::midnight;
 use crate::rate::{Facts, Unrated, fixed, is_shared, without};
 use crate::reference::model::Index;
 
-/// Accounts rated as one piece of parallel work, where none shares anything with another.
-const ACCOUNTS: usize = 256;
-
 /// What the accounts of a unit come to.
 #[derive(Default)]
 pub(super) struct Piece {
@@ -43,9 +41,6 @@ pub(super) struct Piece {
     pub(super) witness: Option<Witness>,
 }
 
-/// Who shares: a subscription, an account, its plan or product, a topmost account, an invoice.
-pub(super) type Sharer = (u32, u32);
-
 /// One charge on the same terms for the subscriptions that share it.
 struct Sharing<'r> {
     charge: usize,
@@ -60,10 +55,7 @@ struct Sharing<'r> {
 pub(super) struct Rater<'r> {
     pub(super) job: &'r Job<'r>,
     pub(super) cube: &'r Cube<'r>,
-    /// By account: the topmost account above it.
-    topmost: Vec<Index>,
-    /// By account: the first account on the same invoice (bill-to account and currency).
-    invoice: Vec<Index>,
+    pub(super) circles: Circles,
 }
 
 impl Facts for Rater<'_> {
@@ -83,40 +75,7 @@ impl Facts for Rater<'_> {
 impl<'r> Rater<'r> {
     /// A rater of the usage in `cube`.
     pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
-        let accounts = &job.reference.accounts;
-        let mut first: HashMap<(Index, &str), Index> = HashMap::new();
-        let all = || (0..).zip(accounts);
-        let invoice = all().map(|(at, account)| *first.entry((account.bill_to, &account.currency)).or_insert(at));
-        let invoice = invoice.collect();
-        let parents = |at: &Index| accounts[*at as usize].parent;
-        let top = |(at, _)| std::iter::successors(Some(at), parents).last().unwrap_or(at);
-        Self { job, cube, topmost: all().map(top).collect(), invoice }
-    }
-
-    /// The accounts in units that share nothing with each other.
-    pub(super) fn units(&self) -> Vec<Vec<Index>> {
-        let accounts: Vec<Index> = (0..).take(self.job.reference.accounts.len()).collect();
-        if !self.is_wide() {
-            return accounts.chunks(ACCOUNTS).map(<[Index]>::to_vec).collect();
-        }
-        // Joined by topmost and bill-to account; the smallest index stands for a unit.
-        let mut joined: Vec<Index> = accounts.clone();
-        for account in &accounts {
-            for other in [self.topmost[*account as usize], self.invoice[*account as usize]] {
-                let (a, b) = (found(&joined, *account), found(&joined, other));
-                let (low, high) = (a.min(b), a.max(b));
-                joined[high as usize] = low;
-            }
-        }
-        let mut units: Vec<Vec<Index>> = vec![Vec::new(); accounts.len()];
-        accounts.iter().for_each(|account| units[found(&joined, *account) as usize].push(*account));
-        units.retain(|unit| !unit.is_empty());
-        units
-    }
-
-    /// Whether tiers are shared by accounts.
-    pub(super) fn is_wide(&self) -> bool {
-        self.job.catalog.prices.iter().any(|price| matches!(price.scope, Scope::Subtree | Scope::Invoice))
+        Self { job, cube, circles: Circles::new(job) }
     }
 
     /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
@@ -124,7 +83,7 @@ impl<'r> Rater<'r> {
     pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
         if deferred {
             self.sort_all(lines);
-        } else if self.is_wide() {
+        } else if self.circles.wide {
             lines.sort_by_key(|line| self.job.reference.subscriptions[line.subscription as usize].account);
         }
     }
@@ -142,7 +101,7 @@ impl<'r> Rater<'r> {
     /// Rates the accounts of a unit.
     pub(super) fn accounts(&self, accounts: &[Index]) -> Outcome<Piece> {
         let mut piece = Piece::default();
-        let together = self.is_wide();
+        let together = self.circles.wide;
         for unit in if together { vec![accounts] } else { accounts.chunks(1).collect() } {
             let start = piece.lines.len();
             self.unit(unit, &mut piece)?;
@@ -200,19 +159,7 @@ impl<'r> Rater<'r> {
         let first = self.job.catalog.terms[terms as usize].first();
         let scope = first.map(|stretch| self.job.catalog.prices[stretch.price as usize].scope).unwrap_or_default();
         // Subscriptions that share nothing are gathered by account all the same: fewer things to keep apart.
-        self.sharer_in(subscription, if scope == Scope::Subscription { Scope::Account } else { scope })
-    }
-
-    /// Whom `subscription` shares with in a scope.
-    pub(super) fn sharer_in(&self, subscription: u32, scope: Scope) -> Sharer {
-        let account = self.job.reference.subscriptions[subscription as usize].account;
-        match scope {
-            Scope::Subscription => (account, subscription),
-            Scope::Account => (account, u32::MAX),
-            Scope::Package => (account, self.job.catalog.offer_of[subscription as usize]),
-            Scope::Subtree => (self.topmost[account as usize], u32::MAX),
-            Scope::Invoice => (self.invoice[account as usize], u32::MAX),
-        }
+        self.circles.sharer(self.job, subscription, if scope == Scope::Subscription { Scope::Account } else { scope })
     }
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
@@ -488,14 +435,6 @@ impl<'r> Rater<'r> {
 fn deferred(sharing: &Sharing<'_>, stretch: u16, portions: Vec<Portion>) -> Option<Deferred> {
     let (charge, terms) = (sharing.charge, sharing.terms);
     (!portions.is_empty()).then_some(Deferred { charge, terms, stretch, portions })
-}
-
-/// The account that stands for the unit of `account`.
-fn found(joined: &[Index], mut account: Index) -> Index {
-    while joined[account as usize] != account {
-        account = joined[account as usize];
-    }
-    account
 }
 
 /// A line before rounding.

@@ -47,7 +47,7 @@ pub(super) struct Billing {
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(job, &cube);
-    let units = rater.units();
+    let units = rater.circles.units();
     let pieces: Vec<Outcome<Piece>> = units.par_iter().map(|accounts| rater.accounts(accounts)).collect();
     let pieces: Vec<Piece> = pieces.into_iter().collect::<Outcome<_>>()?;
     let mut unpriced = Unpriced::default();

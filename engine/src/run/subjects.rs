@@ -147,17 +147,20 @@ impl Subjects<'_> {
         })
     }
 
+    fn sharer(&self, subscription: u32) -> (u32, u32) {
+        self.rater.circles.sharer(self.rater.job, subscription, self.scope)
+    }
+
     /// The sum of `values` (by subscription) over everyone that shares with each of `rows`.
     fn totals(&self, rows: &[u32], values: impl Iterator<Item = (u32, Option<Decimal>)>) -> Outcome<ArrayRef> {
         let too_much =
             || Fault::new(&crate::fault::codes::G002, "a total that a formula asks for has more than 20 digits");
         let mut totals: BTreeMap<(u32, u32), Decimal> = BTreeMap::new();
         for (subscription, value) in values {
-            let sum = totals.entry(self.rater.sharer_in(subscription, self.scope)).or_default();
+            let sum = totals.entry(self.sharer(subscription)).or_default();
             *sum = value.and_then(|value| sum.plus(value)).ok_or_else(too_much)?;
         }
-        let total =
-            |row: &u32| totals.get(&self.rater.sharer_in(*row, self.scope)).copied().unwrap_or_default().units();
+        let total = |row: &u32| totals.get(&self.sharer(*row)).copied().unwrap_or_default().units();
         Ok(build::decimal38(rows.iter().map(total).collect()))
     }
 }

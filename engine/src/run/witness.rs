@@ -35,8 +35,8 @@ impl Rater<'_> {
     /// Rates the accounts that share anything with `account`, seen.
     pub(super) fn witnessed(&self, account: Index) -> Outcome<Witness> {
         let mut piece = Piece { witness: Some(Witness::new()), ..Piece::default() };
-        let unit = if self.is_wide() {
-            self.units().into_iter().find(|unit| unit.contains(&account)).unwrap_or_default()
+        let unit = if self.circles.wide {
+            self.circles.units().into_iter().find(|unit| unit.contains(&account)).unwrap_or_default()
         } else {
             vec![account]
         };

@@ -116,7 +116,7 @@ impl TextWriter {
             let levels = self.levels(leaf, column, range.clone());
             self.page.push(width);
             hybrid(codes, width, &mut self.page);
-            let page = self.data_page(levels)?;
+            let page = self.values_page(levels)?;
             written.page(&SerializedPageWriter::new(&mut sink).write_page(page)?, range.len());
             if bounds {
                 written.bounds(codes, &ranks);
@@ -191,7 +191,7 @@ impl TextWriter {
         repeated.len()
     }
 
-    fn data_page(&mut self, values: usize) -> Result<CompressedPage, ParquetError> {
+    fn values_page(&mut self, values: usize) -> Result<CompressedPage, ParquetError> {
         let page = Page::DataPage {
             buf: self.compressed()?,
             num_values: length(values)?,
@@ -215,7 +215,7 @@ struct Written {
     plain: usize,
     values: usize,
     pages: usize,
-    data_at: u64,
+    values_at: u64,
     offsets: OffsetIndexBuilder,
     /// Smallest and largest text of each page, by number; `None` of a page without any.
     bounds: Vec<Option<(u32, u32)>>,
@@ -227,12 +227,12 @@ impl Written {
     fn new(leaf: &ColumnDescPtr) -> Self {
         let (leaf, offsets) = (ColumnDescPtr::clone(leaf), OffsetIndexBuilder::new());
         let (bounds, ordered) = (Vec::new(), Vec::new());
-        Self { leaf, compressed: 0, plain: 0, values: 0, pages: 0, data_at: 0, offsets, bounds, ordered }
+        Self { leaf, compressed: 0, plain: 0, values: 0, pages: 0, values_at: 0, offsets, bounds, ordered }
     }
 
     fn dictionary(&mut self, page: PageWriteSpec) {
         (self.compressed, self.plain) = (page.compressed_size, page.uncompressed_size);
-        self.data_at = page.bytes_written;
+        self.values_at = page.bytes_written;
     }
 
     fn page(&mut self, page: &PageWriteSpec, rows: usize) {
@@ -268,7 +268,7 @@ impl Written {
             .set_total_uncompressed_size(self.plain as i64)
             .set_num_values(self.values as i64)
             .set_dictionary_page_offset(Some(0))
-            .set_data_page_offset(signed(self.data_at))
+            .set_data_page_offset(signed(self.values_at))
             .set_page_encoding_stats(vec![
                 stats(PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),
                 stats(PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, pages),
