@@ -92,7 +92,8 @@ fn days(node: &Node, faults: &mut Faults) -> [bool; 7] {
         let (Some(first), Some(last)) = (position(first), position(last)) else {
             let fault = Fault::new(&codes::Y006, format!("`{}` is no day of the week", named.text)).at(&named.place);
             let days = || format!("the days are {}, or a range of them such as mon-fri", WEEK.join(", "));
-            faults.push(fault.hint(closest(&named.text, WEEK).map_or_else(days, |day| format!("did you mean `{day}`?"))));
+            faults
+                .push(fault.hint(closest(&named.text, WEEK).map_or_else(days, |day| format!("did you mean `{day}`?"))));
             continue;
         };
         let mut day = first;

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::fault::{Outcome, codes};
-use crate::yaml::reference::{anchor, cell, markdown};
 use crate::tables::Table;
 use crate::tables::columns::Kind;
+use crate::yaml::reference::{anchor, cell, markdown};
 use crate::{book, pipeline, read, rules, trial, usage};
 
 /// The page, in Markdown.

@@ -103,7 +103,11 @@ pub const INVOICE_LINES: &[Column] = &[
     given("gl_account", Text, "General ledger account of the product"),
     given("tax_category", Text, "Tax category of the product"),
     given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
-    given("price_layer", Text, "Where the price comes from: list, layer:<id>, contract:<id>, plan:<id> or override:<account>"),
+    given(
+        "price_layer",
+        Text,
+        "Where the price comes from: list, layer:<id>, contract:<id>, plan:<id> or override:<account>",
+    ),
     given("price_ref", Text, "File and line of the price"),
     given(
         "record_count",

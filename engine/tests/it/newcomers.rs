@@ -47,7 +47,8 @@ fn a_line_that_is_out_of_its_column_is_told_to_be() {
 
 #[test]
 fn the_hint_on_days_names_ranges() {
-    let windows = "model: calendar, windows: [ { name: a, days: weekdays, unit_price: 1 }, { name: b, unit_price: 1 } ]";
+    let windows =
+        "model: calendar, windows: [ { name: a, days: weekdays, unit_price: 1 }, { name: b, unit_price: 1 } ]";
     let ran = Tiny::new().with("book.yaml", "model: per_unit, unit_price: 0.10", windows).validate();
     let ran = ran.exits(2).says("mon-fri");
     assert!(!ran.stderr.contains("committed"), "{ran}");
@@ -97,7 +98,8 @@ fn a_test_that_passes_tells_of_records_of_another_period() {
 
 #[test]
 fn records_set_aside_for_the_same_reason_are_one_row() {
-    let here = tests(&TESTS.replace("{ record_type: call, seconds: 60 }", "{ record_type: fax, seconds: 60, times: 603 }"));
+    let here =
+        tests(&TESTS.replace("{ record_type: call, seconds: 60 }", "{ record_type: fax, seconds: 60, times: 603 }"));
     let ran = run(here.path(), &[]).exits(1);
     assert!(ran.stdout.contains("603 x, the first of line 9"), "{ran}");
     assert!(ran.stdout.contains("no meter of the book has the record_type `fax`"), "{ran}");

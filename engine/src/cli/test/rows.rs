@@ -59,7 +59,8 @@ fn gathered(difference: &Difference) -> Vec<(&Wrong, usize)> {
     for wrong in &difference.rows {
         if wrong.wrong == Kind::Unexpected && difference.section.starts_with("suspense") {
             let cells = wrong.found.iter().flatten().zip(&difference.columns);
-            let key = cells.filter(|(_, column)| !OF_ONE_RECORD.contains(&column.as_str())).map(|(cell, _)| cell.as_str());
+            let key =
+                cells.filter(|(_, column)| !OF_ONE_RECORD.contains(&column.as_str())).map(|(cell, _)| cell.as_str());
             let at = *known.entry(key.collect()).or_insert(gathered.len());
             if let Some((_, times)) = gathered.get_mut(at) {
                 *times += 1;
