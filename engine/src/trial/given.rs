@@ -232,10 +232,9 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
-        levels
-            .iter_mut()
-            .flatten()
-            .for_each(|(_, row)| drop(row.entry("subscription_id").or_insert_with(|| id.clone())));
+        for (_, row) in levels.iter_mut().flatten() {
+            row.entry("subscription_id").or_insert_with(|| id.clone());
+        }
     }
     [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels]
 }

@@ -60,7 +60,7 @@ fn check_record(node: &Node, record: &Record, holder: &Place, faults: &mut Fault
                 let fault = Fault::new(&codes::Y004, format!("{} has no key `{}`", record.title, key.text));
                 // `0,004` in braces is two entries: `0` and a key without a value.
                 let digits = value.is_null() && key.text.chars().all(|letter| letter.is_ascii_digit());
-                let comma = digits.then(|| "a decimal comma? Write 0.004 with a point".to_owned());
+                let comma = digits.then(|| "a decimal comma? Write a point: 0.5 for 0,5".to_owned());
                 let hint = comma.or_else(|| did_you_mean(&key.text, record.all().map(|known| known.name)));
                 faults.push(Fault { hint, ..fault.at(&key.place) });
             }

@@ -26,16 +26,15 @@ pub(super) fn text(coverage: &Coverage, period: Option<&str>) -> String {
         let whole = price.is_some();
         rows.extend(price.map(|piece| row(piece, period)));
         // What is untouched as a whole has no part that is touched.
-        let hidden = parts.iter().filter(|piece| whole && piece.used.unwrap_or_default() == 0).count();
-        let told: Vec<&&BookPiece> =
-            parts.iter().filter(|piece| !whole || piece.used.unwrap_or_default() > 0).collect();
+        let (told, untold): (Vec<&BookPiece>, Vec<&BookPiece>) =
+            parts.into_iter().partition(|piece| !whole || piece.used.unwrap_or_default() > 0);
         rows.extend(told.iter().take(PARTS).map(|piece| row(piece, period)));
         let more = told.len().saturating_sub(PARTS);
         if more > 0 {
             rows.push([String::new(), format!("  and {more} more"), String::new(), String::new()]);
-        } else if hidden > 0 && whole {
-            let named = counted(&parts);
-            rows.last_mut().into_iter().for_each(|row| row[2].push_str(&format!("(with {named})")));
+        } else if !untold.is_empty() {
+            let named = format!("(with {})", counted(&untold));
+            rows.last_mut().into_iter().for_each(|row| row[2] = format!("{} {named}", row[2]).trim().to_owned());
         }
     }
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
