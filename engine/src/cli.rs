@@ -68,7 +68,8 @@ pub fn main() -> ExitCode {
         Ok(Ending::OverThreshold) => ExitCode::from(1),
         Ok(Ending::Refused(code)) => ExitCode::from(code),
         Err(faults) => {
-            report::show(&faults, arguments.shape.format());
+            let commits = matches!(arguments.command, Command::Run(_));
+            report::show(&faults, arguments.shape.format(), commits);
             ExitCode::from(faults.exit_code())
         }
     }

@@ -15,6 +15,8 @@ use crate::run::{RunOptions, prepare, run};
 use crate::store::Location;
 use crate::tables::Table;
 use crate::yaml;
+use crate::yaml::keys::Record;
+use crate::yaml::reference::{Example, examples};
 
 mod cells;
 mod columns;
@@ -80,7 +82,10 @@ pub struct Tested {
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// All as expected.
-    Passed,
+    Passed {
+        /// What else there is to know.
+        notes: Vec<String>,
+    },
     /// Something is not as expected.
     Failed {
         /// By section.
@@ -96,6 +101,12 @@ pub enum Verdict {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     yaml::json_schema(&keys::TEST_FILE, "Ratemill rule tests")
+}
+
+/// The table of the keys of a file of rule tests, and an example of each kind of mapping in it.
+#[must_use]
+pub fn key_table() -> (&'static Record, Vec<Example>) {
+    (&keys::TEST_FILE, examples(include_str!("trial/examples.md")))
 }
 
 /// One test with all it needs.
@@ -230,7 +241,7 @@ fn planned(files: Vec<TestFile>, surveys: &[(String, Survey)], asked: &Asked) ->
 impl Planned {
     fn told(&self) -> Tested {
         let (file, name) = (self.file.name.clone(), self.case.name.text.clone());
-        Tested { file, line: self.case.name.place.line, name, verdict: Verdict::Passed }
+        Tested { file, line: self.case.name.place.line, name, verdict: Verdict::Passed { notes: Vec::new() } }
     }
 
     async fn run(self) -> Outcomes {
@@ -263,10 +274,10 @@ impl Planned {
             differences.extend(compare(section, &set.rows(section.table, timezone).await?, &|row| job.line_of(row)));
         }
         let lines = set.rows(Table::InvoiceLines, timezone).await?;
-        let verdict = if differences.is_empty() {
-            Verdict::Passed
-        } else {
-            Verdict::Failed { differences, notes: notes(&report.records) }
+        let notes = notes(&report.records);
+        let verdict = match differences.is_empty() {
+            true => Verdict::Passed { notes },
+            false => Verdict::Failed { differences, notes },
         };
         Ok(Outcomes { verdict, lines, accounts: self.case.accounts() })
     }

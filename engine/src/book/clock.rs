@@ -7,7 +7,7 @@ use super::lists::Lists;
 use super::model::{Calendar, Span, Window};
 use crate::fault::{Fault, Faults, Located, codes};
 use crate::money::Decimal;
-use crate::yaml::{Node, did_you_mean};
+use crate::yaml::{Node, closest};
 
 const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -112,8 +112,9 @@ fn days(node: &Node, faults: &mut Faults) -> [bool; 7] {
         let position = |day: &str| WEEK.iter().position(|known| *known == day.trim().to_lowercase());
         let (Some(first), Some(last)) = (position(first), position(last)) else {
             let fault = Fault::new(&codes::Y006, format!("`{}` is no day of the week", named.text)).at(&named.place);
-            let hint = did_you_mean(&named.text, WEEK).unwrap_or_else(|| format!("the days are {}", WEEK.join(", ")));
-            faults.push(fault.hint(hint));
+            let days = || format!("the days are {}, or a range of them such as mon-fri", WEEK.join(", "));
+            faults
+                .push(fault.hint(closest(&named.text, WEEK).map_or_else(days, |day| format!("did you mean `{day}`?"))));
             continue;
         };
         let mut day = first;

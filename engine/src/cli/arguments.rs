@@ -146,9 +146,10 @@ pub(super) struct TestArguments {
     /// Only tests with this text in their name or file
     #[arg(long)]
     pub(super) filter: Option<String>,
-    /// Show which prices, tiers, cells, allowances, discounts and conditions no test has touched
-    #[arg(long)]
-    pub(super) coverage: bool,
+    /// Show which prices, tiers, cells, allowances, discounts and conditions no test has touched; with =PRODUCT only
+    /// the prices of that product
+    #[arg(long, value_name = "PRODUCT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) coverage: Option<String>,
     /// Show as well which of those are in use in the line set committed here
     #[arg(long, value_name = "URL", requires = "period")]
     pub(super) usage_output: Option<String>,

@@ -6,8 +6,10 @@
 use std::fmt::Write as _;
 
 use crate::fault::{Outcome, codes};
+use crate::tables::Table;
+use crate::tables::columns::Kind;
 use crate::yaml::reference::{anchor, cell, markdown};
-use crate::{book, pipeline, read, rules, usage};
+use crate::{book, pipeline, read, rules, trial, usage};
 
 /// The page, in Markdown.
 ///
@@ -16,9 +18,12 @@ use crate::{book, pipeline, read, rules, usage};
 pub(super) fn page() -> Outcome<String> {
     let (book, of_book) = book::key_table();
     let (pipeline, of_pipeline) = pipeline::key_table();
+    let (tests, of_tests) = trial::key_table();
     let text = include_str!("page.md")
         .replace("{{book}}\n", &markdown(book, &of_book)?)
         .replace("{{pipeline}}\n", &markdown(pipeline, &of_pipeline)?)
+        .replace("{{tests}}\n", &markdown(tests, &of_tests)?)
+        .replace("{{tables}}\n", &tables())
         .replace("{{functions}}\n", &functions())
         .replace("{{reasons}}\n", &reasons())
         .replace("{{faults}}\n", &faults());
@@ -48,6 +53,30 @@ fn functions() -> String {
     let mut text = "| function | gives |\n|---|---|\n".to_owned();
     for (_, call, meaning) in rules::FUNCTIONS {
         row(&mut text, format_args!("| `{}` | {} |", cell(call), cell(meaning)));
+    }
+    text
+}
+
+fn tables() -> String {
+    let mut text = String::new();
+    for table in Table::ALL {
+        row(&mut text, format_args!("### {}\n\n| column | holds | meaning |\n|---|---|---|", table.name()));
+        for column in table.columns() {
+            let holds = match column.kind {
+                Kind::Text => "text",
+                Kind::Whole => "whole number",
+                Kind::Exact => "number, up to 18 digits after the point",
+                Kind::Money => "amount",
+                Kind::Instant => "time",
+                Kind::Day => "day",
+                Kind::Flag => "true or false",
+                Kind::Texts => "texts",
+                Kind::TextMap => "texts by name",
+            };
+            let null = if column.nullable { "; may be null" } else { "" };
+            row(&mut text, format_args!("| `{}` | {holds}{null} | {} |", column.name, cell(column.meaning)));
+        }
+        text.push('\n');
     }
     text
 }

@@ -10,15 +10,15 @@ use crate::fault::{Blame, Fault, Faults, codes};
 /// Faults drawn for people; who has more of them has one cause for many.
 const SHOWN: usize = 100;
 
-/// Shows all faults: text on stderr, JSON on stdout.
-pub(super) fn show(faults: &Faults, format: Format) {
+/// Shows all faults: text on stderr, JSON on stdout. `commits` says whether the command could have committed a run.
+pub(super) fn show(faults: &Faults, format: Format, commits: bool) {
     if format == Format::Json {
         // A closed stdout cannot be reported anywhere else than by the exit code that follows.
         let _ = talk::json(&serde_json::json!({ "outcome": "failed", "faults": rows(faults) }));
         return;
     }
     draw(faults);
-    talk::say(&closing(faults));
+    talk::say(&closing(faults, commits));
 }
 
 /// The faults as a program reads them.
@@ -37,18 +37,19 @@ pub(super) fn draw(faults: &Faults) {
 }
 
 /// The last line: how many faults, what became of the run, whose they are.
-fn closing(faults: &Faults) -> String {
+fn closing(faults: &Faults, commits: bool) -> String {
     let (count, plural) = (faults.0.len(), if faults.0.len() == 1 { "" } else { "s" });
     let ours = faults.0.iter().any(|fault| fault.code.blame == Blame::Ours);
     let has = |code| faults.0.iter().any(|fault| fault.code == code);
     let what = match (has(&codes::O008), has(&codes::X001)) {
-        (true, _) => "the run may have been committed; running again is safe",
+        (true, _) => ", the run may have been committed; running again is safe",
         // It may have broken off after the commit as well as before.
-        (_, true) => "running again is safe",
-        _ => "nothing was committed",
+        (_, true) => ", running again is safe",
+        _ if commits => ", nothing was committed",
+        _ => "",
     };
     let whose = if ours { "; this is a fault of Ratemill itself, please report it" } else { "" };
-    format!("{count} fault{plural}, {what}{whose}")
+    format!("{count} fault{plural}{what}{whose}")
 }
 
 #[derive(Serialize)]
@@ -115,7 +116,8 @@ mod tests {
 
     #[test]
     fn nothing_was_committed_is_said_only_when_it_is_known() {
-        let closing = |code| closing(&Fault::new(code, "x").into());
+        assert_eq!(closing(&Fault::new(&codes::B001, "x").into(), false), "1 fault");
+        let closing = |code| closing(&Fault::new(code, "x").into(), true);
         assert_eq!(closing(&codes::O001), "1 fault, nothing was committed");
         assert_eq!(closing(&codes::O008), "1 fault, the run may have been committed; running again is safe");
         assert_eq!(

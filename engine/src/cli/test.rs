@@ -15,8 +15,14 @@ use crate::trial::{Asked, Report, Tested, Verdict, run_tests};
 /// Faults of the test files and of the books.
 pub(super) async fn carry_out(arguments: &TestArguments, shape: Shape) -> Outcome<Ending> {
     let asked = asked(arguments)?;
-    let report = run_tests(&asked).await?;
-    let shown = arguments.coverage || asked.usage.is_some();
+    let mut report = run_tests(&asked).await?;
+    if let Some(product) = arguments.coverage.as_deref().filter(|product| !product.is_empty()) {
+        report.coverage.iter_mut().for_each(|of| of.limit(product));
+    }
+    let shown = arguments.coverage.is_some() || asked.usage.is_some();
+    if shown && shape == Shape::Junit {
+        talk::say("junit holds no coverage: ask for text or json to see it");
+    }
     match shape {
         Shape::Text => talk::result(&text(&report, shown.then_some(asked.usage.as_ref())))?,
         Shape::Json => talk::json(&object(&report, shown))?,
@@ -73,7 +79,7 @@ fn faults(verdict: &Verdict) -> &[Fault] {
 fn counts(report: &Report) -> [usize; 3] {
     let count = |one: fn(&Verdict) -> bool| report.tests.iter().filter(|test| one(&test.verdict)).count();
     [
-        count(|verdict| matches!(verdict, Verdict::Passed)),
+        count(|verdict| matches!(verdict, Verdict::Passed { .. })),
         count(|verdict| matches!(verdict, Verdict::Failed { .. })),
         count(|verdict| matches!(verdict, Verdict::Refused(_))),
     ]
@@ -82,21 +88,29 @@ fn counts(report: &Report) -> [usize; 3] {
 /// What a person reads.
 fn text(report: &Report, coverage: Option<Option<&(String, String)>>) -> String {
     let mut lines: Vec<String> = Vec::new();
-    let mut file = "";
+    let (mut file, mut told) = ("", Vec::new());
     for test in &report.tests {
         if test.file != file {
             file = &test.file;
             lines.push(file.to_owned());
         }
         match &test.verdict {
-            Verdict::Passed => lines.push(format!("  ok    {}", test.name)),
+            Verdict::Passed { notes } => {
+                lines.push(format!("  ok    {}", test.name));
+                lines.extend(notes.iter().map(|note| format!("        note: {note}")));
+            }
             Verdict::Failed { .. } => {
                 lines.push(format!("  FAIL  {}  ({}:{})", test.name, test.file, test.line));
                 lines.extend(difference(test).lines().map(|line| format!("        {line}").trim_end().to_owned()));
             }
             Verdict::Refused(faults) => {
                 lines.push(format!("  FAULT {}  ({}:{})", test.name, test.file, test.line));
-                lines.extend(faults.0.iter().map(|fault| format!("        {fault}")));
+                let faults: Vec<String> = faults.0.iter().map(ToString::to_string).collect();
+                // What is given to all tests of a file stops each of them for the same reason.
+                let known = faults.iter().all(|fault| told.contains(fault));
+                lines.extend(known.then(|| "        for the same reason".to_owned()));
+                lines.extend(faults.iter().filter(|_| !known).map(|fault| format!("        {fault}")));
+                told.extend(faults);
             }
         }
     }
@@ -126,7 +140,10 @@ fn object(report: &Report, coverage: bool) -> serde_json::Value {
     let tests = report.tests.iter().map(|test| {
         let mut object = serde_json::json!({ "name": test.name, "file": test.file, "line": test.line });
         match &test.verdict {
-            Verdict::Passed => object["outcome"] = "passed".into(),
+            Verdict::Passed { notes } => {
+                object["outcome"] = "passed".into();
+                object["notes"] = serde_json::json!(notes);
+            }
             Verdict::Failed { differences, notes } => {
                 object["outcome"] = "failed".into();
                 object["differences"] = serde_json::json!(differences);

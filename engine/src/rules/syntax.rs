@@ -241,7 +241,10 @@ impl<'a> Checker<'a> {
             return name.clone();
         }
         let names = || self.columns().fields().iter().map(|field| field.name().as_str());
-        let hint = nearest(&name.value, names()).map(|near| format!("did you mean `{near}`?"));
+        let text = || format!("texts stand in single quotes: '{}'; double quotes are for names of columns", name.value);
+        let hint = name.quote_style.map(|_| text());
+        let near = || nearest(&name.value, names()).map(|near| format!("did you mean `{near}`?"));
+        let hint = hint.or_else(near);
         let hint = hint.or_else(|| Some(format!("the columns are {}", names().collect::<Vec<_>>().join(", "))));
         self.refuse(&codes::E001, name.span, format!("there is no column `{}`", name.value), hint);
         name.clone()

@@ -293,7 +293,11 @@ impl Worker<'_> {
         field: Option<String>,
         detail: Option<String>,
     ) {
-        let suspended = self.describe(hand, row, Arc::from(reason), field, detail);
+        let mut suspended = self.describe(hand, row, Arc::from(reason), field, detail);
+        if reason == reasons::NO_METER {
+            let kind = suspended.record_type.as_deref().unwrap_or_default();
+            suspended.detail = Some(format!("no meter of the book has the record_type `{kind}`"));
+        }
         self.intake.pending.push(suspended);
         self.push(hand, row, 0, Slot::NOWHERE);
     }

@@ -166,12 +166,33 @@ fn check_rules(pipeline: &Pipeline, meters: &[Meter]) -> Outcome<()> {
         // A meter that some source can measure is fine: the others simply do not carry its records.
         for index in 0..meters.len() {
             let own: Option<Vec<&Faults>> = of_meters.iter().map(|faults| faults[index].as_ref()).collect();
-            if let Some(first) = own.and_then(|own| own.first().copied().cloned()) {
-                faults.0.extend(first.0);
+            if let Some(own) = own.filter(|own| !own.is_empty()) {
+                faults.0.extend(unmeasured(&own, &pipeline.sources));
             }
         }
     }
     faults.or(())
+}
+
+/// What keeps every source from measuring a meter: of the first that has something else against it than a column it does
+/// not have, that; otherwise the column that none has.
+fn unmeasured(own: &[&Faults], sources: &[Source]) -> Vec<Fault> {
+    let lacks = |faults: &Faults| faults.0.iter().any(|fault| fault.message.contains("no column `"));
+    let faults = own.iter().find(|faults| !lacks(faults)).or(own.first()).map(|faults| faults.0.clone());
+    let mut faults = faults.unwrap_or_default();
+    // With one source its columns, or the one that was meant, are the better hint.
+    if sources.len() > 1 {
+        for fault in &mut faults {
+            let Some((_, column)) = fault.message.split_once("no column `") else { continue };
+            let column = column.split('`').next().unwrap_or_default();
+            let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+            fault.message = format!("no source of the pipeline returns the column `{column}`");
+            let near = fault.hint.take().filter(|hint| hint.starts_with("did you mean"));
+            let hint = format!("the sources are {}: one of their SELECTs must return it", names.join(", "));
+            fault.hint = Some(near.map_or(hint.clone(), |near| format!("{near} {hint}")));
+        }
+    }
+    faults
 }
 
 type Compiled = (SourceRules, Vec<Option<Faults>>);

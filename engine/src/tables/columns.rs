@@ -79,12 +79,16 @@ pub const INVOICE_LINES: &[Column] = &[
     given("meter", Text, "Meter whose usage is billed; blank without usage"),
     given("dimensions", TextMap, "Dimension values the line stands for"),
     given("tier", Text, "Tier or band from 1, `included` for an allowance; blank without tiers"),
-    given("quantity", Exact, "Billed quantity in `unit`"),
+    given(
+        "quantity",
+        Exact,
+        "Quantity in `unit`, as it was measured: rounding up by `increment`, packages and fees per record show in the amount only",
+    ),
     given("unit", Text, "Unit of the quantity"),
     maybe(
         "unit_price",
         Exact,
-        "Price of one unit that was applied: of a block on package lines, the fraction (0.065 for 6.5 %) on percentage lines",
+        "Price of one unit that was applied (`unit_price` divided by `per`): of a block on package lines, the fraction (0.065 for 6.5 %) on percentage lines",
     ),
     maybe(
         "list_unit_price",
@@ -99,7 +103,11 @@ pub const INVOICE_LINES: &[Column] = &[
     given("gl_account", Text, "General ledger account of the product"),
     given("tax_category", Text, "Tax category of the product"),
     given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
-    given("price_layer", Text, "Where the price comes from: list, plan:<id> or override:<account>"),
+    given(
+        "price_layer",
+        Text,
+        "Where the price comes from: list, layer:<id>, contract:<id>, plan:<id> or override:<account>",
+    ),
     given("price_ref", Text, "File and line of the price"),
     given(
         "record_count",

@@ -50,6 +50,16 @@ pub struct Coverage {
     pub totals: BTreeMap<Kind, Total>,
     /// What no test has touched.
     pub untouched: Vec<Piece>,
+    #[serde(skip)]
+    pieces: Vec<Piece>,
+}
+
+impl Coverage {
+    /// Leaves the prices of `product`, and what they are made of.
+    pub fn limit(&mut self, product: &str) {
+        self.untouched.retain(|piece| piece.is_of(product));
+        self.totals = totals(self.pieces.iter().filter(|piece| piece.is_of(product)));
+    }
 }
 
 /// How many pieces of a kind there are.
@@ -96,16 +106,10 @@ impl Tally {
 
     /// What was found.
     pub(super) fn coverage(self) -> Coverage {
-        let mut totals: BTreeMap<Kind, Total> = BTreeMap::new();
-        for piece in &self.pieces.all {
-            let total = totals.entry(piece.kind).or_default();
-            total.all += 1;
-            total.touched += usize::from(piece.touched > 0);
-        }
-        let mut untouched = self.pieces.all;
-        untouched.retain(|piece| piece.touched == 0);
+        let pieces = self.pieces.all;
+        let mut untouched: Vec<Piece> = pieces.iter().filter(|piece| piece.touched == 0).cloned().collect();
         untouched.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
-        Coverage { book: self.book, totals, untouched }
+        Coverage { book: self.book, totals: totals(pieces.iter()), untouched, pieces }
     }
 
     /// The pieces that `line` shows.
@@ -120,7 +124,8 @@ impl Tally {
         let mut hits = Vec::new();
         if text(line, "line_kind") == "allowance" {
             let key = (text(line, "plan").to_owned(), text(line, "meter").to_owned());
-            hits.extend(price.and_then(|price| price.tiers.get("included")));
+            hits.extend(price.filter(|price| price.tiers.contains_key("included")).map(|price| price.piece));
+            hits.extend(self.part(charge, price, "included"));
             // Units that a charge gives away are no allowance of the plan.
             if hits.is_empty() {
                 hits.extend(self.pieces.allowances.get(&key).into_iter().flatten());
@@ -129,7 +134,7 @@ impl Tally {
         }
         if let Some(price) = price {
             hits.push(price.piece);
-            hits.extend(price.tiers.get(text(line, "tier")));
+            hits.extend(self.part(charge, Some(price), text(line, "tier")));
             hits.extend(cell(price, line));
         }
         for of in self.pieces.layers.iter().filter(|of| of.charges.iter().any(|own| own == charge)) {
@@ -141,6 +146,13 @@ impl Tally {
         }
         self.discounts(line, accounts, &mut hits);
         hits
+    }
+
+    /// The tier that a line of `price` shows: its own, or that of the list price, which it leaves as it is.
+    fn part(&self, charge: &str, price: Option<&PriceAt>, tier: &str) -> Option<usize> {
+        let listed = self.pieces.prices.get(&(charge.to_owned(), "list".to_owned()));
+        let base = listed.and_then(|prices| prices.first());
+        price.into_iter().chain(base).find_map(|price| price.tiers.get(tier)).copied()
     }
 
     fn discounts(&self, line: &Row, accounts: Option<&[Row]>, hits: &mut Vec<usize>) {
@@ -160,6 +172,16 @@ impl Tally {
             hits.extend(of.when.map(|when| when.0));
         }
     }
+}
+
+fn totals<'p>(pieces: impl Iterator<Item = &'p Piece>) -> BTreeMap<Kind, Total> {
+    let mut totals: BTreeMap<Kind, Total> = BTreeMap::new();
+    for piece in pieces {
+        let total = totals.entry(piece.kind).or_default();
+        total.all += 1;
+        total.touched += usize::from(piece.touched > 0);
+    }
+    totals
 }
 
 fn text<'r>(row: &'r Row, column: &str) -> &'r str {

@@ -219,7 +219,9 @@ fn expected_row(node: &Node, table: Table, timezone: Tz, faults: &mut Faults) ->
         let known = known.filter(|known| key.is_none() || known.kind == Kind::TextMap);
         let Some(known) = known else {
             let fault = Fault::new(&codes::Y004, format!("{} has no column `{}`", table.name(), name.text));
-            let hint = did_you_mean(&name.text, nameable(table).map(|known| known.name));
+            let names = nameable(table).map(|known| known.name);
+            let all = || format!("its columns are {}", names.clone().collect::<Vec<_>>().join(", "));
+            let hint = did_you_mean(&name.text, names.clone()).or_else(|| Some(all()));
             faults.push(Fault { hint, ..fault.at(&name.place) });
             continue;
         };

@@ -65,13 +65,18 @@ static GIVEN: Record = Record {
         Key::optional("tax_rates", ROWS, "rows of the tax_rates table"),
         Key::optional("fx_rates", ROWS, "rows of the fx_rates table"),
         Key::optional("price_overrides", ROWS, "rows of the price_overrides table"),
+        Key::optional(
+            "levels",
+            ROWS,
+            "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 6] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides"];
+pub(super) const TABLES: [&str; 7] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));

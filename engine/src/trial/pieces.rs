@@ -21,6 +21,9 @@ pub struct Piece {
     pub charge: String,
     /// Which part of the price, or which discount or allowance; empty for a price as a whole.
     pub part: String,
+    /// Of a price and its parts: which price it is, by number.
+    #[serde(skip)]
+    pub price: Option<usize>,
     /// Its file.
     pub file: String,
     /// Its line.
@@ -30,6 +33,13 @@ pub struct Piece {
     /// Lines of the line set in use that show it; `None` when none was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<u64>,
+}
+
+impl Piece {
+    /// Whether it is a price of `product`, or part of one.
+    pub(super) fn is_of(&self, product: &str) -> bool {
+        self.charge.split('/').next() == Some(product)
+    }
 }
 
 /// What a piece is.
@@ -144,6 +154,7 @@ impl Pieces {
             layer: layer.to_owned(),
             charge: charge.to_owned(),
             part: part.to_owned(),
+            price: None,
             file: place.source.name.clone(),
             line: place.line,
             touched: 0,
@@ -234,6 +245,8 @@ impl Pieces {
             }
         }
         self.cells(&mut price, node, survey);
+        let own = price.piece;
+        self.all[own..].iter_mut().for_each(|piece| piece.price = Some(own));
         self.prices.entry((charge.to_owned(), layer.to_owned())).or_default().push(price);
     }
 

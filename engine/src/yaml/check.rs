@@ -58,7 +58,10 @@ fn check_record(node: &Node, record: &Record, holder: &Place, faults: &mut Fault
             Some(known) => check(value, &known.kind, &key.place, faults),
             None => {
                 let fault = Fault::new(&codes::Y004, format!("{} has no key `{}`", record.title, key.text));
-                let hint = did_you_mean(&key.text, record.all().map(|known| known.name));
+                // `0,004` in braces is two entries: `0` and a key without a value.
+                let digits = value.is_null() && key.text.chars().all(|letter| letter.is_ascii_digit());
+                let comma = digits.then(|| "a decimal comma? Write a point: 0.5 for 0,5".to_owned());
+                let hint = comma.or_else(|| did_you_mean(&key.text, record.all().map(|known| known.name)));
                 faults.push(Fault { hint, ..fault.at(&key.place) });
             }
         }
@@ -90,6 +93,7 @@ fn check_scalar(text: &str, quoted: bool, kind: &Kind, place: &Place, faults: &m
         Kind::Number => {
             if let Err(cause) = Decimal::parse(text) {
                 let hint = match cause {
+                    NumberFault::Malformed if text.contains(',') => "a decimal comma? Write it with a point: 1234.56",
                     NumberFault::Malformed => "write it as 1234.56 or 9.052E-7",
                     _ => "numbers are exact: up to 20 digits before the decimal point and 18 after it",
                 };

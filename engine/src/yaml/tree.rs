@@ -181,7 +181,15 @@ impl<'a> Builder<'a> {
                 .at(&place)
                 .hint("write the value out; quote a text that starts with `*`");
         }
-        Fault::new(&codes::Y001, message).at(&place)
+        let fault = Fault::new(&codes::Y001, message).at(&place);
+        // The parser tells where it could not go on, which is often the line after a wrong one.
+        let words = ["block", "indent", "mapping values", "simple key", "':'", "did not find"];
+        if words.iter().any(|word| message.contains(word)) {
+            let hint = "check the indentation of this line and the one before: what belongs together begins in the same \
+                        column, with blanks and no tabs";
+            return fault.hint(hint);
+        }
+        fault
     }
 
     fn place(&mut self, span: Span) -> Place {

@@ -23,6 +23,9 @@ mod long_lists;
 // A book with one of every mistake, and what is said of it.
 #[cfg(test)]
 mod mistakes;
+// What is said to somebody who writes prices for the first time.
+#[cfg(test)]
+mod newcomers;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;

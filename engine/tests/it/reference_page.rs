@@ -7,9 +7,9 @@ use std::fs;
 use ratemill::fault::Place;
 use ratemill::yaml::keys::{Kind, Record};
 use ratemill::yaml::reference::{self, Example};
-use ratemill::{book, pipeline, yaml};
+use ratemill::{book, pipeline, trial, yaml};
 
-use crate::harness::{ratemill, workspace};
+use crate::harness::{folder, ratemill, workspace, write};
 use crate::tiny::Tiny;
 
 fn printed() -> String {
@@ -43,7 +43,7 @@ fn shown((root, examples): (&'static Record, Vec<Example>)) -> Vec<(&'static Rec
 
 #[test]
 fn every_example_fits_the_keys_it_is_an_example_of() {
-    for (record, example) in [shown(book::key_table()), shown(pipeline::key_table())].concat() {
+    for (record, example) in [book::key_table(), pipeline::key_table(), trial::key_table()].map(shown).concat() {
         let source = yaml::source(example.of, example.yaml.as_bytes()).unwrap();
         let (root, mut faults) = yaml::parse(&source);
         yaml::check(&root.unwrap(), &Kind::Record(record), &Place::file(example.of), &mut faults);
@@ -54,7 +54,7 @@ fn every_example_fits_the_keys_it_is_an_example_of() {
 
 #[test]
 fn every_kind_of_mapping_every_model_and_every_key_has_an_example() {
-    for table in [book::key_table(), pipeline::key_table()] {
+    for table in [book::key_table(), pipeline::key_table(), trial::key_table()] {
         let (root, examples) = table;
         let mut lacking = reference::unshown(root, &examples).unwrap();
         for record in reference::records(root) {
@@ -119,6 +119,19 @@ fn every_whole_book_on_the_page_is_valid() {
         // The accounts of this job pay in dollars.
         job.write("book.yaml", book.replace("currency: EUR", "currency: account"));
         assert!(job.validate().status.success(), "{}\n{book}", job.validate());
+    }
+}
+
+#[test]
+fn every_test_on_the_page_passes_with_the_book_before_it() {
+    let examples = blocks(&printed(), "## Worked examples");
+    let tested: Vec<&[String]> = examples.windows(2).filter(|pair| pair[1].contains("\ntests:\n")).collect();
+    assert!(tested.len() >= 2, "{examples:?}");
+    for pair in tested {
+        let here = folder();
+        write(&here.path().join("book.yaml"), &pair[0]);
+        write(&here.path().join("book.test.yaml"), &pair[1]);
+        ratemill(&["test", "."]).cwd(here.path()).run().ok();
     }
 }
 

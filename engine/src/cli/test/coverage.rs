@@ -20,21 +20,21 @@ pub(super) fn text(coverage: &Coverage, period: Option<&str>) -> String {
     if let Some(period) = period {
         text.push_str(&format!("; {used} of {} in use in {period}", coverage.untouched.len()));
     }
-    text.push('\n');
+    text.push_str("\n(tiers are also windows, prefixes, fees and free units)\n");
     let mut rows: Vec<[String; 4]> = Vec::new();
     for (price, parts) in grouped(&coverage.untouched) {
         let whole = price.is_some();
         rows.extend(price.map(|piece| row(piece, period)));
         // What is untouched as a whole has no part that is touched.
-        let hidden = parts.iter().filter(|piece| whole && piece.used.unwrap_or_default() == 0).count();
-        let told: Vec<&&BookPiece> =
-            parts.iter().filter(|piece| !whole || piece.used.unwrap_or_default() > 0).collect();
+        let (told, untold): (Vec<&BookPiece>, Vec<&BookPiece>) =
+            parts.into_iter().partition(|piece| !whole || piece.used.unwrap_or_default() > 0);
         rows.extend(told.iter().take(PARTS).map(|piece| row(piece, period)));
         let more = told.len().saturating_sub(PARTS);
         if more > 0 {
             rows.push([String::new(), format!("  and {more} more"), String::new(), String::new()]);
-        } else if hidden > 0 && whole {
-            rows.last_mut().into_iter().for_each(|row| row[2].push_str(&format!(" ({hidden} parts)")));
+        } else if !untold.is_empty() {
+            let named = format!("(with {})", counted(&untold));
+            rows.last_mut().into_iter().for_each(|row| row[2] = format!("{} {named}", row[2]).trim().to_owned());
         }
     }
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
@@ -47,6 +47,17 @@ pub(super) fn text(coverage: &Coverage, period: Option<&str>) -> String {
     text
 }
 
+/// How many tiers and cells these parts are.
+fn counted(parts: &[&BookPiece]) -> String {
+    let some = |kind: PieceKind, one: &str| match parts.iter().filter(|part| part.kind == kind).count() {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {one}s")),
+    };
+    let counts = [some(PieceKind::Tier, "tier"), some(PieceKind::Cell, "cell")];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// The pieces price by price: the price itself when it is untouched, and its parts.
 fn grouped(pieces: &[BookPiece]) -> Vec<(Option<&BookPiece>, Vec<&BookPiece>)> {
     let mut groups: Vec<(Option<&BookPiece>, Vec<&BookPiece>)> = Vec::new();
@@ -57,7 +68,7 @@ fn grouped(pieces: &[BookPiece]) -> Vec<(Option<&BookPiece>, Vec<&BookPiece>)> {
     let told =
         |piece: &&BookPiece| groups.iter().any(|(_, parts)| parts.iter().any(|part| std::ptr::eq(*part, *piece)));
     let rest: Vec<&BookPiece> = pieces.iter().filter(|piece| is_part(piece) && !told(piece)).collect();
-    for same in rest.chunk_by(|a, b| (&a.layer, &a.charge) == (&b.layer, &b.charge)) {
+    for same in rest.chunk_by(|a, b| a.price == b.price) {
         groups.push((None, same.to_vec()));
     }
     groups.sort_by_key(|(price, parts)| {
@@ -72,7 +83,7 @@ fn is_part(piece: &BookPiece) -> bool {
 }
 
 fn parts<'p>(pieces: &'p [BookPiece], price: &BookPiece) -> Vec<&'p BookPiece> {
-    let own = |part: &&BookPiece| is_part(part) && (&part.layer, &part.charge) == (&price.layer, &price.charge);
+    let own = |part: &&BookPiece| is_part(part) && part.price == price.price;
     pieces.iter().filter(own).collect()
 }
 

@@ -34,7 +34,7 @@ fn case(test: &Tested, file: &str) -> String {
         test.line
     );
     match &test.verdict {
-        Verdict::Passed => format!("{head}/>\n"),
+        Verdict::Passed { .. } => format!("{head}/>\n"),
         Verdict::Failed { .. } => {
             let told = difference(test);
             let first = escaped(told.lines().next().unwrap_or_default());

@@ -1,10 +1,15 @@
 //! Rows that are not as expected, drawn so that they are seen at once: expected above found, each column aligned, and of
 //! the found row only the cells that differ.
 
+use std::collections::BTreeMap;
+
 use crate::trial::compare::{Difference, Kind, Wrong};
 
 /// Stands for a cell that is as expected.
 const SAME: &str = "·";
+
+/// Columns of `suspense` that are of one record alone.
+const OF_ONE_RECORD: [&str; 4] = ["record_id", "record_time", "row", "raw"];
 
 /// Rows of a section that are drawn.
 const DRAWN: usize = 20;
@@ -12,8 +17,14 @@ const DRAWN: usize = 20;
 /// The section with its rows.
 pub(super) fn drawn(difference: &Difference) -> String {
     let mut table: Vec<(&str, Vec<String>, String)> = vec![("", difference.columns.clone(), String::new())];
-    for wrong in difference.rows.iter().take(DRAWN) {
-        let place = wrong.line.map(|line| format!("line {line}")).unwrap_or_default();
+    let gathered = gathered(difference);
+    for (wrong, times) in gathered.iter().take(DRAWN) {
+        let place = match (wrong.line, times) {
+            (Some(line), 1) => format!("line {line}"),
+            (Some(line), _) => format!("{times} x, the first of line {line}"),
+            (None, 1) => String::new(),
+            (None, _) => format!("{times} x"),
+        };
         match wrong.wrong {
             Kind::Differs => {
                 table.push(("expected", expected(wrong), place));
@@ -34,10 +45,31 @@ pub(super) fn drawn(difference: &Difference) -> String {
         text.push_str(row.trim_end());
         text.push('\n');
     }
-    if let Some(more) = difference.rows.len().checked_sub(DRAWN).filter(|more| *more > 0) {
+    let more: usize = gathered.iter().skip(DRAWN).map(|(_, times)| times).sum();
+    if more > 0 {
         text.push_str(&format!("  and {more} more rows; --format json has all of them\n"));
     }
     text
+}
+
+/// The rows, of unexpected ones that are alike but for the record the first with their number.
+fn gathered(difference: &Difference) -> Vec<(&Wrong, usize)> {
+    let mut gathered: Vec<(&Wrong, usize)> = Vec::new();
+    let mut known: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+    for wrong in &difference.rows {
+        if wrong.wrong == Kind::Unexpected && difference.section.starts_with("suspense") {
+            let cells = wrong.found.iter().flatten().zip(&difference.columns);
+            let key =
+                cells.filter(|(_, column)| !OF_ONE_RECORD.contains(&column.as_str())).map(|(cell, _)| cell.as_str());
+            let at = *known.entry(key.collect()).or_insert(gathered.len());
+            if let Some((_, times)) = gathered.get_mut(at) {
+                *times += 1;
+                continue;
+            }
+        }
+        gathered.push((wrong, 1));
+    }
+    gathered
 }
 
 fn heading(difference: &Difference) -> String {
