@@ -24,12 +24,18 @@ pub(super) fn record(
     if portion.quantity.is_zero() {
         return Some(());
     }
+    // A record that takes another back gives back what that one cost.
+    let back = portion.quantity.is_negative();
+    let length = if back { Decimal::ZERO.minus(portion.quantity)? } else { portion.quantity };
     let (mut amount, mut begin) = (Decimal::ZERO, Decimal::ZERO);
-    for (at, tier) in tiers.iter().enumerate() {
-        let from = if at == 0 { portion.quantity } else { portion.quantity.max(begin) };
+    for tier in tiers {
+        let from = length.max(begin);
         let to = tier.up_to.map_or(from, |bound| from.min(bound));
         amount = amount.plus(tier.amount(to.minus(begin)?)?)?;
         begin = tier.up_to.unwrap_or(begin);
+    }
+    if back {
+        amount = Decimal::ZERO.minus(amount)?;
     }
     let unit_price = tiers.first()?.price_of_one()?;
     parts.push(super::part(index, portion, band, portion.quantity, unit_price, amount));
