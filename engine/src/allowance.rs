@@ -14,6 +14,8 @@ pub struct Pools {
     /// account shares it. Every charge on the meter has the whole of it: allowances come off the usage before any price
     /// sees it.
     left: HashMap<(Holder, usize, u32), Decimal>,
+    /// What no allowance covered, less what was taken back of it; by subscription, or `u32::MAX` where the account shares one.
+    paid: HashMap<(Holder, u32), Decimal>,
 }
 
 /// Charge, plan and account index.
@@ -34,16 +36,10 @@ impl Pools {
     ) -> Outcome<Vec<Part>> {
         let mut covered: Vec<Part> = Vec::new();
         let mut places: HashMap<(u32, u32, u16), usize> = HashMap::new();
+        let own: Vec<(usize, &Allowance)> =
+            allowances.iter().enumerate().filter(|(_, allowance)| allowance.meter == meter).collect();
         for (index, portion) in portions.iter_mut().enumerate() {
-            let mut taken = Decimal::ZERO;
-            for (nth, allowance) in allowances.iter().enumerate().filter(|(_, allowance)| allowance.meter == meter) {
-                let sharer = if allowance.shared_over == Scope::Account { u32::MAX } else { portion.subscription };
-                let left = self.left.entry((holder, nth, sharer)).or_insert(allowance.quantity);
-                let part = portion.quantity.min(*left).max(Decimal::ZERO);
-                *left = left.minus(part).ok_or_else(out_of_range)?;
-                portion.quantity = portion.quantity.minus(part).ok_or_else(out_of_range)?;
-                taken = taken.plus(part).ok_or_else(out_of_range)?;
-            }
+            let taken = self.take(holder, &own, portion).ok_or_else(out_of_range)?;
             if taken.is_zero() {
                 continue;
             }
@@ -58,6 +54,31 @@ impl Pools {
             part.records += portion.records;
         }
         Ok(covered)
+    }
+
+    /// What the allowances cover of `portion`, which keeps the rest. What is taken back was used last: it gives back what
+    /// was paid first, then what was covered.
+    fn take(&mut self, holder: Holder, own: &[(usize, &Allowance)], portion: &mut Portion) -> Option<Decimal> {
+        let shared = |allowance: &Allowance| allowance.shared_over == Scope::Account;
+        let sharer = |is_shared: bool| if is_shared { u32::MAX } else { portion.subscription };
+        let payer = (holder, sharer(own.iter().any(|(_, allowance)| shared(allowance))));
+        let paid = self.paid.get(&payer).copied().unwrap_or_default();
+        let mut rest = if portion.quantity.is_negative() {
+            portion.quantity.plus(paid.max(Decimal::ZERO))?.min(Decimal::ZERO)
+        } else {
+            portion.quantity.plus(paid.min(Decimal::ZERO))?.max(Decimal::ZERO)
+        };
+        let (back, mut taken) = (rest.is_negative(), Decimal::ZERO);
+        for at in 0..own.len() {
+            let (nth, allowance) = own[if back { own.len() - 1 - at } else { at }];
+            let left = self.left.entry((holder, nth, sharer(shared(allowance)))).or_insert(allowance.quantity);
+            let part = if back { rest.max(left.minus(allowance.quantity)?) } else { rest.min(*left) };
+            *left = left.minus(part)?;
+            (rest, taken) = (rest.minus(part)?, taken.plus(part)?);
+        }
+        portion.quantity = portion.quantity.minus(taken)?;
+        self.paid.insert(payer, paid.plus(portion.quantity)?);
+        Some(taken)
     }
 }
 

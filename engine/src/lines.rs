@@ -41,8 +41,10 @@ pub enum Band {
     /// The price has no bands.
     #[default]
     Whole,
-    /// Covered by an allowance or by free units.
+    /// Covered by an allowance.
     Included,
+    /// Covered by the free units of the price.
+    Free,
     /// The tier, counted from 1.
     Tier(u16),
     /// Past the last tier, where that is free.

@@ -58,6 +58,28 @@ pub(crate) struct Before {
     records: u64,
     /// Quantity before, at hand and after.
     total: Decimal,
+    /// The highest total that prices with tiers have seen: the fees up to there are paid.
+    reached: Decimal,
+    /// Whether a price with one tier for all of it has seen usage: the fee of that tier is paid.
+    settled: bool,
+}
+
+impl Before {
+    /// With the portions of `price` rated too.
+    fn and(self, price: &Price, portions: &[Portion]) -> Option<Self> {
+        let mut next = self;
+        let graduated = matches!(price.model, Model::Graduated { .. } | Model::GraduatedPercentage { .. });
+        let one_tier = matches!(price.model, Model::Volume { .. } | Model::Stairstep { .. });
+        for portion in portions {
+            next.filled = next.filled.plus(portion.quantity)?;
+            next.records += portion.records;
+            if price.each == Each::Period && (graduated || one_tier) {
+                next.reached = next.reached.max(next.filled);
+                next.settled |= if graduated { next.filled > Decimal::ZERO } else { !portion.quantity.is_zero() };
+            }
+        }
+        Some(next)
+    }
 }
 
 /// Rates `portions` that share their tiers; `prices` holds the price of each stretch.
@@ -116,7 +138,7 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
     parts.extend(quantities.free);
     let priced = quantities.priced;
     if priced.iter().all(|portion| portion.quantity.is_zero()) && !portions.is_empty() && parts.is_empty() {
-        parts.extend(unused(prices));
+        parts.extend(unused(prices, &priced));
     }
     let mut before = Before { total: total(&priced).ok_or(Unrated::OutOfRange)?, ..Before::default() };
     let mut start = 0;
@@ -128,17 +150,17 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
             other => other,
         })?;
         parts.extend(rated.into_iter().map(|part| Part { portion: part.portion + start, ..part }));
-        before.filled = total(run).and_then(|own| before.filled.plus(own)).ok_or(Unrated::OutOfRange)?;
-        before.records += run.iter().map(|portion| portion.records).sum::<u64>();
+        before = before.and(price, run).ok_or(Unrated::OutOfRange)?;
         start += run.len();
     }
     Ok(parts)
 }
 
-/// What is due when nothing was used: on the first portion, which stands for it.
-fn unused(prices: &[&Price]) -> Option<Part> {
-    let price = prices.last()?;
-    let part = |band, amount| Part { portion: 0, band, quantity: Decimal::ZERO, unit_price: None, amount, records: 0 };
+/// What is due when nothing was used: on the last portion, which stands for it.
+fn unused(prices: &[&Price], portions: &[Portion]) -> Option<Part> {
+    let portion = portions.len().checked_sub(1)?;
+    let price = prices.get(usize::from(portions.get(portion)?.stretch))?;
+    let part = |band, amount| Part { portion, band, quantity: Decimal::ZERO, unit_price: None, amount, records: 0 };
     match (price.zero_usage, &price.model) {
         (ZeroUsage::None, _) => None,
         (
@@ -213,9 +235,10 @@ fn model(model: &Model, portions: &[Portion], before: Before, facts: &dyn Facts)
         Model::Calendar(calendar) => calendar::rate(calendar, portions, facts),
         Model::Matrix { by, cells, default } => return matrix::rate(by, cells, *default, portions, facts),
         Model::Prefix { by, prefixes } => return prefix::rate(by, prefixes, portions, facts),
-        Model::Recurring { .. } | Model::OneTime { .. } | Model::Formula { .. } | Model::Sql { .. } => {
-            return Err(Unrated::NotUsage);
-        }
+        // A formula gives the amount later; a query has no part in usage that there is not.
+        Model::Formula { .. } => per_unit::rate(Decimal::ZERO, Decimal::ONE, portions),
+        Model::Sql { .. } if portions.iter().all(|portion| portion.quantity.is_zero()) => Some(Vec::new()),
+        Model::Recurring { .. } | Model::OneTime { .. } | Model::Sql { .. } => return Err(Unrated::NotUsage),
     };
     parts.ok_or(Unrated::OutOfRange)
 }

@@ -9,8 +9,8 @@ use crate::book::model::{Calendar, Window};
 use crate::lines::{Band, Part, Portion};
 use crate::money::{Decimal, Rounding};
 
-/// Pieces of one record: more of them are no call but a mistake.
-const PIECES: usize = 10_000;
+/// Changes of the clock's windows within one record: more of them, centuries, are no call but a mistake.
+const CHANGES: usize = 200_000;
 
 pub(super) fn rate(calendar: &Calendar, portions: &[Portion], facts: &dyn Facts) -> Option<Vec<Part>> {
     let zone = calendar.timezone.unwrap_or_else(|| facts.timezone());
@@ -52,9 +52,12 @@ fn pieces(calendar: &Calendar, zone: Tz, portion: &Portion) -> Option<Vec<(u32, 
     let Some(unit) = calendar.spans.micros().filter(|_| portion.quantity > Decimal::ZERO) else {
         return Some(vec![(window_at(calendar, zone, at)?, portion.quantity)]);
     };
+    if calendar.windows.len() == 1 {
+        return Some(vec![(0, portion.quantity)]);
+    }
     let mut left = portion.quantity;
     let mut pieces: Vec<(u32, Decimal)> = Vec::new();
-    while left > Decimal::ZERO {
+    for _ in 0..CHANGES {
         let window = window_at(calendar, zone, at)?;
         let end = next_change(calendar, zone, at)?;
         // Whole microseconds are exact; of a minute or an hour they are rounded once, and the last piece has the rest.
@@ -65,12 +68,12 @@ fn pieces(calendar: &Calendar, zone: Tz, portion: &Portion) -> Option<Vec<(u32, 
             Some((_, same)) => *same = same.plus(quantity)?,
             None => pieces.push((window, quantity)),
         }
-        if pieces.len() > PIECES {
-            return None;
+        if left.is_zero() {
+            return Some(pieces);
         }
         at = end;
     }
-    Some(pieces)
+    None
 }
 
 fn local(zone: Tz, instant: i64) -> Option<NaiveDateTime> {

@@ -12,7 +12,7 @@ use crate::money::Decimal;
 
 pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Option<Vec<Part>> {
     let mut filled = before.filled;
-    let mut charged: Vec<bool> = (0..tiers.len()).map(|at| entered(tiers, at, before.filled)).collect();
+    let mut charged: Vec<bool> = (0..tiers.len()).map(|at| entered(tiers, at, before.reached)).collect();
     let mut parts = Vec::new();
     for (index, portion) in portions.iter().enumerate() {
         let end = filled.plus(portion.quantity)?;

@@ -4,6 +4,8 @@
 //! With terms for single records the portions are records in order of time: the first of them may be free, by number or by
 //! amount, and each owes a fee and has bounds of its own.
 
+use std::collections::BTreeMap;
+
 use super::Before;
 use crate::book::model::RecordTerms;
 use crate::lines::{Band, Part, Portion};
@@ -43,7 +45,7 @@ pub(super) fn rate(
         total = total.plus(portion.quantity)?;
     }
     if terms.any() && (minimum.is_some() || maximum.is_some()) {
-        bound_all(&mut parts, minimum, maximum)?;
+        bound_lines(&mut parts, portions, minimum, maximum)?;
     }
     Some(parts)
 }
@@ -79,12 +81,26 @@ fn bounded(amount: Decimal, minimum: Option<Decimal>, maximum: Option<Decimal>) 
     maximum.map_or(raised, |greatest| raised.min(greatest))
 }
 
-/// Brings the sum of all parts within the bounds of a line; the last part carries the difference.
-fn bound_all(parts: &mut [Part], minimum: Option<Decimal>, maximum: Option<Decimal>) -> Option<()> {
-    let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.plus(part.amount))?;
-    let difference = bounded(sum, minimum, maximum).minus(sum)?;
-    if let Some(last) = parts.iter_mut().rev().find(|part| part.band != Band::Fee) {
-        last.amount = last.amount.plus(difference)?;
+/// Brings what the records of each line come to, their fees included, within the bounds of a line; the last part carries
+/// the difference.
+fn bound_lines(
+    parts: &mut [Part],
+    portions: &[Portion],
+    minimum: Option<Decimal>,
+    maximum: Option<Decimal>,
+) -> Option<()> {
+    let mut sums: BTreeMap<(u32, u32), (Decimal, usize)> = BTreeMap::new();
+    for (at, part) in parts.iter().enumerate() {
+        let line = portions.get(part.portion).map(|of| (of.subscription, of.group))?;
+        let (sum, last) = sums.entry(line).or_insert((Decimal::ZERO, at));
+        *sum = sum.plus(part.amount)?;
+        if part.band != Band::Fee {
+            *last = at;
+        }
+    }
+    for (sum, last) in sums.into_values() {
+        let part = parts.get_mut(last)?;
+        part.amount = part.amount.plus(bounded(sum, minimum, maximum).minus(sum)?)?;
     }
     Some(())
 }

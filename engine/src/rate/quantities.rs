@@ -23,7 +23,7 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
         return Some(Quantities { priced, free: Vec::new() });
     }
     let (mut exact, mut given) = (Decimal::ZERO, Decimal::ZERO);
-    let (mut used, mut stretch) = (Decimal::ZERO, None);
+    let (mut used, mut paid, mut stretch) = (Decimal::ZERO, Decimal::ZERO, None);
     let mut free = Vec::new();
     for (at, portion) in priced.iter_mut().enumerate() {
         let price = prices.get(usize::from(portion.stretch))?;
@@ -39,13 +39,19 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
             given = whole;
         }
         stretch = Some(portion.stretch);
-        let left = price.free_units.minus(used)?.max(Decimal::ZERO);
-        let taken = portion.quantity.min(left).max(Decimal::ZERO);
+        let taken = if portion.quantity.is_negative() {
+            // What is taken back was used last: it gives back what was paid first, then what was free.
+            portion.quantity.plus(paid.max(Decimal::ZERO))?.min(Decimal::ZERO).max(Decimal::ZERO.minus(used)?)
+        } else {
+            // Units taken back before they were used have been paid back: as many are paid now.
+            portion.quantity.plus(paid.min(Decimal::ZERO))?.min(price.free_units.minus(used)?).max(Decimal::ZERO)
+        };
+        paid = paid.plus(portion.quantity.minus(taken)?)?;
         if !taken.is_zero() {
             used = used.plus(taken)?;
             portion.quantity = portion.quantity.minus(taken)?;
             begin_later(price, portion, taken)?;
-            free.push(super::part(at, portion, Band::Included, taken, Decimal::ZERO, Decimal::ZERO));
+            free.push(super::part(at, portion, Band::Free, taken, Decimal::ZERO, Decimal::ZERO));
         }
     }
     Some(Quantities { priced, free })

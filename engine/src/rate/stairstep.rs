@@ -9,7 +9,7 @@ use crate::money::Decimal;
 
 pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Option<Vec<Part>> {
     let Some((tier, band)) = reached(tiers, before.total) else { return Some(Vec::new()) };
-    let mut fee = if before.filled.is_zero() && before.total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
+    let mut fee = if !before.settled && before.total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
     let mut parts = Vec::with_capacity(portions.len());
     for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
         let (quantity, amount) = (portion.quantity, std::mem::take(&mut fee));

@@ -16,7 +16,7 @@ pub(super) fn reached(tiers: &[Tier], total: Decimal) -> Option<(&Tier, Band)> {
 pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Option<Vec<Part>> {
     let Some((tier, band)) = reached(tiers, before.total) else { return Some(Vec::new()) };
     let mut filled = before.filled;
-    let mut fee = if filled.is_zero() && before.total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
+    let mut fee = if !before.settled && before.total > Decimal::ZERO { tier.flat_fee } else { Decimal::ZERO };
     let mut parts = Vec::with_capacity(portions.len());
     for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
         let end = filled.plus(portion.quantity)?;

@@ -86,7 +86,8 @@ pub(super) fn invoice_lines(
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
-    let models = |line: &Line| if line.band == Band::Included { 0 } else { line.price + 1 };
+    let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free);
+    let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
         build::hex_ids(&pools.line_ids[range])?,
@@ -151,7 +152,7 @@ pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
 pub(super) fn band_text(band: Band, model: &Model) -> String {
     match band {
         Band::Whole => String::new(),
-        Band::Included => "included".to_owned(),
+        Band::Included | Band::Free => "included".to_owned(),
         Band::Tier(number) => number.to_string(),
         Band::Beyond => "beyond".to_owned(),
         Band::Fee => "fee".to_owned(),
@@ -316,7 +317,13 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
         // Only a price that changes inside the period gives the same line twice.
         let begin = (line.stretch > 0).then(|| line.service_start.to_string());
         let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
-        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()))
+        // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
+        let apart = match line.band {
+            Band::Free => Some("free units"),
+            Band::Fee => Some("for each record"),
+            _ => None,
+        };
+        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(apart))
     };
     billing.lines.par_iter().map(id).collect()
 }
@@ -343,7 +350,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
         Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
-        _ if line.band == Band::Included => None,
+        _ if matches!(line.band, Band::Included | Band::Free) => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
         _ => None,
     }

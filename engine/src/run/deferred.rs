@@ -104,11 +104,11 @@ pub(super) fn rate_deferred(
     let order = job.computations.order(job.book, job.catalog)?;
     let mut given = Vec::new();
     for charge in order {
-        let mut by_price: BTreeMap<u32, Vec<&Deferred>> = BTreeMap::new();
+        let mut by_price: BTreeMap<(u32, usize), Vec<&Deferred>> = BTreeMap::new();
         for own in deferred.iter().filter(|own| own.charge == charge) {
             by_price.entry(price_of(job, own)).or_default().push(own);
         }
-        for (price, own) in by_price {
+        for ((price, _), own) in by_price {
             let mut piece = Piece::default();
             match &job.catalog.prices[price as usize].model {
                 Model::Formula { .. } => formula(rater, price, &own, lines, &mut piece)?,
@@ -123,8 +123,11 @@ pub(super) fn rate_deferred(
     Ok(given)
 }
 
-fn price_of(job: &Job<'_>, deferred: &Deferred) -> u32 {
-    job.catalog.terms[deferred.terms as usize][usize::from(deferred.stretch)].price
+/// The price of the portions, and how often it held before: a price that comes back has a stretch of its own.
+fn price_of(job: &Job<'_>, deferred: &Deferred) -> (u32, usize) {
+    let (before, from) = job.catalog.terms[deferred.terms as usize].split_at(usize::from(deferred.stretch));
+    let price = from.first().map_or(0, |stretch| stretch.price);
+    (price, before.iter().filter(|stretch| stretch.price == price).count())
 }
 
 /// All portions of one formula at once.
@@ -141,19 +144,28 @@ fn formula(rater: &Rater<'_>, price: u32, deferred: &[&Deferred], lines: &[Line]
     for own in deferred {
         let mut parts = Vec::new();
         for (at, portion) in own.portions.iter().enumerate() {
-            piece.given.push((own.charge, portion.quantity));
             let cause = computed.cause(row).map(|cause| cause.to_string());
             let missing = amounts.is_null(row).then(|| "it gives no amount".to_owned());
+            let amount = rounded(job, price, amounts.value(row));
             if let Some(cause) = cause.or(missing) {
                 piece.unpriced.computation(job, own.charge, price, portion.subscription, &cause);
+            } else if let Some(amount) = amount {
+                parts.push(part(at, portion, portion.quantity, amount));
             } else {
-                parts.push(part(at, portion, portion.quantity, Decimal::from_units(amounts.value(row))));
+                piece.unpriced.amount(job, own.charge, price, portion.subscription, portion.quantity);
             }
             row += 1;
         }
         rater.add_deferred(own, &own.portions, &parts, piece)?;
     }
     Ok(())
+}
+
+/// The amount after `round_amount` of the price.
+fn rounded(job: &Job<'_>, price: u32, units: i128) -> Option<Decimal> {
+    let amount = Decimal::from_units(units);
+    let rounding = job.catalog.prices[price as usize].round_amount;
+    rounding.map_or(Some(amount), |rounding| amount.rounded(rounding.digits, rounding.mode))
 }
 
 /// The subscriptions of one SELECT at once.

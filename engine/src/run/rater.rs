@@ -164,7 +164,7 @@ impl<'r> Rater<'r> {
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
     fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
-        if sharing.prices.first().is_some_and(|price| is_shared(price)) {
+        if sharing.prices.iter().any(|price| is_shared(price)) {
             return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
         }
         for subscription in sharing.subscriptions.chunks(1) {
@@ -204,11 +204,7 @@ impl<'r> Rater<'r> {
                     continue;
                 }
                 let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
-                if matches!(price.model, Model::Formula { .. }) {
-                    piece.deferred.extend(deferred(sharing, number, left));
-                } else {
-                    together.extend(left);
-                }
+                together.extend(left);
             }
         }
         if !used {
@@ -257,17 +253,18 @@ impl<'r> Rater<'r> {
         Ok(rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?)
     }
 
-    /// A portion of nothing, on the last price, for charges that are due without usage.
+    /// A portion of nothing, at the last price somebody is subscribed at, for charges that are due without usage.
     fn nothing_used(&self, sharing: &Sharing<'_>, subscriptions: &[u32]) -> Option<Portion> {
-        let last = sharing.prices.last().filter(|price| price.zero_usage != ZeroUsage::None)?;
-        let (start, end) = (self.job.period.start(), self.job.period.end());
         let rows = &self.job.reference.subscriptions;
-        let active = |at: &&u32| rows[**at as usize].starts_at < end && start < rows[**at as usize].ends_at;
-        let subscription = *subscriptions.iter().find(active)?;
-        let stretch = u16::try_from(sharing.prices.len() - 1).ok()?;
-        let (quantity, records, time) = (Decimal::ZERO, 0, start);
-        debug_assert!(last.zero_usage != ZeroUsage::None);
-        Some(Portion { subscription, group: 0, quantity, records, stretch, time, cell: 0, origin: None })
+        let last = sharing.stretches.iter().enumerate().rev().find_map(|(number, stretch)| {
+            let (start, end) = self.bounds(stretch);
+            let active = |at: &&u32| rows[**at as usize].starts_at < end && start < rows[**at as usize].ends_at;
+            Some((u16::try_from(number).ok()?, start, *subscriptions.iter().find(active)?))
+        });
+        let (stretch, time, subscription) = last?;
+        sharing.prices.get(usize::from(stretch)).filter(|price| price.zero_usage != ZeroUsage::None)?;
+        let quantity = Decimal::ZERO;
+        Some(Portion { subscription, group: 0, quantity, records: 0, stretch, time, cell: 0, origin: None })
     }
 
     fn rate(&self, sharing: &Sharing<'_>, portions: &[Portion], piece: &mut Piece) -> Outcome<()> {
@@ -304,8 +301,9 @@ impl<'r> Rater<'r> {
         } else {
             piece.given.extend(portions.iter().map(|portion| (charge, portion.quantity)));
         }
-        let (free, rated): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.band == Band::Included);
+        let (free, rated): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.band == Band::Free);
         self.add_parts(sharing, LineKind::Allowance, portions, &free, piece)?;
+        let rated = defer_formulas(sharing, portions, rated, piece);
         self.add_parts(sharing, LineKind::Usage, portions, &rated, piece)
     }
 
@@ -435,6 +433,21 @@ impl<'r> Rater<'r> {
 fn deferred(sharing: &Sharing<'_>, stretch: u16, portions: Vec<Portion>) -> Option<Deferred> {
     let (charge, terms) = (sharing.charge, sharing.terms);
     (!portions.is_empty()).then_some(Deferred { charge, terms, stretch, portions })
+}
+
+/// Puts off the parts whose amount a formula gives, each with the quantity that is left to be priced; the other parts.
+fn defer_formulas(sharing: &Sharing<'_>, portions: &[Portion], parts: Vec<Part>, piece: &mut Piece) -> Vec<Part> {
+    let by_formula = |part: &Part| {
+        let price = sharing.prices[usize::from(portions[part.portion].stretch)];
+        matches!(price.model, Model::Formula { .. }) && !part.quantity.is_zero()
+    };
+    let (computed, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(by_formula);
+    let stretch = |part: &Part| portions[part.portion].stretch;
+    for run in computed.chunk_by(|a, b| stretch(a) == stretch(b)) {
+        let left = run.iter().map(|part| Portion { quantity: part.quantity, ..portions[part.portion] });
+        piece.deferred.extend(deferred(sharing, stretch(&run[0]), left.collect()));
+    }
+    others
 }
 
 /// A line before rounding.

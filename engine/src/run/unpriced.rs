@@ -3,6 +3,7 @@
 //! It words faults and decides who must act on them; it prices nothing.
 
 use super::Job;
+use crate::book::model::{Model, Span};
 use crate::fault::{Code, Fault, Faults, Outcome, Place, codes};
 use crate::lines::{Line, is_payable};
 use crate::money::Decimal;
@@ -36,9 +37,12 @@ impl Unpriced {
     /// The amount of `subscription` for `quantity` of `charge` does not fit.
     pub(super) fn amount(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, quantity: Decimal) {
         let whose = whose(job, charge, subscription);
-        let what = format!("{quantity} units of {whose} come to more than 14 digits before the point");
+        let model = &job.catalog.prices[price as usize].model;
+        let lasts = matches!(model, Model::Calendar(calendar) if calendar.spans != Span::None);
+        let centuries = if lasts { " or last for centuries" } else { "" };
+        let what = format!("{quantity} units of {whose} come to more than 14 digits before the point{centuries}");
         // Hardly a price is to blame for what such a number of units costs.
-        let of_usage = job.book.charges[charge].meter.is_some() && !is_payable(quantity);
+        let of_usage = job.book.charges[charge].meter.is_some() && (lasts || !is_payable(quantity));
         let (code, hint) = if of_usage {
             (&codes::G002, "look for a record with a wrong quantity")
         } else {
