@@ -84,7 +84,7 @@ pub(crate) const SCOPE_BY_PRICE: bool = true;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
 pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
-pub(crate) const PERCENT_AS_WRITTEN: bool = true;
+pub(crate) const PERCENT_AS_WRITTEN: bool = false;
 /// Whether record counts are compared where models look at single records.
 pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 /// Whether a discounted amount is rounded to 18 digits before it is rounded to money; DESIGN says one rounding a line.

@@ -301,12 +301,15 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             scope.before = scope.before.plus(quantity);
             scope.highest = scope.highest.clone().most(scope.before.clone());
         }
+        let mut alone = Exact::zero();
         for mut part in model::apply(&case.settings, portion.stretch, &thing) {
             if let Some(round) = price.map("round_amount") {
+                // What is rated together is rounded together: the parts add up to the rounded whole.
                 let digits = round.one("digits").unwrap().parse().unwrap();
                 let mode = Mode::named(round.word("mode", "half_up"));
-                let before = scope.amounts.entry(part.tier.clone()).or_insert_with(Exact::zero);
-                let start = if together { before.clone() } else { Exact::zero() };
+                let all = scope.amounts.entry(format!("{:?}", portion.stretch.days)).or_insert_with(Exact::zero);
+                let before = if together { all } else { &mut alone };
+                let start = before.clone();
                 let after = start.plus(&part.amount);
                 part.amount = after.round(digits, mode).less(&start.round(digits, mode));
                 *before = after;
@@ -319,9 +322,13 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
 }
 
 fn join(lines: &mut Vec<Part>, part: Part) {
-    let same = |line: &&mut Part| line.tier == part.tier && line.unit_price == part.unit_price;
+    // Fees are one line, whatever each record owes.
+    let same = |line: &&mut Part| {
+        line.tier == part.tier && (line.unit_price == part.unit_price || part.tier == "fee")
+    };
     match lines.iter_mut().find(same) {
         Some(line) => {
+            line.unit_price = line.unit_price.take().filter(|price| part.unit_price.as_ref() == Some(price));
             line.quantity = line.quantity.plus(&part.quantity);
             line.amount = line.amount.plus(&part.amount);
             line.owing = line.owing.zip(part.owing).map(|(one, other)| one + other);
@@ -351,7 +358,7 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         let (included, free) = (Exact::zero(), Exact::zero());
         let prices = String::new();
         let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free };
-        let tier = if fee.is_some() { "1" } else { "" };
+        let tier = if tiered { "1" } else { "" };
         let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));
     }

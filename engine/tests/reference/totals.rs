@@ -29,11 +29,10 @@ fn currency<'a>(case: &'a Case, draft: &Draft) -> &'a str {
     &case.accounts[case.subscriptions[draft.subscription].account].currency
 }
 
-/// The account that is billed: the one it names, or the one its parent is billed to, or itself; who is
-/// billed through another passes on what it is billed for others.
+/// The account that is billed: the one it names, or the one at the top.
 pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
-    let known = &case.accounts[account];
-    known.bill_to.or(known.parent).map_or(account, |next| bill_to(case, next))
+    let top = || std::iter::successors(Some(account), |&at| case.accounts[at].parent).last();
+    case.accounts[account].bill_to.or_else(top).unwrap_or(account)
 }
 
 /// The percentage off a line: of the first discount that is there for it.
@@ -100,7 +99,7 @@ pub(crate) fn taxes(case: &Case, draft: &Draft, money: &Money) -> Vec<(Exact, Ro
         let base = if rate.compound { money.net.plus(&earlier) } else { money.net.clone() };
         let exempt = *exemptions == "all" || *exemptions == rate.tax;
         let percent = Exact::read(&rate.percent);
-        let tax = base.times(&percent).over(&Exact::whole(100)).round(minor(currency(case, draft)), Mode::HalfUp);
+        let tax = base.times(&percent).over(&Exact::whole(100)).round(minor(currency(case, draft)), case.settings.rounding);
         let tax = if exempt { Exact::zero() } else { tax };
         earlier = earlier.plus(&tax);
         let cells = [
