@@ -83,11 +83,13 @@ pub(crate) const PRICES_OF_ANCESTORS: bool = true;
 pub(crate) const SCOPE_BY_PRICE: bool = true;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
 pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
+/// Whether minimum and maximum stand beside terms of single records; the price language says "of a line".
+pub(crate) const LIMITS_WITH_TERMS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
 pub(crate) const PERCENT_AS_WRITTEN: bool = false;
 /// Whether record counts are compared where models look at single records.
 pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
-/// Whether a discounted amount is rounded to 18 digits before it is rounded to money; DESIGN says one rounding a line.
+/// Whether what a discount takes off is rounded to 18 digits by itself, before the line is; DESIGN says one rounding a line.
 pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 /// Whether an agreed percentage of 0 keeps the discounts declared after it away.
 pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;

@@ -25,6 +25,12 @@ pub(crate) fn fixed(case: &Case, prices: &Prices, charge: usize) -> Vec<Draft> {
             if from >= to || times.is_zero() {
                 continue;
             }
+            // A price that is not prorated is that of the first day, for all of them.
+            let whole = stretch.price.word("prorate", "by_day") == "none";
+            let to = if whole { end.min(after) } else { to };
+            if whole && from > start.max(first) {
+                continue;
+            }
             let Some((share, days)) = share(stretch, (start, from, to), (first, after)) else { continue };
             let unit_price = stretch.price.number("amount").unwrap();
             drafts.push(Draft {

@@ -1,8 +1,9 @@
 //! Generates prices: of usage by every model, of what has no usage, and patches over them.
 
 use super::dice::Dice;
-use super::features::{Feature, on};
+use super::features::{self, Feature, on};
 use super::generate::{DEVICES, REGIONS};
+use super::records::has_terms;
 use super::words::{Charge, Field, Fields, Meter, Read};
 
 const PRICES: [&str; 8] = ["1", "0.1", "0.005", "0.333333333333333333", "2.5", "0.00000001", "0", "12.345"];
@@ -197,6 +198,10 @@ fn percentage(dice: &mut Dice<'_>, price: &mut Fields, meter: &Meter) {
         for (term, choices) in dice.some(&terms) {
             put(price, term, dice.of(choices));
         }
+        if !features::LIMITS_WITH_TERMS && has_terms(price) {
+            price.remove("minimum");
+            price.remove("maximum");
+        }
         if price.contains_key("free_amount") && price.contains_key("free_records") && dice.holds(1, 2) {
             put(price, "free_amount_outlasts", "true");
         }
@@ -345,6 +350,7 @@ pub(crate) fn single(dice: &mut Dice<'_>, charge: &Charge) -> Fields {
             fields([("price", one(price))]),
             fields([("size", one("0.1")), ("price", one("3"))]),
         ]),
+        "percentage" if has_terms(&charge.price) => fields([("percent", one("7.7"))]),
         "percentage" => dice.of(&[
             fields([("percent", one("7.7"))]),
             fields([("minimum", one("0.75"))]),

@@ -49,11 +49,13 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     for thing in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let (free, owes) = &thing.terms;
         let base = thing.quantity.less(free);
-        let due = if *owes { fee.clone() } else { Exact::zero() };
-        owing += usize::from(*owes);
+        // What is given back owes no fee and is not raised or lowered.
+        let owes = *owes && !thing.quantity.is_negative();
+        let due = if owes { fee.clone() } else { Exact::zero() };
+        owing += usize::from(owes);
         let mut whole = share(price, &base).plus(&due);
         // What is free altogether is not raised to the least amount of a record.
-        if *owes || !base.is_zero() {
+        if !thing.quantity.is_negative() && (owes || !base.is_zero()) {
             whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
         }
         amount = amount.plus(&whole.less(&due));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bill::{Draft, name};
-use super::exact::{Exact, Mode};
+use super::exact::Exact;
 use super::features;
 use super::price::{lineage, period};
 use super::words::{Case, Rate, Row};
@@ -29,10 +29,9 @@ fn currency<'a>(case: &'a Case, draft: &Draft) -> &'a str {
     &case.accounts[case.subscriptions[draft.subscription].account].currency
 }
 
-/// The account that is billed: the one it names, or the one at the top.
+/// The account that is billed: the one it names, or the topmost above it.
 pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
-    let top = || std::iter::successors(Some(account), |&at| case.accounts[at].parent).last();
-    case.accounts[account].bill_to.or_else(top).unwrap_or(account)
+    case.accounts[account].bill_to.unwrap_or_else(|| *lineage(case, account).last().unwrap())
 }
 
 /// The percentage off a line: of the first discount that is there for it.
@@ -67,11 +66,11 @@ pub(crate) fn settled(case: &Case, draft: &Draft) -> Money {
         let discount = settle(&part(&list));
         return Money { net: list.less(&discount), list, discount };
     }
-    let mut net = draft.amount.less(&part(&draft.amount));
+    let mut off = part(&draft.amount);
     if features::DISCOUNT_THROUGH_18 {
-        net = net.kept();
+        off = off.kept();
     }
-    let net = settle(&net);
+    let net = settle(&draft.amount.less(&off));
     Money { discount: list.less(&net), list, net }
 }
 
@@ -99,7 +98,8 @@ pub(crate) fn taxes(case: &Case, draft: &Draft, money: &Money) -> Vec<(Exact, Ro
         let base = if rate.compound { money.net.plus(&earlier) } else { money.net.clone() };
         let exempt = *exemptions == "all" || *exemptions == rate.tax;
         let percent = Exact::read(&rate.percent);
-        let tax = base.times(&percent).over(&Exact::whole(100)).round(minor(currency(case, draft)), case.settings.rounding);
+        let tax =
+            base.times(&percent).over(&Exact::whole(100)).round(minor(currency(case, draft)), case.settings.rounding);
         let tax = if exempt { Exact::zero() } else { tax };
         earlier = earlier.plus(&tax);
         let cells = [
