@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, exec_err};
@@ -80,11 +80,11 @@ impl Growth {
     }
 
     fn check(self, name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
-        let texts = args.iter().map(texts).collect::<Result<Vec<_>>>()?;
-        let lengths: Vec<usize> = texts.iter().map(longest).collect();
+        let lengths = args.iter().map(|arg| longest(&array(arg)?)).collect::<Result<Vec<_>>>()?;
         if self.most(&lengths) <= LONGEST {
             return Ok(());
         }
+        let texts = args.iter().map(texts).collect::<Result<Vec<_>>>()?;
         for row in 0..rows {
             let row: Vec<&str> = texts.iter().map(|texts| at(texts, row)).collect();
             let before = row.iter().map(|text| text.len()).max().unwrap_or(0);
@@ -96,17 +96,25 @@ impl Growth {
     }
 }
 
-/// One text for all rows, or one per row.
-fn texts(value: &ColumnarValue) -> Result<StringArray> {
-    let array = match value {
-        ColumnarValue::Scalar(scalar) => scalar.to_array()?,
-        ColumnarValue::Array(array) => Arc::clone(array),
-    };
-    Ok(cast(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+/// One value for all rows, or one per row.
+fn array(value: &ColumnarValue) -> Result<ArrayRef> {
+    match value {
+        ColumnarValue::Scalar(scalar) => scalar.to_array(),
+        ColumnarValue::Array(array) => Ok(Arc::clone(array)),
+    }
 }
 
-fn longest(texts: &StringArray) -> usize {
-    texts.offsets().lengths().max().unwrap_or(0)
+fn texts(value: &ColumnarValue) -> Result<StringArray> {
+    Ok(cast(&array(value)?, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+/// The length of the longest text; of a dictionary, only its words are looked at.
+fn longest(array: &ArrayRef) -> Result<usize> {
+    match array.data_type() {
+        DataType::Dictionary(_, _) => longest(array.as_any_dictionary().values()),
+        DataType::Utf8 => Ok(array.as_string::<i32>().offsets().lengths().max().unwrap_or(0)),
+        _ => longest(&cast(array, &DataType::Utf8)?),
+    }
 }
 
 fn at(texts: &StringArray, row: usize) -> &str {
@@ -189,8 +197,8 @@ impl ScalarUDFImpl for Joined {
 
 /// `made`, when none of its texts is too long and longer than the text of its row in `before`.
 fn short(name: &str, before: &[ColumnarValue], made: ColumnarValue) -> Result<ColumnarValue> {
-    let result = texts(&made)?;
-    if longest(&result) > LONGEST {
+    if longest(&array(&made)?)? > LONGEST {
+        let result = texts(&made)?;
         let before = before.iter().map(texts).collect::<Result<Vec<_>>>()?;
         let grown = |row: usize| {
             let before = before.iter().map(|texts| at(texts, row).len()).max().unwrap_or(0);
