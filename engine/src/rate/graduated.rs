@@ -28,11 +28,8 @@ pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Opti
                 continue;
             }
             let base = at.checked_sub(1).and_then(|at| tiers[at].up_to).unwrap_or(Decimal::ZERO);
-            let held = |reached: Decimal| tier.amount(reached.minus(base)?);
-            let amount = match tier.increment {
-                Some(_) => held(to)?.minus(held(from)?)?,
-                None => tier.amount(quantity)?,
-            };
+            let billed = |reached: Decimal| tier.billed(reached.minus(base)?);
+            let amount = tier.cost(billed(to)?.minus(billed(from)?)?)?;
             let band = if tier.beyond { Band::Beyond } else { Band::Tier(u16::try_from(at + 1).ok()?) };
             parts.push(super::part(index, portion, band, quantity, tier.price_of_one()?, amount.plus(fee)?));
         }

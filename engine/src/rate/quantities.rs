@@ -23,14 +23,14 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
         return Some(Quantities { priced, free: Vec::new() });
     }
     let (mut exact, mut given) = (Decimal::ZERO, Decimal::ZERO);
-    let (mut used, mut paid, mut stretch) = (Decimal::ZERO, Decimal::ZERO, None);
+    let (mut used, mut paid, mut conversion) = (Decimal::ZERO, Decimal::ZERO, None);
     let mut free = Vec::new();
     for (at, portion) in priced.iter_mut().enumerate() {
         let price = prices.get(usize::from(portion.stretch))?;
         if let Some(convert) = price.convert {
             let alone = price.each != Each::Period || price.by_record();
             // Another conversion begins with a new total: totals of different units do not add up.
-            if alone || stretch != Some(portion.stretch) {
+            if alone || conversion != Some(convert) {
                 (exact, given) = (Decimal::ZERO, Decimal::ZERO);
             }
             exact = exact.plus(portion.quantity)?;
@@ -38,7 +38,7 @@ pub(super) fn priced(prices: &[&Price], portions: &[Portion]) -> Option<Quantiti
             portion.quantity = whole.minus(given)?;
             given = whole;
         }
-        stretch = Some(portion.stretch);
+        conversion = price.convert;
         let taken = if portion.quantity.is_negative() {
             // What is taken back was used last: it gives back what was paid first, then what was free.
             portion.quantity.plus(paid.max(Decimal::ZERO))?.min(Decimal::ZERO).max(Decimal::ZERO.minus(used)?)

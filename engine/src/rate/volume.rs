@@ -20,11 +20,8 @@ pub(super) fn rate(tiers: &[Tier], portions: &[Portion], before: Before) -> Opti
     let mut parts = Vec::with_capacity(portions.len());
     for (index, portion) in portions.iter().enumerate().filter(|(_, portion)| !portion.quantity.is_zero()) {
         let end = filled.plus(portion.quantity)?;
-        let amount = match tier.increment {
-            Some(_) => tier.amount(end)?.minus(tier.amount(filled)?)?,
-            None => tier.amount(portion.quantity)?,
-        };
-        let amount = amount.plus(std::mem::take(&mut fee))?;
+        let billed = tier.billed(end)?.minus(tier.billed(filled)?)?;
+        let amount = tier.cost(billed)?.plus(std::mem::take(&mut fee))?;
         parts.push(super::part(index, portion, band, portion.quantity, tier.price_of_one()?, amount));
         filled = end;
     }

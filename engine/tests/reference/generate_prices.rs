@@ -299,11 +299,12 @@ fn calendar(dice: &mut Dice<'_>, price: &mut Fields) {
         price.insert("holidays".to_owned(), Field::Many(days));
     }
     price.insert("windows".to_owned(), Field::Rows(rows));
-    put(price, "spans", dice.of(&["none", "second", "minute", "hour"]));
+    let spans = dice.of(&["none", "second", "minute", "hour"]);
+    put(price, "spans", spans);
     if dice.holds(1, 3) {
         put(price, "timezone", dice.of(&["Europe/Berlin", "America/New_York"]));
     }
-    if dice.holds(1, 3) {
+    if dice.holds(1, 3) && spans != "none" {
         put(price, "increment_carries", "true");
     }
     if dice.holds(1, 3) {

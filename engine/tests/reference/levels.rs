@@ -11,7 +11,9 @@ use super::words::{Meter, Read};
 pub(crate) struct Span {
     pub(crate) instants: (DateTime<Utc>, DateTime<Utc>),
     pub(crate) days: (NaiveDate, NaiveDate),
-    /// Where the level ends: with the subscription, at the latest with the period.
+    /// Where the price begins: what was there before counts from here.
+    pub(crate) since: (DateTime<Utc>, NaiveDate),
+    /// Where it ends: with the subscription or the price, at the latest with the period.
     pub(crate) until: (DateTime<Utc>, NaiveDate),
 }
 
@@ -37,9 +39,9 @@ pub(crate) fn held(meter: &Meter, uses: &[Use<'_>], span: Span) -> Exact {
     let mut sum = Exact::zero();
     for (used, change) in uses.iter().zip(changes(meter, uses)) {
         let left = if by_day {
-            (span.until.1 - used.day).num_days()
+            (span.until.1 - used.day.max(span.since.1)).num_days()
         } else {
-            (span.until.0 - used.record.time).num_microseconds().unwrap()
+            (span.until.0 - used.record.time.max(span.since.0)).num_microseconds().unwrap()
         };
         sum = sum.plus(&change.times(&Exact::whole(left)));
     }

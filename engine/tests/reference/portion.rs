@@ -12,7 +12,7 @@ use super::price::{Stretch, period};
 use super::records;
 use super::tiers;
 use super::totals;
-use super::words::{Case, Meter, Read};
+use super::words::{Case, Days, Meter, Read};
 
 /// The usage of one subscription at one price, for one line group.
 pub(crate) struct Portion<'a> {
@@ -96,7 +96,10 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
             // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.
             names.sort();
             let mut groups: BTreeMap<Vec<String>, Vec<Use<'a>>> = BTreeMap::new();
-            for used in theirs(case, uses, whose, meter, stretch.days) {
+            // A level that begins under an earlier price is still there.
+            let levels = ["weighted_sum", "prorated_sum"].contains(&case.meters[meter].aggregate);
+            let days = if levels { Days { from: None, ..stretch.days } } else { stretch.days };
+            for used in theirs(case, uses, whose, meter, days) {
                 groups
                     .entry(names.iter().map(|name| used.record.marks[name].clone()).collect())
                     .or_default()
@@ -123,8 +126,11 @@ fn by_record(stretch: &Stretch) -> bool {
 
 fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<Left<'a>> {
     let (first, after) = period(&case.settings);
-    let until = case.subscriptions[whose].days.to.map_or(after, |to| to.min(after));
+    let ends = [case.subscriptions[whose].days.to, stretch.days.to];
+    let until = ends.into_iter().flatten().fold(after, Ord::min);
+    let since = stretch.days.from.map_or(first, |from| from.max(first));
     let span = Span {
+        since: (measure::midnight(&case.settings, since), since),
         until: (measure::midnight(&case.settings, until), until),
         days: (first, after),
         instants: (measure::midnight(&case.settings, first), measure::midnight(&case.settings, after)),
@@ -169,7 +175,7 @@ fn include(
     portion: &mut Portion<'_>,
     thing: usize,
     meter: usize,
-    pools: &mut BTreeMap<(usize, usize, usize), Exact>,
+    pools: &mut BTreeMap<(usize, usize, usize), Pool>,
 ) {
     let subscription = &case.subscriptions[portion.subscription];
     let Some(plan) = subscription.plan else { return };
@@ -178,13 +184,43 @@ fn include(
             continue;
         }
         let whose = if allowance.account { subscription.account } else { 1000 + portion.subscription };
-        let left = pools.entry((plan, at, whose)).or_insert_with(|| Exact::read(&allowance.quantity));
+        let pool = pools.entry((plan, at, whose)).or_default();
         let quantity = &mut portion.things[thing].quantity;
-        let taken = quantity.clone().least(left.clone()).most(Exact::zero());
+        let taken = pool.take(&Exact::read(&allowance.quantity), quantity);
         *quantity = quantity.less(&taken);
-        *left = left.less(&taken);
         portion.things[thing].included = portion.things[thing].included.plus(&taken);
         portion.included = portion.included.plus(&taken);
+    }
+}
+
+/// Units that are included or free, as far as they are used; and the units that were paid.
+struct Pool {
+    used: Exact,
+    paid: Exact,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { used: Exact::zero(), paid: Exact::zero() }
+    }
+}
+
+impl Pool {
+    /// What `units` cover of `quantity`. Usage that is taken back takes back what was paid, then what was covered; what
+    /// was taken back before it was used is paid when it is used.
+    fn take(&mut self, units: &Exact, quantity: &Exact) -> Exact {
+        let zero = Exact::zero;
+        let back = zero().most(zero().less(quantity));
+        let taken = if back.is_zero() {
+            let owed = zero().most(zero().less(&self.paid));
+            zero().most(quantity.less(&owed)).least(zero().most(units.less(&self.used)))
+        } else {
+            let unpaid = zero().most(back.less(&zero().most(self.paid.clone())));
+            zero().less(&unpaid.least(self.used.clone()))
+        };
+        self.used = self.used.plus(&taken);
+        self.paid = self.paid.plus(quantity).less(&taken);
+        taken
     }
 }
 
@@ -201,7 +237,8 @@ fn convert(case: &Case, portion: &mut Portion<'_>, thing: usize, totals: &mut BT
         None => quantity.over(&divide).kept(),
     };
     let whole = portion.stretch.price.word("each", "period") == "period";
-    let total = totals.entry(scope(case, portion)).or_insert_with(Exact::zero);
+    // Totals of different units do not add up.
+    let total = totals.entry(format!("{} {divide} {step} {mode:?}", scope(case, portion))).or_insert_with(Exact::zero);
     let before = if whole { total.clone() } else { Exact::zero() };
     let quantity = &mut portion.things[thing].quantity;
     let after = before.plus(quantity);
@@ -210,13 +247,12 @@ fn convert(case: &Case, portion: &mut Portion<'_>, thing: usize, totals: &mut BT
 }
 
 /// Takes off the free units of the charge, which all of a scope share.
-fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BTreeMap<String, Exact>) {
-    let Some(units) = portion.stretch.price.number("free_units") else { return };
-    let given = free.entry(scope(case, portion)).or_insert_with(Exact::zero);
+fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BTreeMap<String, Pool>) {
+    let units = portion.stretch.price.number("free_units").unwrap_or_else(Exact::zero);
+    let given = free.entry(scope(case, portion)).or_default();
     let quantity = &mut portion.things[thing].quantity;
-    let taken = quantity.clone().least(units.less(given)).most(Exact::zero());
+    let taken = given.take(&units, quantity);
     *quantity = quantity.less(&taken);
-    *given = given.plus(&taken);
     portion.free = portion.free.plus(&taken);
 }
 
@@ -297,9 +333,15 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             thing.highest = scope.highest.clone();
             thing.total = scope.total.clone();
             thing.first = !scope.begun;
-            scope.begun = true;
             scope.before = scope.before.plus(quantity);
-            scope.highest = scope.highest.clone().most(scope.before.clone());
+            // Fees are due once in a period, but what had no fees before the price changed has paid none.
+            match portion.stretch.model() {
+                "volume" | "stairstep" => scope.begun = true,
+                "graduated" | "graduated_percentage" => {
+                    scope.highest = scope.highest.clone().most(scope.before.clone());
+                }
+                _ => {}
+            }
         }
         let mut alone = Exact::zero();
         for mut part in model::apply(&case.settings, portion.stretch, &thing) {
@@ -344,7 +386,9 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
     for whose in holders(prices, charge) {
         let used = portions.iter().filter(|portion| portion.subscription == whose);
         let used = used.flat_map(|portion| &portion.things).any(|thing| !thing.quantity.is_zero())
-            || portions.iter().any(|portion| portion.subscription == whose && !portion.included.is_zero());
+            || portions.iter().any(|portion| {
+                portion.subscription == whose && !(portion.included.is_zero() && portion.free.is_zero())
+            });
         let days = case.subscriptions[whose].days;
         let active = days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
         let stretch = prices[&(whose, charge)].last().unwrap();

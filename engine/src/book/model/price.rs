@@ -372,10 +372,21 @@ impl Tier {
     /// The amount of `quantity` in this band, without its flat fee; `None` when it does not fit.
     #[must_use]
     pub fn amount(&self, quantity: Decimal) -> Option<Decimal> {
-        let billed = match self.increment {
-            Some(increment) => quantity.steps(increment, Rounding::Up)?.times(increment)?,
-            None => quantity,
-        };
+        self.cost(self.billed(quantity)?)
+    }
+
+    /// The units billed for `quantity` in this band: whole increments of it.
+    #[must_use]
+    pub fn billed(&self, quantity: Decimal) -> Option<Decimal> {
+        match self.increment {
+            Some(increment) => quantity.steps(increment, Rounding::Up)?.times(increment),
+            None => Some(quantity),
+        }
+    }
+
+    /// The amount of `billed` units, rounded once.
+    #[must_use]
+    pub fn cost(&self, billed: Decimal) -> Option<Decimal> {
         billed.ratio(self.unit_price, self.per)
     }
 }
