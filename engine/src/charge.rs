@@ -42,6 +42,8 @@ pub struct Cube<'a> {
     grouping_of: Vec<usize>,
     /// All groups.
     pub groups: Groups,
+    /// By group: its place in the order of the groups' values.
+    places: Vec<u32>,
 }
 
 /// The group of everything that has dimension values, for one way of keeping them apart.
@@ -110,6 +112,7 @@ impl<'a> Cube<'a> {
             groupings: vec![blank],
             grouping_of: Vec::new(),
             groups: Groups { list: vec![Vec::new()] },
+            places: Vec::new(),
         };
         let mut numbers: Numbers = HashMap::from([(Vec::new(), 0)]);
         let mut known: HashMap<Vec<String>, usize> = HashMap::from([(Vec::new(), 0)]);
@@ -126,7 +129,14 @@ impl<'a> Cube<'a> {
             };
             cube.grouping_of.push(number);
         }
+        cube.places = places(&cube.groups);
         Ok(cube)
+    }
+
+    /// The place of `group` in the order of the groups' values.
+    #[must_use]
+    pub fn place(&self, group: u32) -> u32 {
+        self.places.get(group as usize).copied().unwrap_or(u32::MAX)
     }
 
     fn grouping(&mut self, kept: &[String], numbers: &mut Numbers) -> Outcome<Grouping> {
@@ -210,7 +220,7 @@ impl<'a> Cube<'a> {
             };
             folds[at].1.add(self.buckets, row, aggregate);
         }
-        folds.sort_by(|(a, _), (b, _)| self.groups.list[*a as usize].cmp(&self.groups.list[*b as usize]));
+        folds.sort_by_key(|(group, _)| self.place(*group));
         let time = self.midnight(wanted.days.start);
         let portion = |(group, fold): (u32, Fold)| fold.portion(subscription, group, time, wanted.stretch, aggregate);
         folds.into_iter().map(portion).collect()
@@ -326,6 +336,17 @@ impl<'a> Cube<'a> {
         }
         rows_of(&self.record_starts, &records.cells, &records.cell, subscription, meter)
     }
+}
+
+/// By group: its place when all are sorted by their values; no two have the same.
+fn places(groups: &Groups) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..groups.list.len()).collect();
+    order.sort_unstable_by(|a, b| groups.list[*a].cmp(&groups.list[*b]));
+    let mut places = vec![0; order.len()];
+    for (place, group) in (0_u32..).zip(order) {
+        places[group] = place;
+    }
+    places
 }
 
 /// Where the rows of each subscription begin in a sorted column, and the end.

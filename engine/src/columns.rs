@@ -72,6 +72,19 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// The same as [`Texts::map`] where many texts are better looked up at once.
+    pub fn map_all<T: Copy>(
+        &self,
+        null: T,
+        lookup: impl FnOnce(&mut dyn Iterator<Item = Option<&'a str>>) -> Vec<T>,
+    ) -> Vec<T> {
+        let Self::Dictionary(array, values) = *self else {
+            return lookup(&mut (0..self.len()).map(|row| self.get(row)));
+        };
+        let of_value = lookup(&mut values.iter());
+        (0..array.len()).map(|row| array.key(row).map_or(null, |key| of_value[key])).collect()
+    }
+
     /// `lookup` of every row's text, asked once for each dictionary value; null rows get `null`.
     pub fn map<T: Copy>(&self, null: T, mut lookup: impl FnMut(&'a str) -> T) -> Vec<T> {
         let Self::Dictionary(array, values) = self else {

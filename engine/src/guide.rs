@@ -157,7 +157,7 @@ impl<'a> Guide<'a> {
         let missing = || Fault::ours("guiding needs identifier and record_type");
         let identifiers = records.column_by_name("identifier").and_then(Texts::of).ok_or_else(missing)?;
         let record_types = records.column_by_name("record_type").and_then(Texts::of).ok_or_else(missing)?;
-        let targets = identifiers.map(None, |text| self.reference.identifiers.get(text));
+        let targets = identifiers.map_all(None, |texts| self.reference.identifiers.get_all(texts));
         let types = record_types.map(NO_TYPE, |text| self.record_types.get(text).copied().unwrap_or(NO_TYPE));
         let rows = targets.iter().zip(&types).zip(times);
         Ok(rows.map(|((targets, kind), time)| self.one(*targets, *kind, *time)).collect())

@@ -39,6 +39,9 @@ pub mod control;
 pub mod lineset;
 pub mod verify;
 
+// Work cut into pieces, made in parallel and taken in order.
+pub mod pieces;
+
 // Words everybody uses: rows between stages, tables, stores, text columns, periods, decimals, faults.
 pub mod usage;
 pub mod lines;

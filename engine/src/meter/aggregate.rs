@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::book::model::{Aggregate, Meter, Windowed, nearest_rank};
 use crate::fault::{Fault, Outcome};
 use crate::money::Decimal;
 use crate::period::Period;
+use crate::pieces::{Share, in_order};
 use crate::usage::{Buckets, Cell, Records, Settled, Slot};
 
 /// The shard of `subscription` among `shards` ascending ranges of subscriptions.
@@ -41,10 +40,15 @@ pub fn bucketed(
     let reduced = Reduced::of(&cells, metering.meters);
     let windows = metering.meters.iter().map(|meter| windows(meter, period)).collect();
     let folding = Folding { cells: &cells, reduced: &reduced, values, metering, period, windows };
-    let parts: Vec<Outcome<Buckets>> =
-        shards.into_par_iter().map_init(Vec::new, |shard, pieces| folding.shard(shard, pieces)).collect();
-    let parts: Vec<Buckets> = parts.into_iter().collect::<Outcome<_>>()?;
-    let mut buckets = joined(parts, reduced.cells.unwrap_or_else(|| cells.clone()))?;
+    let (mut buckets, mut broken) = (Buckets::default(), Ok(()));
+    let folded = |shard: &mut Vec<Settled>, pieces| folding.shard(shard, pieces);
+    in_order(shards, folded, |part: Outcome<Buckets>, share| {
+        if broken.is_ok() {
+            broken = part.and_then(|part| append(&mut buckets, part, share));
+        }
+    });
+    broken?;
+    buckets.cells = reduced.cells.unwrap_or_else(|| cells.clone());
     if !buckets.singles.origin.is_empty() {
         buckets.singles.cells = cells;
     }
@@ -181,40 +185,6 @@ impl Folding<'_> {
     }
 }
 
-/// All parts as one, column by column side by side: most of the cost is fresh memory.
-fn joined(mut parts: Vec<Buckets>, cells: Vec<Cell>) -> Outcome<Buckets> {
-    let mut whole = Buckets { cells, ..Buckets::default() };
-    let mut offset = 0_u32;
-    for part in &mut parts {
-        whole.values.extend(part.values.drain(..).map(|(row, values)| (row + offset, values)));
-        let end = u32::try_from(part.len()).ok().and_then(|rows| offset.checked_add(rows));
-        offset = end.ok_or_else(|| Fault::ours("more than 2^32 usage buckets"))?;
-        let (all, own) = (&mut whole.singles, &mut part.singles);
-        all.subscription.append(&mut own.subscription);
-        all.cell.append(&mut own.cell);
-        all.time.append(&mut own.time);
-        all.quantity.append(&mut own.quantity);
-        all.origin.append(&mut own.origin);
-    }
-    let parts = parts.as_slice();
-    rayon::scope(|scope| {
-        scope.spawn(|_| whole.quantity = column(parts, |part| &part.quantity));
-        scope.spawn(|_| whole.first = column(parts, |part| &part.first));
-        scope.spawn(|_| whole.last = column(parts, |part| &part.last));
-        scope.spawn(|_| whole.subscription = column(parts, |part| &part.subscription));
-        scope.spawn(|_| whole.cell = column(parts, |part| &part.cell));
-        scope.spawn(|_| whole.records = column(parts, |part| &part.records));
-        scope.spawn(|_| whole.day = column(parts, |part| &part.day));
-    });
-    Ok(whole)
-}
-
-fn column<T: Copy>(parts: &[Buckets], of: fn(&Buckets) -> &Vec<T>) -> Vec<T> {
-    let mut all = Vec::with_capacity(parts.iter().map(Buckets::len).sum());
-    parts.iter().for_each(|part| all.extend_from_slice(of(part)));
-    all
-}
-
 /// Adds the bucket of `records`: one slot and day, in order of time.
 fn push(part: &mut Buckets, records: &[Settled], day: u16, quantity: i128) -> Outcome<()> {
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
@@ -259,4 +229,27 @@ fn sum(quantities: impl Iterator<Item = i128>) -> Option<i128> {
         total = total.plus(Decimal::from_units(quantity))?;
     }
     Some(total.units())
+}
+
+fn append(whole: &mut Buckets, mut part: Buckets, share: Share) -> Outcome<()> {
+    let offset = u32::try_from(whole.len()).map_err(|_| Fault::ours("more than 2^32 usage buckets"))?;
+    whole.values.extend(part.values.into_iter().map(|(row, values)| (row + offset, values)));
+    add(&mut whole.subscription, &mut part.subscription, share);
+    add(&mut whole.cell, &mut part.cell, share);
+    add(&mut whole.day, &mut part.day, share);
+    add(&mut whole.quantity, &mut part.quantity, share);
+    add(&mut whole.records, &mut part.records, share);
+    add(&mut whole.first, &mut part.first, share);
+    add(&mut whole.last, &mut part.last, share);
+    add(&mut whole.singles.subscription, &mut part.singles.subscription, share);
+    add(&mut whole.singles.cell, &mut part.singles.cell, share);
+    add(&mut whole.singles.time, &mut part.singles.time, share);
+    add(&mut whole.singles.quantity, &mut part.singles.quantity, share);
+    add(&mut whole.singles.origin, &mut part.singles.origin, share);
+    Ok(())
+}
+
+fn add<T>(whole: &mut Vec<T>, own: &mut Vec<T>, share: Share) {
+    share.grow(whole, own.len());
+    whole.append(own);
 }

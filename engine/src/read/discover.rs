@@ -89,8 +89,15 @@ async fn fingerprint(source: usize, found: Found) -> Outcome<InputFile> {
     Ok(InputFile { index: 0, source, name, location, size, digest })
 }
 
+/// Bytes whose fingerprint takes less than handing it to another thread.
+const SMALL: usize = 1 << 16;
+
 async fn fingerprinted(location: &Location) -> Outcome<(Bytes, String)> {
     let bytes = location.read().await?;
+    if bytes.len() < SMALL {
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        return Ok((bytes, digest));
+    }
     let kept = bytes.clone();
     let digest = tokio::task::spawn_blocking(move || blake3::hash(&bytes).to_hex().to_string()).await;
     Ok((kept, digest.map_err(|cause| Fault::ours(format!("fingerprinting broke off: {cause}")))?))

@@ -3,6 +3,8 @@
 //! Built before any row is checked, so that a broken row still counts as existing and does not make orphans of the rows
 //! that point to it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
@@ -22,6 +24,8 @@ pub(super) struct Ids<'t> {
     pub(super) repeated: Vec<(usize, usize)>,
     names: Vec<&'t str>,
     positions: HashMap<&'t str, Index>,
+    /// The position found last: tables are mostly in the order of the keys they point to.
+    last: AtomicU32,
 }
 
 impl<'t> Ids<'t> {
@@ -38,6 +42,7 @@ impl<'t> Ids<'t> {
             repeated: Vec::new(),
             names: Vec::new(),
             positions: HashMap::with_capacity(keys.len()),
+            last: AtomicU32::new(0),
         };
         for (id, row) in keys {
             match ids.positions.entry(id) {
@@ -54,7 +59,11 @@ impl<'t> Ids<'t> {
 
     /// The position of `id` among the sorted keys.
     pub(super) fn find(&self, id: &str) -> Option<Index> {
-        self.positions.get(id).copied()
+        let last = self.last.load(Ordering::Relaxed);
+        let near = [last, last.saturating_add(1)].into_iter().find(|at| self.names.get(*at as usize) == Some(&id));
+        let found = near.or_else(|| self.positions.get(id).copied())?;
+        self.last.store(found, Ordering::Relaxed);
+        Some(found)
     }
 
     /// The key at `position`.

@@ -335,14 +335,13 @@ pub(super) fn invoice_key(job: &Job<'_>, bill_to: &str, currency: &str) -> u128 
 
 /// The first 128 bits of the BLAKE3 hash of the parts, each behind its length.
 fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
-    let mut hasher = blake3::Hasher::new();
+    let mut bytes = Vec::with_capacity(256);
     for part in parts {
-        hasher.update(&part.len().to_le_bytes());
-        hasher.update(part.as_bytes());
+        bytes.extend_from_slice(&part.len().to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
     }
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    u128::from_be_bytes(bytes)
+    let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *blake3::hash(&bytes).as_bytes();
+    u128::from_be_bytes(first)
 }
 
 /// What a unit costs by the product's own price, when that has one price for all units; a price that is not replaced is

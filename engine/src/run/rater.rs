@@ -89,12 +89,10 @@ impl<'r> Rater<'r> {
     }
 
     fn sort_all(&self, lines: &mut [Line]) {
-        let groups = &self.cube.groups.list;
-        lines.sort_by(|a, b| {
-            let account = |line: &Line| self.job.reference.subscriptions[line.subscription as usize].account;
-            let key = |line: &Line| (account(line), line.subscription, line.charge, line.kind);
-            let values = || groups[a.group as usize].cmp(&groups[b.group as usize]);
-            key(a).cmp(&key(b)).then_with(values).then((a.stretch, a.band).cmp(&(b.stretch, b.band)))
+        lines.sort_by_key(|line| {
+            let account = self.job.reference.subscriptions[line.subscription as usize].account;
+            let of = (account, line.subscription, line.charge, line.kind);
+            (of, self.cube.place(line.group), line.stretch, line.band)
         });
     }
 

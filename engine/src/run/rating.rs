@@ -3,7 +3,6 @@
 //! lines joined in order.
 
 use hashbrown::HashMap;
-use rayon::prelude::*;
 
 use super::Job;
 use super::deferred::rate_deferred;
@@ -17,6 +16,7 @@ use crate::fault::Outcome;
 use crate::invoice::invoices;
 use crate::lines::{Groups, Invoice, Line, LineKind, TaxRow, is_payable};
 use crate::money::Decimal;
+use crate::pieces::in_order;
 use crate::tax::TaxTable;
 use crate::usage::Buckets;
 
@@ -47,31 +47,37 @@ pub(super) struct Billing {
 pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(job, &cube);
-    let units = rater.circles.units();
-    let pieces: Vec<Outcome<Piece>> = units.par_iter().map(|accounts| rater.accounts(accounts)).collect();
-    let pieces: Vec<Piece> = pieces.into_iter().collect::<Outcome<_>>()?;
     let mut unpriced = Unpriced::default();
-    let mut lines = Vec::with_capacity(pieces.iter().map(|piece| piece.lines.len()).sum());
-    let (mut deferred, mut quantities, mut records) = (Vec::new(), Vec::new(), Vec::new());
-    for piece in pieces {
-        unpriced.add(piece.unpriced);
-        lines.extend(piece.lines);
-        records.extend(piece.records);
-        quantities.extend(piece.given);
-        deferred.extend(piece.deferred);
-    }
+    let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
+    let mut given = vec![Decimal::ZERO; job.book.charges.len()];
+    let mut give = |unpriced: &mut Unpriced, quantities: Vec<(usize, Decimal)>| {
+        for (charge, quantity) in quantities {
+            match given[charge].plus(quantity) {
+                Some(sum) => given[charge] = sum,
+                None => unpriced.total(job, charge),
+            }
+        }
+    };
+    let rated = |_: &mut (), accounts: Vec<_>| rater.accounts(&accounts);
+    in_order(rater.circles.units(), rated, |piece: Outcome<Piece>, share| match piece {
+        Ok(piece) => {
+            unpriced.add(piece.unpriced);
+            share.grow(&mut lines, piece.lines.len());
+            lines.extend(piece.lines);
+            deferred.extend(piece.deferred);
+            records.extend(piece.records);
+            give(&mut unpriced, piece.given);
+        }
+        Err(faults) if broken.is_ok() => broken = Err(faults),
+        Err(_) => {}
+    });
+    broken?;
     let later = !deferred.is_empty();
     if later {
-        quantities.extend(rate_deferred(&rater, deferred, &mut lines, &mut unpriced)?);
+        let quantities = rate_deferred(&rater, deferred, &mut lines, &mut unpriced)?;
+        give(&mut unpriced, quantities);
     }
     rater.sort(&mut lines, later);
-    let mut given = vec![Decimal::ZERO; job.book.charges.len()];
-    for (charge, quantity) in quantities {
-        match given[charge].plus(quantity) {
-            Some(sum) => given[charge] = sum,
-            None => unpriced.total(job, charge),
-        }
-    }
     unpriced.told()?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
@@ -83,15 +89,13 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
     let table = TaxTable::new(job.reference, job.period);
-    let chunks = lines.par_chunks(LINES).enumerate();
-    let taxed: Vec<(Vec<TaxRow>, Unpriced)> =
-        chunks.map(|(at, lines)| taxes_of(job, &table, at * LINES, lines)).collect();
-    let mut unpriced = Unpriced::default();
-    let mut rows = Vec::with_capacity(taxed.iter().map(|(rows, _)| rows.len()).sum());
-    for (own, untaxed) in taxed {
+    let (mut rows, mut unpriced) = (Vec::new(), Unpriced::default());
+    let taxed = |_: &mut (), (at, lines): (usize, &[Line])| taxes_of(job, &table, at * LINES, lines);
+    in_order(lines.chunks(LINES).enumerate().collect(), taxed, |(own, untaxed): (Vec<TaxRow>, Unpriced), share| {
+        share.grow(&mut rows, own.len());
         rows.extend(own);
         unpriced.add(untaxed);
-    }
+    });
     unpriced.told()?;
     Ok(rows)
 }

@@ -45,8 +45,11 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     let (cells, places) = job.cells.sorted_cells();
     let (values, value_places) = job.cells.sorted_values();
     let sorting = Sorting { job, places: &places, value_places: &value_places, cells: &cells };
+    // Few ranges of shards, so that what they are sorted in is made few times.
+    let together = (SHARDS / (4 * rayon::current_num_threads())).max(1);
+    let settled = shards.into_par_iter().with_min_len(together);
     let settled: Vec<Outcome<Shard>> =
-        shards.into_par_iter().map_init(Sorted::default, |sorted, parts| sorting.shard(sorted, &parts)).collect();
+        settled.map_init(Sorted::default, |sorted, parts| sorting.shard(sorted, &parts)).collect();
 
     let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];

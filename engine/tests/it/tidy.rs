@@ -11,7 +11,7 @@ use crate::harness::{files, workspace};
 /// The rooms from the ground up. A room may import rooms of the floors below its own, itself, and no other: so a stage
 /// never imports another stage, and only the conductor knows their order.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("the ground", &["fault", "money", "usage"]),
+    ("the ground", &["fault", "money", "pieces", "usage"]),
     ("words everybody uses", &["period", "tables", "store", "columns", "lines", "yaml", "rules"]),
     ("what the user has written", &["book", "pipeline"]),
     ("what comes in, and what must add up", &["reference", "read", "control"]),

@@ -155,14 +155,14 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
 }
 
 /// All things in the order in which they draw on what is included: single records, days and windows of a subscription in
-/// order of time, whatever their line group; whole periods group by group.
+/// order of time, whatever their line group; whole periods group by group. Prices that hold earlier come first.
 fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
     for (at, portion) in portions.iter().enumerate() {
         let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
         for (number, thing) in portion.things.iter().enumerate() {
             let time = thing.uses.first().map(|used| used.record.time).filter(|_| !whole);
-            all.push(((portion.subscription, time, at, number), (at, number)));
+            all.push(((portion.stretch.days.from, portion.subscription, time, at, number), (at, number)));
         }
     }
     all.sort();
@@ -333,16 +333,16 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             thing.highest = scope.highest.clone();
             thing.total = scope.total.clone();
             thing.first = !scope.begun;
-            scope.before = scope.before.plus(quantity);
             // Fees are due once in a period, but what had no fees before the price changed has paid none.
             match portion.stretch.model() {
                 "volume" | "stairstep" => scope.begun = true,
                 "graduated" | "graduated_percentage" => {
-                    scope.highest = scope.highest.clone().most(scope.before.clone());
+                    scope.highest = scope.highest.clone().most(scope.before.plus(quantity));
                 }
                 _ => {}
             }
         }
+        scope.before = scope.before.plus(quantity);
         let mut alone = Exact::zero();
         for mut part in model::apply(&case.settings, portion.stretch, &thing) {
             if let Some(round) = price.map("round_amount") {
