@@ -27,11 +27,15 @@ pub(super) fn record(
     // What is given back is what it cost.
     let back = portion.quantity.is_negative();
     let quantity = if back { -portion.quantity } else { portion.quantity };
-    let (mut amount, mut begin) = (Decimal::ZERO, Decimal::ZERO);
-    for tier in tiers {
+    let (mut amount, mut begin, mut billed) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    for (at, tier) in tiers.iter().enumerate() {
         let end = tier.up_to.map_or(quantity, |bound| quantity.min(bound)).max(begin);
-        amount = amount.plus(tier.amount(end.minus(begin)?)?)?;
+        billed = billed.plus(tier.billed(end.minus(begin)?)?)?;
         begin = tier.up_to.unwrap_or(begin);
+        // Units of one price are priced together: rounded once.
+        if tiers.get(at + 1).is_none_or(|next| (next.unit_price, next.per) != (tier.unit_price, tier.per)) {
+            amount = amount.plus(tier.cost(std::mem::take(&mut billed))?)?;
+        }
     }
     let amount = if back { -amount } else { amount };
     let unit_price = tiers.first()?.price_of_one()?;

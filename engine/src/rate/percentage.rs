@@ -70,7 +70,10 @@ fn free(terms: &RecordTerms, records: u64, total: Decimal, quantity: Decimal) ->
         return Some(Free { whole: true, amount: quantity });
     }
     let amount = match terms.free_amount {
-        Some(most) if by_number || terms.free_amount_outlasts => quantity.min(most.minus(total)?).max(Decimal::ZERO),
+        // What is given back was free where it lies within the free amount.
+        Some(most) if by_number || terms.free_amount_outlasts => {
+            total.plus(quantity)?.min(most).minus(total.min(most))?
+        }
         _ => Decimal::ZERO,
     };
     Some(Free { whole: false, amount })

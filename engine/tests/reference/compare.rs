@@ -140,7 +140,7 @@ pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> Stri
     text
 }
 
-/// Charges that may look at single records.
+/// Charges that may look at single records, and those of levels, which last from one price into the next.
 fn singles(case: &Case) -> BTreeSet<String> {
     let looks = |fields: &Fields| {
         let model = fields.one("model").unwrap_or_default();
@@ -152,7 +152,9 @@ fn singles(case: &Case) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, charge) in case.charges.iter().enumerate() {
         let patches = all.iter().filter_map(|prices| prices.get(&at)).flatten().chain(&charge.versions);
-        if looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
+        // A level is counted where it is and where it began.
+        let level = charge.meter.is_some_and(|at| ["weighted_sum", "prorated_sum"].contains(&case.meters[at].aggregate));
+        if level || looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
             found.insert(charge.id.clone());
         }
     }

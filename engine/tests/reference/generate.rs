@@ -276,7 +276,7 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             let mut allowances = Vec::new();
             for meter in (0..meters.len()).filter(|meter| paid(*meter)) {
                 if dice.holds(1, 3) {
-                    let quantity = dice.of(&["10", "100", "0", "100.5", "0.000000000000000001", "1000"]).to_owned();
+                    let quantity = dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]).to_owned();
                     allowances.push(Allowance { meter, quantity, account: dice.holds(1, 2) });
                 }
             }

@@ -89,7 +89,8 @@ fn options(dice: &mut Dice<'_>, meter: &Meter, price: &mut Fields, model: &str) 
         put(price, "each", dice.of(&each));
         price.remove("scope");
     }
-    if whole && single && on(Feature::ZeroUsage) && dice.holds(1, 4) {
+    let grouped = price.one("groups") == Some("restart") || price.contains_key("lines_by");
+    if whole && single && !grouped && on(Feature::ZeroUsage) && dice.holds(1, 4) {
         put(price, "zero_usage", dice.of(&["fee", "line"]));
     }
 }
@@ -299,13 +300,9 @@ fn calendar(dice: &mut Dice<'_>, price: &mut Fields) {
         price.insert("holidays".to_owned(), Field::Many(days));
     }
     price.insert("windows".to_owned(), Field::Rows(rows));
-    let spans = dice.of(&["none", "second", "minute", "hour"]);
-    put(price, "spans", spans);
+    put(price, "spans", dice.of(&["none", "second", "minute", "hour"]));
     if dice.holds(1, 3) {
         put(price, "timezone", dice.of(&["Europe/Berlin", "America/New_York"]));
-    }
-    if dice.holds(1, 3) && spans != "none" {
-        put(price, "increment_carries", "true");
     }
     if dice.holds(1, 3) {
         put(price, "connect_fee", dice.of(&FEES));

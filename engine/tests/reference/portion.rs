@@ -359,7 +359,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             join(&mut lines, part);
         }
     }
-    lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
+    lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero() || part.tier == "fee");
     lines
 }
 

@@ -61,7 +61,9 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
         amount = amount.plus(&whole.less(&due));
         total = total.plus(&thing.quantity);
     }
-    let amount = limited(price, &total, amount);
+    // The fees count towards the minimum and the maximum of the line.
+    let fees = fee.times(&Exact::whole(i64::try_from(owing).unwrap()));
+    let amount = limited(price, &total, amount.plus(&fees)).less(&fees);
     let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];
     if owing > 0 && !fee.is_zero() {
         parts.push(Part::fee(&fee, owing));
