@@ -269,7 +269,7 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
         other => panic!("no scope {other}"),
     };
     let kind = portion.stretch.price.word("scope", "subscription");
-    let restart = portion.stretch.price.one("groups") == Some("restart") || portion.stretch.model() == "matrix";
+    let restart = portion.stretch.price.one("groups") == Some("restart");
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
     let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
     format!("{kind} {whose} {group} {price}")
@@ -335,9 +335,10 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             thing.first = !scope.begun;
             // Fees are due once in a period, but what had no fees before the price changed has paid none.
             match portion.stretch.model() {
-                "volume" | "stairstep" => scope.begun = true,
-                "graduated" | "graduated_percentage" => {
-                    scope.highest = scope.highest.clone().most(scope.before.plus(quantity));
+                "volume" | "stairstep" | "graduated" | "graduated_percentage" => {
+                    let after = scope.before.plus(quantity);
+                    scope.begun |= !portion.stretch.model().starts_with("graduated") || after.is_positive();
+                    scope.highest = scope.highest.clone().most(after);
                 }
                 _ => {}
             }
