@@ -217,6 +217,8 @@ fn rounded(price: &Price, mut parts: Vec<Part>, each: bool) -> Option<Vec<Part>>
         part.amount = due.minus(given)?;
         given = due;
     }
+    // A fee that is rounded to nothing leaves no line.
+    parts.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
     Some(parts)
 }
 

@@ -81,7 +81,8 @@ impl Rater<'_> {
         }
         let (parts, singles) = rate_with_singles(of.1, portions, self)?;
         let rated = |part: &Part| {
-            let kind = if matches!(part.band, Band::Included | Band::Free) { LineKind::Allowance } else { LineKind::Usage };
+            let kind =
+                if matches!(part.band, Band::Included | Band::Free) { LineKind::Allowance } else { LineKind::Usage };
             record(of, portions.get(part.portion)?, (kind, part.band), part.quantity, part.amount)
         };
         records.extend(singles.iter().filter_map(rated));

@@ -31,7 +31,8 @@ fn the_records_of_a_line_come_in_order_of_time_and_add_up_to_it() {
     let at = case("itemised");
     let found = run(at.path());
     let records = found.table("rated_usage");
-    let (mut sums, mut order): (BTreeMap<&str, (u64, Decimal, Decimal)>, Vec<&str>) = (BTreeMap::new(), Vec::new());
+    let mut sums: BTreeMap<&str, (u64, Decimal, Decimal)> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
     for pair in records.windows(2).filter(|pair| pair[0]["line_id"] == pair[1]["line_id"]) {
         assert!(pair[0]["record_time"] <= pair[1]["record_time"], "{pair:#?}");
     }

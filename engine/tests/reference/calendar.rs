@@ -38,7 +38,7 @@ fn open(price: &Fields, window: &Fields, zone: Tz, at: DateTime<Utc>) -> bool {
         && (!holidays || price.many("holidays").contains(&date))
 }
 
-fn window_at<'a>(price: &'a Fields, zone: Tz, at: DateTime<Utc>) -> &'a Fields {
+fn window_at(price: &Fields, zone: Tz, at: DateTime<Utc>) -> &Fields {
     price.rows("windows").iter().find(|window| open(price, window, zone, at)).unwrap()
 }
 

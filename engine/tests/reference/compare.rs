@@ -153,7 +153,8 @@ fn singles(case: &Case) -> BTreeSet<String> {
     for (at, charge) in case.charges.iter().enumerate() {
         let patches = all.iter().filter_map(|prices| prices.get(&at)).flatten().chain(&charge.versions);
         // A level is counted where it is and where it began.
-        let level = charge.meter.is_some_and(|at| ["weighted_sum", "prorated_sum"].contains(&case.meters[at].aggregate));
+        let level =
+            charge.meter.is_some_and(|at| ["weighted_sum", "prorated_sum"].contains(&case.meters[at].aggregate));
         if level || looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
             found.insert(charge.id.clone());
         }

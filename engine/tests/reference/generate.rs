@@ -179,6 +179,9 @@ fn charges(dice: &mut Dice<'_>, meters: &[Meter], products: usize, settings: &Se
             let mut charge = Charge { id, product, meter: Some(at), price, versions, steady: dice.holds(1, 2) };
             if on(Feature::Validity) && dice.holds(1, 5) {
                 charge.versions = patches(dice, meters, &charge, settings, true);
+                // A version that changes nothing is no other price.
+                let own = charge.price.clone();
+                charge.versions.retain(|patch| patch.fields.iter().any(|(name, field)| own.get(name) != Some(field)));
             }
             all.push(charge);
         }

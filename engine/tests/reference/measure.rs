@@ -144,7 +144,7 @@ pub(crate) fn aggregate(settings: &Settings, meter: &Meter, uses: &[Use<'_>], sp
         "count" => Exact::whole(uses.len()),
         "max" => all().max().unwrap_or_else(Exact::zero),
         "min" => all().min().unwrap_or_else(Exact::zero),
-        "latest" => all().last().unwrap_or_else(Exact::zero),
+        "latest" => all().next_back().unwrap_or_else(Exact::zero),
         "unique" => {
             let marks = uses.iter().map(|used| used.record.marks["person"].as_str());
             Exact::whole(marks.filter(|mark| !mark.is_empty()).collect::<BTreeSet<_>>().len())

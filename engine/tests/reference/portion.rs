@@ -360,15 +360,13 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             join(&mut lines, part);
         }
     }
-    lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero() || part.tier == "fee");
+    lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
     lines
 }
 
 fn join(lines: &mut Vec<Part>, part: Part) {
     // Fees are one line, whatever each record owes.
-    let same = |line: &&mut Part| {
-        line.tier == part.tier && (line.unit_price == part.unit_price || part.tier == "fee")
-    };
+    let same = |line: &&mut Part| line.tier == part.tier && (line.unit_price == part.unit_price || part.tier == "fee");
     match lines.iter_mut().find(same) {
         Some(line) => {
             line.unit_price = line.unit_price.take().filter(|price| part.unit_price.as_ref() == Some(price));

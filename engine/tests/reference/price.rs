@@ -120,10 +120,10 @@ fn laid_over<'a>(case: &'a Case, subscription: &Subscription, charge: usize) -> 
     add(&mut all, Rank::Base, "list".to_owned(), None, &case.charges[charge].versions);
     let segment = &case.accounts[subscription.account].segment;
     for layer in &case.layers {
-        if layer.segment.as_ref().is_none_or(|wanted| wanted == segment) {
-            if let Some(patches) = layer.prices.get(&charge) {
-                add(&mut all, Rank::Base, format!("layer:{}", layer.id), Some(layer.days), patches);
-            }
+        if layer.segment.as_ref().is_none_or(|wanted| wanted == segment)
+            && let Some(patches) = layer.prices.get(&charge)
+        {
+            add(&mut all, Rank::Base, format!("layer:{}", layer.id), Some(layer.days), patches);
         }
     }
     let mut ancestry = lineage(case, subscription.account);
@@ -154,15 +154,15 @@ fn add<'a>(all: &mut Vec<Laid<'a>>, rank: Rank, layer: String, whole: Option<Day
 
 /// The subscription's own contract and, over it, its plan.
 fn add_own<'a>(case: &'a Case, subscription: &Subscription, charge: usize, all: &mut Vec<Laid<'a>>) {
-    if let Some(contract) = subscription.contract.map(|contract| &case.contracts[contract]) {
-        if let Some(patches) = contract.prices.get(&charge) {
-            add(all, Rank::Package, format!("contract:{}", contract.id), Some(contract.days), patches);
-        }
+    if let Some(contract) = subscription.contract.map(|contract| &case.contracts[contract])
+        && let Some(patches) = contract.prices.get(&charge)
+    {
+        add(all, Rank::Package, format!("contract:{}", contract.id), Some(contract.days), patches);
     }
-    if let Some(plan) = subscription.plan.map(|plan| &case.plans[plan]) {
-        if let Some(patches) = plan.prices.get(&charge) {
-            add(all, Rank::Package, format!("plan:{}", plan.id), None, patches);
-        }
+    if let Some(plan) = subscription.plan.map(|plan| &case.plans[plan])
+        && let Some(patches) = plan.prices.get(&charge)
+    {
+        add(all, Rank::Package, format!("plan:{}", plan.id), None, patches);
     }
 }
 

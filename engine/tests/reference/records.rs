@@ -108,7 +108,7 @@ impl Free {
         }
         let by_amount = self.amount.as_ref().is_none_or(|most| self.total <= *most);
         let portion = match &self.amount {
-            _ if !by_count && !(self.outlasts && self.amount.is_some()) => Exact::zero(),
+            _ if !(by_count || self.outlasts && self.amount.is_some()) => Exact::zero(),
             None => money.clone(),
             Some(most) => self.total.clone().least(most.clone()).less(&before.least(most.clone())),
         };

@@ -99,7 +99,7 @@ pub(crate) fn graduated(price: &Fields, thing: &Thing<'_>, percent: bool) -> Vec
         // On the part that enters the tier first; but not when the total falls back out of it.
         let first = entered(&tiers, at, &after) && !entered(&tiers, at, &thing.highest);
         let due = first && entered(&tiers, at, &thing.total);
-        if quantity.is_zero() && !(due && !tier.flat_fee.is_zero()) {
+        if quantity.is_zero() && (!due || tier.flat_fee.is_zero()) {
             continue;
         }
         let hundred = Exact::whole(if features::PERCENT_AS_WRITTEN { 1 } else { 100 });

@@ -6,6 +6,11 @@ use super::features::{Feature, on};
 use super::words::{Case, Charge, Days, Field, Fields, Patch, Read, Settings};
 use crate::harness;
 
+/// Makes the rows of a table.
+type Rows = fn(&Case) -> Vec<Vec<String>>;
+/// Makes a section of the book.
+type Section = fn(&Case) -> String;
+
 /// Cases by the name that takes the place of `~` in their ids.
 pub(crate) type Named<'a> = (String, &'a Case);
 
@@ -40,7 +45,7 @@ pub(crate) fn write(folder: &Path, cases: &[Named<'_>]) {
     let settings = &cases[0].1.settings;
     harness::write(&folder.join("pipeline.yaml"), PIPELINE.replace("ZONE", settings.zone.name()));
     harness::write(&folder.join("book.yaml"), book(settings, cases));
-    let tables: [(&str, &str, fn(&Case) -> Vec<Vec<String>>); 6] = [
+    let tables: [(&str, &str, Rows); 6] = [
         (
             "accounts.csv",
             "account_id,parent_id,level,name,currency,bill_to,segment,tax_jurisdiction,tax_exemptions,agreed",
@@ -165,7 +170,7 @@ fn book(settings: &Settings, cases: &[Named<'_>]) -> String {
     let base = if settings.rounded_base { "rounded" } else { "unrounded" };
     let mode = settings.rounding.name();
     let mut text = format!("book: generated\ncurrency: account\nrounding: {{ mode: {mode}, discount_base: {base} }}\n");
-    let sections: [(&str, fn(&Case) -> String); 7] = [
+    let sections: [(&str, Section); 7] = [
         ("meters", meters),
         ("products", products),
         ("plans", plans),
