@@ -38,6 +38,9 @@ impl Pools {
         let mut places: HashMap<(u32, u32, u16), usize> = HashMap::new();
         let own: Vec<(usize, &Allowance)> =
             allowances.iter().enumerate().filter(|(_, allowance)| allowance.meter == meter).collect();
+        if own.is_empty() {
+            return Ok(covered);
+        }
         for (index, portion) in portions.iter_mut().enumerate() {
             let taken = self.take(holder, &own, portion).ok_or_else(out_of_range)?;
             if taken.is_zero() {
@@ -77,11 +80,43 @@ impl Pools {
             (rest, taken) = (rest.minus(part)?, taken.plus(part)?);
         }
         portion.quantity = portion.quantity.minus(taken)?;
-        self.paid.insert(payer, paid.plus(portion.quantity)?);
+        // A total that does not fit is told where it is priced.
+        self.paid.insert(payer, paid.plus(portion.quantity).unwrap_or(paid));
         Some(taken)
     }
 }
 
 fn out_of_range() -> Fault {
     Fault::ours("an allowance is out of range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Place;
+
+    #[test]
+    fn totals_that_do_not_fit_are_left_to_whoever_prices_them() {
+        let allowance = Allowance {
+            meter: 0,
+            quantity: Decimal::ONE,
+            shared_over: Scope::Subscription,
+            place: Place::file("book.yaml"),
+        };
+        let most = Decimal::parse("99999999999999999999").unwrap();
+        let one = |group| Portion {
+            subscription: 0,
+            group,
+            quantity: most,
+            records: 1,
+            stretch: 0,
+            time: 0,
+            cell: 0,
+            origin: None,
+        };
+        let mut portions = [one(1), one(2), one(3)];
+        let covered = Pools::default().draw((0, 0, 0), &[allowance], 0, &mut portions).unwrap();
+        assert_eq!(covered.len(), 1);
+        assert_eq!(portions.map(|portion| portion.quantity), [most.minus(Decimal::ONE).unwrap(), most, most]);
+    }
 }
