@@ -132,8 +132,8 @@ fn a_test_can_give_the_levels_at_the_start() {
 fn coverage_counts_the_parts_of_each_price_and_can_be_of_one_product() {
     let here = tests(TESTS);
     let book = std::fs::read_to_string(here.path().join("book.yaml")).unwrap();
-    let versions = "versions: [ { valid_from: 2026-10-01, free_units: 1 }, { valid_from: 2030-01-01, free_units: 2 } ]";
-    let versions = versions.replace("2026-10-01,", "2026-10-01, valid_to: 2030-01-01,");
+    let versions = "versions: [\n          { valid_from: 2026-10-01, valid_to: 2030-01-01, free_units: 1 },\n          \
+                    { valid_from: 2030-01-01, free_units: 2 } ]";
     write(&here.path().join("book.yaml"), book.replace("unit_price: 0.10", &format!("unit_price: 0.10, {versions}")));
     write(&here.path().join("a.test.yaml"), TESTS.replace("lines: [ { charge", "lines_include: [ { charge"));
     let of = |words: &[&str]| run(here.path(), words).ok();
