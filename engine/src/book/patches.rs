@@ -38,8 +38,7 @@ pub(super) fn patches(
             patches.push(Patch { charge, layer, valid: valid.both(within), place: place.clone(), fields });
         }
         let spans: Vec<_> = patches[start..].iter().map(|patch| (patch.valid, &patch.place)).collect();
-        check_apart(&format!("the prices of `{}`", key.text), spans.clone(), faults);
-        check_joined(&format!("the prices of `{}`", key.text), spans, faults);
+        check_apart(&format!("the prices of `{}`", key.text), spans, faults);
     }
     patches.sort_by_key(|patch| patch.charge);
     patches
@@ -80,22 +79,6 @@ pub(super) fn check_apart(what: &str, mut spans: Vec<(Validity, &Place)>, faults
         let on = later.from.map_or_else(|| "before any date".to_owned(), |from| format!("on {from}"));
         let fault = Fault::new(&codes::B014, format!("{what} overlap: two of them hold {on}")).at(place);
         faults.push(fault.hint(format!("the other is at {first}; let it end with a `valid_to`")));
-    }
-}
-
-/// Reports days between two of the same list on which none holds: the price below would come back without a word.
-fn check_joined(what: &str, mut spans: Vec<(Validity, &Place)>, faults: &mut Faults) {
-    spans.retain(|(valid, _)| !valid.is_empty());
-    spans.sort_by_key(|(valid, _)| valid.from);
-    for pair in spans.windows(2) {
-        let [(Validity { to: Some(end), .. }, _), (Validity { from: Some(from), .. }, place)] = pair else { continue };
-        if end < from {
-            let fault = Fault::new(&codes::B014, format!("{what} leave a gap from {end} to {from}")).at(place);
-            faults.push(fault.hint(format!(
-                "`valid_to` is the first day a price no longer holds: begin this one on {end}, or write the price of the \
-                 days between"
-            )));
-        }
     }
 }
 
@@ -146,8 +129,7 @@ pub(super) fn overrides(nodes: &[&Node], index: &Index<'_>, faults: &mut Faults)
     for ((account, charge), spans) in &spans {
         let spans: Vec<_> = spans.iter().map(|(valid, place)| (*valid, place)).collect();
         let what = format!("the overrides of `{charge}` for account `{account}`");
-        check_apart(&what, spans.clone(), faults);
-        check_joined(&what, spans, faults);
+        check_apart(&what, spans, faults);
     }
     overrides
 }
