@@ -225,7 +225,9 @@ fn mark(prepared: &mut Prepared, lines: &[(usize, Row)]) {
 
 /// Adds what walking through the run again has shown, and rates the line from the whole.
 fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
-    let by_sql = own.price.sql.is_some();
+    // What a formula or query of another part of the period asks is not told either.
+    let mixed = own.rating.iter().flat_map(|rating| &rating.stretches).any(|stretch| stretch.terms.sql.is_some());
+    let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
     (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);

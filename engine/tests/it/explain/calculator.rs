@@ -64,6 +64,12 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
         let model = explanation["price"]["model"].as_str().unwrap().to_owned();
         (model, units(&fixed["quantity"]), ratio(full, days.into(), of.into()))
     } else if explanation["allowances"]["own"].is_array() {
+        // What is taken back of included quantities is the engine's own business.
+        let draws = explanation["allowances"]["draws"].as_array().unwrap();
+        let portions = draws.iter().flat_map(|draw| draw["portions"].as_array().unwrap());
+        if portions.into_iter().any(|portion| units(&portion["quantity"]) < 0) {
+            return None;
+        }
         ("allowance".to_owned(), covered(&explanation["allowances"]), 0)
     } else {
         usage(&explanation["rating"])?
