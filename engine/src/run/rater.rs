@@ -162,7 +162,9 @@ impl<'r> Rater<'r> {
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
     fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
-        if sharing.prices.iter().any(|price| is_shared(price)) {
+        // Who shares is said by the first price of the period, for all of it.
+        let wide = sharing.prices.first().is_some_and(|price| price.scope != Scope::Subscription);
+        if wide && sharing.prices.iter().any(|price| is_shared(price)) {
             return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
         }
         for subscription in sharing.subscriptions.chunks(1) {
