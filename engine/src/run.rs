@@ -17,6 +17,7 @@ mod publish;
 mod rater;
 mod rating;
 mod settle;
+mod settlement;
 mod subjects;
 mod unpriced;
 mod witness;
