@@ -36,6 +36,7 @@ pub mod model;
 mod patches;
 mod plans;
 mod price;
+mod recurring;
 mod sections;
 mod spoken;
 mod table;

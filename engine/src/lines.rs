@@ -96,6 +96,16 @@ pub enum LineKind {
     Credit,
 }
 
+/// All kinds, each at its number.
+pub const KINDS: [LineKind; 6] = [
+    LineKind::Usage,
+    LineKind::Allowance,
+    LineKind::Recurring,
+    LineKind::OneTime,
+    LineKind::Commitment,
+    LineKind::Credit,
+];
+
 impl LineKind {
     /// The text of the `line_kind` column.
     #[must_use]

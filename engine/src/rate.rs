@@ -18,6 +18,7 @@ mod stairstep;
 mod volume;
 
 pub mod fixed;
+pub mod intervals;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ mod prepare;
 mod publish;
 mod rater;
 mod rating;
+mod recurring;
 mod settle;
 mod settlement;
 mod subjects;

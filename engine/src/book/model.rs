@@ -12,12 +12,14 @@ mod calendar;
 mod patch;
 mod prefix;
 mod price;
+mod recurring;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
 pub use calendar::{Calendar, Span, Window};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
 pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
+pub use recurring::{Anchor, Every, Prorate, Schedule};
 
 /// A whole price book, checked.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use super::keys::MODELS;
 use super::lists::Lists;
 use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
+use super::recurring::schedule;
 use super::tiers::{Holding, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::money::currency::minor_digits;
@@ -64,6 +65,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         free_units: not_negative(fields, "free_units", faults).unwrap_or(Decimal::ZERO),
         round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
         itemise: fields.text("itemise", "false") == "true",
+        when: fields.get("when").and_then(Node::located),
         model,
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
@@ -278,11 +280,7 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
         }
         "formula" => Model::Formula { sql: fields.get("formula")?.located()? },
         "sql" => Model::Sql { sql: fields.get("sql")?.located()? },
-        "recurring" => Model::Recurring {
-            amount: fields.decimal("amount")?,
-            prorate: fields.text("prorate", "by_day") == "by_day",
-            advance: fields.text("bill", "advance") == "advance",
-        },
+        "recurring" => Model::Recurring { amount: fields.decimal("amount")?, schedule: schedule(fields, faults)? },
         "one_time" => Model::OneTime { amount: fields.decimal("amount")? },
         _ => return None,
     })

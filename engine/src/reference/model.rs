@@ -61,6 +61,8 @@ pub struct Account {
     pub tax_jurisdiction: String,
     /// Taxes it is exempt from.
     pub exemptions: Exemptions,
+    /// Day of the month on which its cycles begin, 1 to 28; its own or the nearest ancestor's, 1 when there is none.
+    pub bill_cycle_day: u32,
     /// Every further column with a non-blank value, `segment`, `timezone`, `invoice_template` included.
     pub custom: BTreeMap<String, String>,
     /// Its row.
@@ -79,7 +81,8 @@ pub enum Exemptions {
     Taxes(Vec<String>),
 }
 
-/// One subscription.
+/// One subscription, or one version of a subscription that changes: for the days `[start, end)` on which it is the same.
+/// All versions of a subscription have its id, and stand together in the order of their days.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     /// Its id.
@@ -94,10 +97,20 @@ pub struct Subscription {
     pub product: String,
     /// How many; 1 when blank.
     pub quantity: Decimal,
-    /// First day.
+    /// First day (of the version).
     pub start: NaiveDate,
     /// First day after it; `None` while it is open.
     pub end: Option<NaiveDate>,
+    /// First day of the subscription.
+    pub begins: NaiveDate,
+    /// First day after the subscription; `None` while it is open.
+    pub ends: Option<NaiveDate>,
+    /// First day that is paid; `None` without a trial.
+    pub trial_end: Option<NaiveDate>,
+    /// Index of the first version of the subscription.
+    pub first: Index,
+    /// Index of its last version: the same when it has one.
+    pub last: Index,
     /// Contract id; may be empty.
     pub contract: String,
     /// First instant (midnight in the pipeline's zone), UTC microseconds.
@@ -108,6 +121,14 @@ pub struct Subscription {
     pub custom: BTreeMap<String, String>,
     /// Its row.
     pub place: Place,
+}
+
+impl Subscription {
+    /// Whether the subscription has several versions.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.first != self.last
+    }
 }
 
 /// What an identifier stands for during `[from, to)` (UTC microseconds; `i64::MIN`/`MAX` when open).

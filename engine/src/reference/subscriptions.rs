@@ -10,7 +10,7 @@ use crate::fault::{Outcome, codes};
 use crate::money::Decimal;
 
 const REQUIRED: [&str; 3] = ["subscription_id", "account_id", "start"];
-const OPTIONAL: [&str; 6] = ["order_id", "plan", "product", "quantity", "end", "contract"];
+const OPTIONAL: [&str; 7] = ["order_id", "plan", "product", "quantity", "end", "trial_end", "contract"];
 
 /// Checks the subscriptions; the result is sorted by id.
 pub(super) fn subscriptions(
@@ -28,8 +28,8 @@ pub(super) fn subscriptions(
     }
     checker.unique(ids, columns.id);
     let mut subscriptions = Vec::with_capacity(ids.rows.len());
-    for row in &ids.rows {
-        subscriptions.extend(subscription(&mut checker, &columns, *row, accounts));
+    for (index, row) in (0..).zip(&ids.rows) {
+        subscriptions.extend(subscription(&mut checker, &columns, (index, *row), accounts));
     }
     checker.finish(subscriptions)
 }
@@ -60,6 +60,7 @@ struct Columns {
     quantity: Column,
     start: Column,
     end: Column,
+    trial_end: Column,
     contract: Column,
 }
 
@@ -74,6 +75,7 @@ impl Columns {
             quantity: checker.column("quantity"),
             start: checker.column("start"),
             end: checker.column("end"),
+            trial_end: checker.column("trial_end"),
             contract: checker.column("contract"),
         }
     }
@@ -82,7 +84,7 @@ impl Columns {
 fn subscription(
     checker: &mut Checker<'_>,
     columns: &Columns,
-    row: usize,
+    (index, row): (Index, usize),
     accounts: Option<&Ids<'_>>,
 ) -> Option<Subscription> {
     let account = checker.required(row, columns.account);
@@ -90,6 +92,7 @@ fn subscription(
     let quantity = quantity(checker, columns.quantity, row);
     let start = checker.required(row, columns.start);
     let days = checker.days(row, columns.start, columns.end);
+    let trial_end = checker.day(row, columns.trial_end);
     let (plan, product) = (checker.blankable(row, columns.plan), checker.blankable(row, columns.product));
     if plan.is_empty() == product.is_empty() {
         let how = if plan.is_empty() { "neither a plan nor" } else { "both a plan and" };
@@ -99,6 +102,8 @@ fn subscription(
     }
     let (start, end) = start.and(days)?;
     let start = start?;
+    let trial_end = trial_end?;
+    checker.orderly(row, trial_end.is_none_or(|day| day > start), columns.start, columns.trial_end);
     let starts_at = checker.midnight(start);
     let ends_at = end.map_or(Some(i64::MAX), |end| checker.midnight(end));
     if starts_at.is_none() || ends_at.is_none() {
@@ -113,6 +118,11 @@ fn subscription(
         quantity: quantity?,
         start,
         end,
+        begins: start,
+        ends: end,
+        trial_end,
+        first: index,
+        last: index,
         contract: checker.blankable(row, columns.contract).to_owned(),
         starts_at: starts_at?,
         ends_at: ends_at?,

@@ -14,9 +14,9 @@ use rayon::prelude::*;
 use super::Job;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
-use crate::book::model::Model;
+use crate::book::model::{Anchor, Every, Model};
 use crate::fault::{Fault, Outcome, codes};
-use crate::lines::{Band, Invoice, Line};
+use crate::lines::{Band, Invoice, KINDS, Line, LineKind};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
 use crate::tables::{Table, build};
@@ -105,7 +105,7 @@ pub(super) fn invoice_lines(
         rows.of_offer(&pools.plans)?,
         of_charge(&pools.charge_products)?,
         of_charge(&pools.charge_ids)?,
-        Pool::of(["usage", "allowance", "recurring", "one_time"]).column(lines.iter().map(|line| line.kind as u32))?,
+        Pool::of(KINDS.map(LineKind::label)).column(lines.iter().map(|line| line.kind as u32))?,
         pools.models.column(lines.iter().map(models))?,
         of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
@@ -311,11 +311,14 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 /// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
 pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
     let id = |line: &Line| {
-        let subscription = &job.reference.subscriptions[line.subscription as usize].id;
+        let version = &job.reference.subscriptions[line.subscription as usize];
+        let subscription = &version.id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), tier(job, line));
         let fixed = ["line", &job.period.label, subscription, charge, kind, &band];
-        // Only a price that changes inside the period gives the same line twice.
-        let begin = (line.stretch > 0).then(|| line.service_start.to_string());
+        // Only prices that change inside the period, intervals other than the period, and versions of a subscription give
+        // the same line twice.
+        let begin = (line.stretch > 0 || by_interval(job, line)).then(|| line.service_start.to_string());
+        let version = version.changes().then(|| format!("version {}", version.start));
         let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
         let apart = match line.band {
@@ -323,9 +326,18 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
             Band::Fee => Some("for each record"),
             _ => None,
         };
-        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(apart))
+        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
     };
     billing.lines.par_iter().map(id).collect()
+}
+
+/// Whether a line is for an interval of its own, of which a period may bill several.
+fn by_interval(job: &Job<'_>, line: &Line) -> bool {
+    let plain = (Every::Months(1), Anchor::Calendar);
+    match &job.catalog.prices[line.price as usize].model {
+        Model::Recurring { schedule, .. } => (schedule.every, schedule.anchor) != plain,
+        _ => false,
+    }
 }
 
 /// The id of the invoice of a bill-to account in a currency.

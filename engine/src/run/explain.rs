@@ -7,6 +7,7 @@ pub mod model;
 mod own;
 pub mod rerate;
 mod rows;
+mod schedule;
 pub mod terms;
 mod words;
 

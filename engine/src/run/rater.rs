@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use chrono_tz::Tz;
 use hashbrown::HashMap;
 
@@ -21,8 +20,7 @@ use crate::charge::{Cube, Wanted};
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
-use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, without};
+use crate::rate::{Facts, Unrated, is_shared, without};
 use crate::reference::model::Index;
 
 /// What the accounts of a unit come to.
@@ -41,13 +39,13 @@ pub(super) struct Piece {
 }
 
 /// One charge on the same terms for the subscriptions that share it.
-struct Sharing<'r> {
-    charge: usize,
+pub(super) struct Sharing<'r> {
+    pub(super) charge: usize,
     /// Number in the catalog's terms.
-    terms: u32,
-    stretches: &'r [Stretch],
-    prices: Vec<&'r Price>,
-    subscriptions: Vec<u32>,
+    pub(super) terms: u32,
+    pub(super) stretches: &'r [Stretch],
+    pub(super) prices: Vec<&'r Price>,
+    pub(super) subscriptions: Vec<u32>,
 }
 
 /// Rates accounts.
@@ -346,54 +344,8 @@ impl<'r> Rater<'r> {
         (start.unwrap_or_else(|| self.job.period.start()), end.unwrap_or_else(|| self.job.period.end()))
     }
 
-    /// Recurring and one-time amounts.
-    fn fixed(&self, sharing: &Sharing<'_>, piece: &mut Piece) -> Outcome<()> {
-        for index in &sharing.subscriptions {
-            for (number, stretch) in (0_u16..).zip(sharing.stretches) {
-                self.fixed_in(sharing, *index, number, stretch, piece)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is due of one subscription in one stretch.
-    fn fixed_in(
-        &self,
-        sharing: &Sharing<'_>,
-        index: u32,
-        number: u16,
-        stretch: &Stretch,
-        piece: &mut Piece,
-    ) -> Outcome<()> {
-        let period = self.job.period;
-        let model = &sharing.prices[usize::from(number)].model;
-        let subscription = &self.job.reference.subscriptions[index as usize];
-        let days: (NaiveDate, NaiveDate) = (period.date(stretch.days.start), period.date(stretch.days.end));
-        let due = fixed::due(model, subscription.quantity, (subscription.start, subscription.end), days, period);
-        let fixed = match due {
-            Ok(Some(fixed)) => fixed,
-            Ok(None) => return Ok(()),
-            Err(_) => {
-                let (charge, quantity) = (sharing.charge, subscription.quantity);
-                piece.unpriced.amount(self.job, charge, stretch.price, index, quantity);
-                return Ok(());
-            }
-        };
-        let unit_price = match model {
-            Model::Recurring { amount, .. } | Model::OneTime { amount } => Some(*amount),
-            _ => None,
-        };
-        let kind = if matches!(model, Model::OneTime { .. }) { LineKind::OneTime } else { LineKind::Recurring };
-        let (quantity, amount) = (subscription.quantity, fixed.amount);
-        let part = Part { portion: 0, band: Band::Whole, quantity, unit_price, amount, records: 0 };
-        let instant = |day| midnight(day, period.timezone).ok_or_else(|| Fault::ours("a day without a midnight"));
-        let (start, end) = (instant(fixed.from)?, instant(fixed.to)?);
-        let line = Unrounded { subscription: index, group: 0, stretch: number, kind, part, start, end };
-        self.add_line(sharing, &line, piece)
-    }
-
     /// Adds a line with its rated amount; what is billed of it is settled when all lines are there.
-    fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
+    pub(super) fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
         let part = unrounded.part;
         piece.lines.push(Line {
             subscription: unrounded.subscription,
@@ -439,12 +391,12 @@ fn defer_formulas(sharing: &Sharing<'_>, portions: &[Portion], parts: Vec<Part>,
 }
 
 /// A line before rounding.
-struct Unrounded {
-    subscription: u32,
-    group: u32,
-    stretch: u16,
-    kind: LineKind,
-    part: Part,
-    start: i64,
-    end: i64,
+pub(super) struct Unrounded {
+    pub(super) subscription: u32,
+    pub(super) group: u32,
+    pub(super) stretch: u16,
+    pub(super) kind: LineKind,
+    pub(super) part: Part,
+    pub(super) start: i64,
+    pub(super) end: i64,
 }

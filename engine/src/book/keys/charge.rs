@@ -195,15 +195,47 @@ pub(super) const NUMBERS: &[Key] = &[
         "SQL that gives the amount, over quantity, records, account.… and subscription.…",
     ),
     Key::optional("sql", Kind::Sql, "one SELECT over `buckets` that gives subscription_id, quantity and amount"),
-    Key::defaulted("every", Kind::OneOf(&["month"]), "month", "how often it is due"),
+    Key::defaulted(
+        "every",
+        Kind::Text,
+        "month",
+        "how often it is due: day, week, month, quarter, year, `N days` or `N months`",
+    ),
     Key::optional("amount", Kind::Number, "amount for quantity 1"),
     Key::defaulted(
         "bill",
         Kind::OneOf(&["advance", "arrears"]),
         "advance",
-        "at the start or the end of the period; both bill the period itself, so the amount is the same",
+        "advance: billed by the run whose period holds the first day of the interval; arrears: by the one in which the interval ends",
     ),
-    Key::defaulted("prorate", Kind::OneOf(&["by_day", "none"]), "by_day", "what part periods cost"),
+    Key::optional(
+        "anchor",
+        Kind::OneOf(&["calendar", "cycle", "start"]),
+        "what intervals are counted from: the calendar (weeks: Mondays), the account's bill_cycle_day, or the first day of the subscription; calendar when left out, and start for intervals of days",
+    ),
+    Key::defaulted(
+        "prorate",
+        Kind::OneOf(&["by_day", "by_second", "thirty_day", "both_ends", "none"]),
+        "by_day",
+        "what a part of an interval costs: its days, its seconds, its days in months of 30 days, its days with the day of a change counted for both sides, or the whole amount once",
+    ),
+    Key::defaulted(
+        "in_trial",
+        Kind::OneOf(&["free", "billed"]),
+        "free",
+        "whether it is due for the days before `trial_end` of the subscription",
+    ),
+    Key::defaulted(
+        "credit_unused",
+        Kind::Truth,
+        "true",
+        "billed in advance: whether what a change or an end leaves unused of an earlier bill is given back, as a line of kind credit",
+    ),
+    Key::optional(
+        "when",
+        Kind::Sql,
+        "where it is due: SQL over account.COLUMN, subscription.COLUMN, usage('meter') and has_product('product'); everywhere when left out",
+    ),
 ];
 
 /// The keys that go with each charge model, besides those every charge takes.
@@ -283,11 +315,11 @@ pub(in crate::book) static MODELS: &[Variant] = &[
     },
     Variant {
         name: "recurring",
-        about: "an amount every period",
+        about: "an amount every interval",
         required: &["amount"],
-        optional: &["every", "bill", "prorate"],
+        optional: &["every", "bill", "anchor", "prorate", "in_trial", "credit_unused", "when"],
     },
-    Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &[] },
+    Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &["when"] },
 ];
 
 /// Keys of a charge that stay when a price replaces its model.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::prefix::Prefixes;
+use super::recurring::Schedule;
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
@@ -30,6 +31,8 @@ pub struct Price {
     pub round_amount: Option<RoundAmount>,
     /// Whether every rated record is published.
     pub itemise: bool,
+    /// Of a recurring or one-time amount: where it is due; `None`: everywhere.
+    pub when: Option<Located>,
     /// The layer it comes from: `list`, `layer:<id>`, `contract:<id>`, `plan:<id>` or `override:<account>`.
     pub layer: String,
     /// The rule's file and line.
@@ -198,14 +201,12 @@ pub enum Model {
         /// The SELECT.
         sql: Located,
     },
-    /// An amount each period.
+    /// An amount each interval.
     Recurring {
-        /// Amount of a whole period and quantity 1.
+        /// Amount of a whole interval and quantity 1.
         amount: Decimal,
-        /// Whether part periods are billed by the day.
-        prorate: bool,
-        /// Billed at the start of the period; otherwise in arrears. Either way the period itself is billed.
-        advance: bool,
+        /// When it is due, and for what part.
+        schedule: Schedule,
     },
     /// An amount once, in the period that holds the start.
     OneTime {
@@ -290,6 +291,7 @@ impl Price {
             free_units: Decimal::ZERO,
             round_amount: None,
             itemise: false,
+            when: None,
             layer: "list".to_owned(),
             place,
         }
@@ -303,6 +305,7 @@ impl Price {
             && (self.free_units, self.round_amount, self.itemise)
                 == (other.free_units, other.round_amount, other.itemise)
             && self.lines_by == other.lines_by
+            && self.when.as_ref().map(|when| &when.text) == other.when.as_ref().map(|when| &when.text)
             && self.model == other.model
     }
 

@@ -206,11 +206,18 @@ fn more(count: usize, noun: &str) -> Option<String> {
 fn fixed_amount(fixed: &FixedAmount, one: &Explanation) -> String {
     let full = format!("{} x {}", number(&fixed.amount), number(&fixed.quantity));
     let rated = one.rounding.as_ref().map(|steps| number(&steps.rated)).unwrap_or_default();
-    if fixed.prorated {
-        format!("{full} x {} of {} days = {rated}", fixed.days, fixed.of)
-    } else {
-        format!("{full} = {rated}, due in full")
-    }
+    let Some(interval) = fixed.interval.as_ref().filter(|interval| interval.prorate != "none") else {
+        return format!("{full} = {rated}, due in full");
+    };
+    let units = match interval.prorate.as_str() {
+        "by_second" => "seconds",
+        "thirty_day" => "days in months of 30",
+        "both_ends" => "days, both ends counted",
+        _ => "days",
+    };
+    let back = if fixed.credit { ", given back" } else { "" };
+    let of = format!("of {} to {}", interval.from, interval.to);
+    format!("{full} x {} of {} {units} {of} = {rated}{back}", fixed.part, fixed.of)
 }
 
 /// From the rated amount to the net.

@@ -202,16 +202,29 @@ pub struct Draw {
 /// How a recurring or one-time amount was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FixedAmount {
-    /// Amount of a whole period and quantity 1.
+    /// Amount of a whole interval and quantity 1.
     pub amount: Exact,
     /// Quantity of the subscription.
     pub quantity: Exact,
-    /// Days that are billed.
-    pub days: i64,
-    /// Days of the period; the amount is for `days` of them. 1 of 1 where part periods are due in full.
+    /// Days (or seconds) that are billed, or given back.
+    pub part: i64,
+    /// Those of the interval: the amount is for `part` of them. 1 of 1 where parts are due in full.
     pub of: i64,
-    /// Whether part periods are billed by the day.
-    pub prorated: bool,
+    /// The interval; none for what is due once.
+    pub interval: Option<IntervalUse>,
+    /// Whether the amount is given back: below zero then.
+    pub credit: bool,
+}
+
+/// The interval that a recurring amount is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IntervalUse {
+    /// First day.
+    pub from: String,
+    /// First day after it.
+    pub to: String,
+    /// How a part of it is counted: `by_day`, `by_second`, `thirty_day`, `both_ends` or `none`.
+    pub prorate: String,
 }
 
 /// The discount of a line.

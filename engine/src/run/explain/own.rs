@@ -9,27 +9,29 @@ use serde_json::Value;
 use super::super::batches::line_ids;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
+use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating};
 use super::model::{
-    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
-    RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, IntervalUse, PartUse, PortionUse,
+    Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
 };
 use super::rerate::{Again, told};
 use super::rows::instant;
+use super::schedule::prorate_word;
 use super::sum;
 use super::terms::Terms;
 use super::words::{base_word, mode_word, scope_word};
-use crate::book::model::{Aggregate, DiscountBase, Model};
+use crate::book::model::{Aggregate, DiscountBase, Model, Price};
 use crate::catalog::Asked;
 use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
 use crate::guide::Guide;
-use crate::lines::{Line, Part, Portion};
+use crate::lines::{Line, LineKind, Part, Portion};
 use crate::meter::Cells;
 use crate::money::Decimal;
-use crate::rate::{Facts, fixed};
+use crate::rate::Facts;
 use crate::read::InputFile;
 
 /// What the run has to say of one line.
@@ -243,21 +245,28 @@ impl View<'_> {
 
     fn fixed(&self) -> Option<FixedAmount> {
         let (job, line) = (self.job, self.line);
-        let nth = self.nth().ok()?;
-        let terms = job.catalog.terms_of(line.subscription, nth);
-        let days = &job.catalog.terms[terms as usize].get(usize::from(self.stretch()))?.days;
-        let days = (job.period.date(days.start), job.period.date(days.end));
-        let subscription = &job.reference.subscriptions[line.subscription as usize];
         let model = &job.catalog.prices[line.price as usize].model;
-        let runs = (subscription.start, subscription.end);
-        let due = fixed::due(model, subscription.quantity, runs, days, job.period).ok()??;
-        let (amount, prorated) = match model {
-            Model::Recurring { amount, prorate, .. } => (*amount, *prorate),
-            Model::OneTime { amount } => (*amount, false),
-            _ => return None,
-        };
-        let (days, of) = if prorated { job.period.days_within(due.from, Some(due.to)) } else { (1, 1) };
-        Some(FixedAmount { amount: Exact(amount), quantity: Exact(subscription.quantity), days, of, prorated })
+        let (Model::Recurring { amount, .. } | Model::OneTime { amount }) = model else { return None };
+        let nth = self.nth().ok()?;
+        let stretches = &job.catalog.terms[job.catalog.terms_of(line.subscription, nth) as usize];
+        let prices: Vec<&Price> = stretches.iter().map(|one| &job.catalog.prices[one.price as usize]).collect();
+        let all = owed(job, (line.subscription, line.charge as usize), &priced(job, stretches, &prices)).ok()?;
+        let own = all.iter().find(|fixed| {
+            let same = (fixed.credit, fixed.stretch) == (line.kind == LineKind::Credit, self.stretch());
+            same && bounds(job, fixed).is_ok_and(|bounds| bounds == (line.service_start, line.service_end))
+        })?;
+        Some(FixedAmount {
+            amount: Exact(*amount),
+            quantity: Exact(line.quantity),
+            part: own.share.part,
+            of: own.share.of,
+            interval: own.of.map(|(interval, prorate)| IntervalUse {
+                from: interval.start.to_string(),
+                to: interval.end.to_string(),
+                prorate: prorate_word(prorate).to_owned(),
+            }),
+            credit: own.credit,
+        })
     }
 
     fn discount(&self) -> Option<DiscountUse> {

@@ -64,7 +64,8 @@ fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {
 }
 
 fn fixed_amount(fixed: &FixedAmount) -> Option<Decimal> {
-    fixed.amount.0.times(fixed.quantity.0)?.ratio(Decimal::whole(fixed.days), Decimal::whole(fixed.of))
+    let amount = fixed.amount.0.times(fixed.quantity.0)?.ratio(Decimal::whole(fixed.part), Decimal::whole(fixed.of))?;
+    if fixed.credit { Decimal::ZERO.minus(amount) } else { Some(amount) }
 }
 
 /// Portions as the rater takes them, and what prices ask about them.

@@ -8,6 +8,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Exact, PortionUse};
+use super::schedule::ScheduleTerms;
 use super::words::{
     Word, each_word, mode_word, read_each, read_mode, read_scope, read_span, scope_word, span_word, zero_word,
 };
@@ -133,12 +134,12 @@ pub struct Terms {
     /// The formula or SELECT.
     #[serde(skip_serializing_if = "none")]
     pub sql: Option<String>,
-    /// Amount of a period.
+    /// Amount of an interval.
     #[serde(skip_serializing_if = "none")]
     pub amount: Option<Exact>,
-    /// Whether part periods are billed by the day.
+    /// When it is due.
     #[serde(skip_serializing_if = "none")]
-    pub prorate: Option<bool>,
+    pub schedule: Option<ScheduleTerms>,
 }
 
 /// A band.
@@ -283,8 +284,8 @@ impl Terms {
                 self.prefixes = used_prefixes(prefixes, portions);
             }
             Model::Formula { sql } | Model::Sql { sql } => self.sql = Some(sql.text.clone()),
-            Model::Recurring { amount, prorate, .. } => {
-                (self.amount, self.prorate) = (some(*amount), Some(*prorate));
+            Model::Recurring { amount, schedule } => {
+                (self.amount, self.schedule) = (some(*amount), Some(ScheduleTerms::of(schedule)));
             }
             Model::OneTime { amount } => self.amount = some(*amount),
         }

@@ -60,9 +60,10 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
     let (model, quantity, rated) = if explanation["fixed"].is_object() {
         let fixed = &explanation["fixed"];
         let full = ratio(units(&fixed["amount"]), units(&fixed["quantity"]), ONE);
-        let (days, of) = (fixed["days"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
+        let (part, of) = (fixed["part"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
         let model = explanation["price"]["model"].as_str().unwrap().to_owned();
-        (model, units(&fixed["quantity"]), ratio(full, days.into(), of.into()))
+        let sign = if fixed["credit"] == true { -1 } else { 1 };
+        (model, units(&fixed["quantity"]), sign * ratio(full, part.into(), of.into()))
     } else if explanation["allowances"]["own"].is_array() {
         // What is taken back of included quantities is the engine's own business.
         let draws = explanation["allowances"]["draws"].as_array().unwrap();
