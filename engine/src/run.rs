@@ -19,6 +19,7 @@ mod rating;
 mod settle;
 mod settlement;
 mod subjects;
+mod taxation;
 mod unpriced;
 mod witness;
 
@@ -101,9 +102,10 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
     let written = publish::write(&job, &usage, &billing, &totals, &run_id, &output, options).await?;
+    let lines_without_tax = billing.lines_without_tax;
     // Giving millions of rows back one by one takes a while that nobody needs to wait for.
     std::thread::spawn(move || drop((usage, billing)));
-    let manifest = publish::manifest(&job, &run_id, written, &totals);
+    let manifest = publish::manifest(&job, &run_id, written, &totals, lines_without_tax);
     let number = standing.map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {
         Commit::Done { number } => (RunState::Committed, number),

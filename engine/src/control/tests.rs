@@ -55,6 +55,7 @@ fn lines() -> RecordBatch {
         exact(&["0", "0.006172839450617284", "12"]),
         money(&["0", "12.35", "12"]),
         money(&["0", "0.35", "0"]),
+        money(&["0", "0", "0"]),
         money(&["0", "12.00", "12"]),
         texts(&[0, 0, 1], &["USD", "JPY"]),
         same("4000"),
@@ -82,7 +83,10 @@ fn taxes() -> RecordBatch {
         exact(&["7.25"]),
         money(&["12"]),
         money(&["0.87"]),
+        money(&["0"]),
         build::flags(vec![false]),
+        same("S"),
+        same(""),
         same("USD"),
     ];
     Table::InvoiceTaxes.batch(columns).unwrap()
@@ -100,6 +104,7 @@ fn invoices() -> RecordBatch {
         build::whole(vec![2, 1]),
         money(&["12.35", "12"]),
         money(&["0.35", "0"]),
+        money(&["0", "0"]),
         money(&["12", "12"]),
         money(&["0.87", "0"]),
         money(&["12.87", "12"]),
@@ -194,6 +199,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_net: dec("12"),
         invoice_tax: dec("0.87"),
         invoice_gross: dec("12.87"),
+        ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
         files: vec![file("day=01/a.csv", 5, 4, 0, 1), file("day=02/b.csv", 4, 3, 1, 0)],

@@ -75,6 +75,9 @@ pub struct Totals {
     pub records: Records,
     /// Amounts by currency.
     pub currencies: BTreeMap<String, Amounts>,
+    /// Lines that were billed without a tax although they should have one.
+    #[serde(default)]
+    pub lines_without_tax: u64,
 }
 
 /// Where the records of a run went: the first is the sum of the others.
@@ -176,6 +179,6 @@ impl From<&ControlTotals> for Totals {
             };
             (of.currency.clone(), amounts)
         });
-        Self { records, currencies: amounts.collect() }
+        Self { records, currencies: amounts.collect(), lines_without_tax: 0 }
     }
 }

@@ -112,6 +112,7 @@ static REFERENCE: Record = Record {
         Key::required("subscriptions", Kind::Path, "who subscribes to what"),
         Key::required("identifiers", Kind::Path, "what the identifiers in usage stand for"),
         Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
+        Key::optional("tax_exemptions", Kind::Path, "who is exempt from which tax, with those below them"),
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),

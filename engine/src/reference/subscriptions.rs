@@ -10,7 +10,7 @@ use crate::fault::{Outcome, codes};
 use crate::money::Decimal;
 
 const REQUIRED: [&str; 3] = ["subscription_id", "account_id", "start"];
-const OPTIONAL: [&str; 6] = ["order_id", "plan", "product", "quantity", "end", "contract"];
+const OPTIONAL: [&str; 7] = ["order_id", "plan", "product", "quantity", "end", "contract", "tax_jurisdiction"];
 
 /// Checks the subscriptions; the result is sorted by id.
 pub(super) fn subscriptions(
@@ -61,6 +61,7 @@ struct Columns {
     start: Column,
     end: Column,
     contract: Column,
+    jurisdiction: Column,
 }
 
 impl Columns {
@@ -75,6 +76,7 @@ impl Columns {
             start: checker.column("start"),
             end: checker.column("end"),
             contract: checker.column("contract"),
+            jurisdiction: checker.column("tax_jurisdiction"),
         }
     }
 }
@@ -114,6 +116,7 @@ fn subscription(
         start,
         end,
         contract: checker.blankable(row, columns.contract).to_owned(),
+        tax_jurisdiction: checker.blankable(row, columns.jurisdiction).to_owned(),
         starts_at: starts_at?,
         ends_at: ends_at?,
         custom: checker.custom(row),

@@ -16,7 +16,7 @@ use super::{Job, RunOptions, RunReport, RunState};
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::manifest::{FORMAT, Input, tables};
+use crate::lineset::manifest::{FORMAT, Input, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::{Location, escaped};
@@ -71,10 +71,13 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.amount_list = sum(total.amount_list, line.list)?;
         total.amount_discount = sum(total.amount_discount, line.discount)?;
         total.amount_net = sum(total.amount_net, line.net)?;
+        let included = line.list.minus(line.discount).and_then(|less| less.minus(line.net)).unwrap_or_default();
+        total.amount_tax_included = sum(total.amount_tax_included, included)?;
     }
     for tax in &billing.taxes {
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
+        total.tax_included = sum(total.tax_included, tax.included)?;
     }
     for invoice in &billing.invoices {
         let total = totals.entry(&invoice.currency).or_default();
@@ -146,7 +149,13 @@ fn rows<'r>(
 }
 
 /// The manifest of the run.
-pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, totals: &ControlTotals) -> Manifest {
+pub(super) fn manifest(
+    job: &Job<'_>,
+    run_id: &str,
+    written: Vec<Written>,
+    totals: &ControlTotals,
+    lines_without_tax: u64,
+) -> Manifest {
     let inputs = job.files.iter().map(|file| Input {
         source: job.pipeline.sources[file.source].name.clone(),
         name: file.name.clone(),
@@ -164,7 +173,7 @@ pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, total
         reference_digest: job.reference.digest.clone(),
         inputs: inputs.collect(),
         tables: tables(&written),
-        totals: totals.into(),
+        totals: Totals { lines_without_tax, ..totals.into() },
     }
 }
 
@@ -204,6 +213,7 @@ pub(super) fn report(
         manifest: commit::path(&period, number),
         records: manifest.totals.records,
         suspense,
+        lines_without_tax: manifest.totals.lines_without_tax,
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
         totals: currencies

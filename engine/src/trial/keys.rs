@@ -63,6 +63,7 @@ static GIVEN: Record = Record {
             "rows of the identifiers table; left out: each subscription and account is known by its own id",
         ),
         Key::optional("tax_rates", ROWS, "rows of the tax_rates table"),
+        Key::optional("tax_exemptions", ROWS, "rows of the tax_exemptions table"),
         Key::optional("fx_rates", ROWS, "rows of the fx_rates table"),
         Key::optional("price_overrides", ROWS, "rows of the price_overrides table"),
         Key::optional(
@@ -75,8 +76,16 @@ static GIVEN: Record = Record {
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "tax_exemptions",
+];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));

@@ -81,6 +81,9 @@ mod itemised;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;
+// Lines without a tax rate, tax services, and the numbers of invoices.
+#[cfg(test)]
+mod taxes;
 // The smallest job there is, to be broken in one place.
 #[cfg(test)]
 mod tiny;

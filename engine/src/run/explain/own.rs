@@ -281,6 +281,7 @@ impl View<'_> {
             list: Exact(line.list),
             discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
             discount: Exact(line.discount),
+            tax_included: Exact(line.list.minus(line.discount)?.minus(line.net)?),
             net: Exact(line.net),
         })
     }
