@@ -105,6 +105,10 @@ pub struct CurrencyTotals {
     pub invoice_tax: Decimal,
     /// Sum of the invoices' gross amounts.
     pub invoice_gross: Decimal,
+    /// Sum of the net that sub-totals say is of their own account.
+    pub subtotal_net: Decimal,
+    /// Sum of the taxes that they say are.
+    pub subtotal_tax: Decimal,
 }
 
 impl FileTotals {
@@ -187,6 +191,8 @@ fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
     same(("lines", lines), ("line counts of the invoices", count(totals.invoice_lines)));
     same(("net of the lines", net), ("net of the invoices", totals.invoice_net));
     same(("tax of the lines", tax), ("tax of the invoices", totals.invoice_tax));
+    same(("net of the sub-totals", totals.subtotal_net), ("net of the invoices", totals.invoice_net));
+    same(("tax of the sub-totals", totals.subtotal_tax), ("tax of the invoices", totals.invoice_tax));
     let included = totals.amount_tax_included;
     same(("tax included in the lines", included), ("in the tax rows", totals.tax_included));
     let less = totals.amount_list.minus(totals.amount_discount).and_then(|less| less.minus(included));

@@ -216,3 +216,24 @@ pub struct Invoice {
     /// Sum of taxes.
     pub tax: Decimal,
 }
+
+/// What an account, and everything below it, has of one product on one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subtotal {
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// Account index.
+    pub account: u32,
+    /// Product index.
+    pub product: u32,
+    /// Lines of the account itself.
+    pub lines: u64,
+    /// Net of its own lines.
+    pub net_own: Decimal,
+    /// Taxes of its own lines.
+    pub tax_own: Decimal,
+    /// Net of its lines and of those below it.
+    pub net: Decimal,
+    /// Taxes of its lines and of those below it.
+    pub tax: Decimal,
+}

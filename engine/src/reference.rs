@@ -16,6 +16,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod accounts;
+mod answers;
 pub mod called;
 mod check;
 mod columnar;
@@ -35,6 +36,7 @@ mod taxes;
 mod tests;
 mod text;
 
+pub use answers::{AskedLine, TaxAnswer, tax_answers};
 use ids::Ids;
 use model::{Account, Index, Reference, Subscription};
 use table::Table;

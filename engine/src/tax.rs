@@ -1,15 +1,18 @@
 //! Tax: by jurisdiction code and product tax category, one row per line and tax (DESIGN section 5).
 //!
-//! [`TaxSource`] is what the conductor asks; the reference tables (`table`) are one. A source never sees prices or usage: net amounts go in, tax rows come out.
+//! [`TaxSource`] is what the conductor asks; the reference tables (`table`) are one, the answers of a tax service
+//! (`answers`) another. A source never sees prices or usage: net amounts go in, tax rows come out.
 
 use crate::lines::{Levies, TaxRow};
 use crate::money::Decimal;
 
+mod answers;
 mod invoice;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use answers::Answers;
 pub use table::TaxTable;
 
 /// A line as far as taxes go.

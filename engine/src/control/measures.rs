@@ -81,6 +81,12 @@ pub const RECOUNTS: &[Recount] = &[
             ("invoice_gross", Sum("amount_gross")),
         ],
     },
+    Recount {
+        table: Table::InvoiceSubtotals,
+        by: &["currency"],
+        only: None,
+        measures: &[("subtotal_net", Sum("amount_net_own")), ("subtotal_tax", Sum("amount_tax_own"))],
+    },
 ];
 
 impl Recount {

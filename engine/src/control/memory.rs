@@ -59,6 +59,7 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::Invoices => {
             &["invoice_id", "line_count", "amount_tax_included", "amount_net", "amount_tax", "amount_gross"]
         }
+        Table::InvoiceSubtotals => &["invoice_id", "line_count", "amount_net_own", "amount_tax_own"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
@@ -262,6 +263,12 @@ const VIOLATIONS: &[(&str, &str)] = &[
          FULL JOIN invoices AS i ON t.invoice_id = i.invoice_id \
          WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax OR coalesce(t.included, 0) <> i.amount_tax_included",
         "invoices whose tax is not the sum of their tax rows",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(line_count) AS n, sum(amount_net_own) AS net, sum(amount_tax_own) AS tax \
+         FROM invoice_subtotals GROUP BY invoice_id) AS s FULL JOIN invoices AS i ON s.invoice_id = i.invoice_id \
+         WHERE (s.n IS DISTINCT FROM i.line_count) OR (s.net IS DISTINCT FROM i.amount_net) OR (s.tax IS DISTINCT FROM i.amount_tax)",
+        "invoices that are not the sum of their sub-totals",
     ),
 ];
 

@@ -176,6 +176,8 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
         ("invoice_net", totals.invoice_net),
         ("invoice_tax", totals.invoice_tax),
         ("invoice_gross", totals.invoice_gross),
+        ("subtotal_net", totals.subtotal_net),
+        ("subtotal_tax", totals.subtotal_tax),
     ] {
         put(named, &Subject::Currency(totals.currency.clone()), measure, value);
     }

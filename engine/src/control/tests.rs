@@ -95,6 +95,7 @@ fn taxes() -> RecordBatch {
 fn invoices() -> RecordBatch {
     let columns = vec![
         build::hex_ids(&[10, 20]).unwrap(),
+        build::text(&["RM-1", "RM-2"]),
         build::constant(RUN, 2),
         build::instants(vec![START; 2]),
         build::instants(vec![START + 1; 2]),
@@ -110,6 +111,23 @@ fn invoices() -> RecordBatch {
         money(&["12.87", "12"]),
     ];
     Table::Invoices.batch(columns).unwrap()
+}
+
+fn subtotals() -> RecordBatch {
+    let columns = vec![
+        build::hex_ids(&[10, 20]).unwrap(),
+        build::constant(RUN, 2),
+        texts(&[0, 1], &["A1", "A2"]),
+        build::constant("customer", 2),
+        build::constant("video", 2),
+        texts(&[0, 1], &["USD", "JPY"]),
+        build::whole(vec![2, 1]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+    ];
+    Table::InvoiceSubtotals.batch(columns).unwrap()
 }
 
 fn buckets() -> RecordBatch {
@@ -185,6 +203,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_lines: 1,
         invoice_net: dec("12"),
         invoice_gross: dec("12"),
+        subtotal_net: dec("12"),
         ..CurrencyTotals::default()
     };
     let usd = CurrencyTotals {
@@ -199,6 +218,8 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_net: dec("12"),
         invoice_tax: dec("0.87"),
         invoice_gross: dec("12.87"),
+        subtotal_net: dec("12"),
+        subtotal_tax: dec("0.87"),
         ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
@@ -211,6 +232,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         (Table::InvoiceLines, lines()),
         (Table::InvoiceTaxes, taxes()),
         (Table::Invoices, invoices()),
+        (Table::InvoiceSubtotals, subtotals()),
         (Table::UsageBuckets, buckets()),
         (Table::Suspense, suspense()),
         (Table::ControlTotals, totals.to_batch(RUN).unwrap()),
@@ -318,12 +340,12 @@ async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     let (mut tables, totals) = itemised_fixture();
     check_in_memory(&tables, &totals).await.unwrap();
     // The sums of the charge are what they were: one record has changed lines.
-    tables[5].1 = rated_usage(&[2, 2, 3]);
+    tables[6].1 = rated_usage(&[2, 2, 3]);
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 2 invoice lines that are not the sum of their rated records");
     let (mut tables, mut totals) = itemised_fixture();
     totals.charges[0].itemised = Some((4, dec("12.006172839450617284")));
-    tables[6].1 = totals.to_batch(RUN).unwrap();
+    tables[7].1 = totals.to_batch(RUN).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
 }

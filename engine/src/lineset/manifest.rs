@@ -38,8 +38,23 @@ pub struct Manifest {
     pub inputs: Vec<Input>,
     /// The parts of every table, by its name.
     pub tables: BTreeMap<String, Vec<Part>>,
+    /// By seller: the numbers its invoices have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub invoice_numbers: BTreeMap<String, Numbers>,
+    /// Digest of the answers of the tax service, when one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_answers: Option<String>,
     /// What a person looks at first.
     pub totals: Totals,
+}
+
+/// A stretch of a seller's sequence of invoice numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// The first.
+    pub first: u64,
+    /// The first that is free after them.
+    pub next: u64,
 }
 
 /// A usage file of a run.

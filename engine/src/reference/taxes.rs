@@ -166,7 +166,7 @@ fn amount(checker: &mut Checker<'_>, row: usize, column: Column) -> Option<Optio
     Some(Some(amount))
 }
 
-fn category_code<'t>(checker: &mut Checker<'t>, row: usize, column: Column) -> Option<&'t str> {
+pub(super) fn category_code<'t>(checker: &mut Checker<'t>, row: usize, column: Column) -> Option<&'t str> {
     let code = checker.blankable(row, column);
     if !code.is_empty() && !CATEGORY_CODES.contains(&code) {
         let upper = code.trim().to_ascii_uppercase();

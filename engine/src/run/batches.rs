@@ -16,7 +16,7 @@ use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::book::model::Model;
 use crate::fault::{Fault, Outcome, codes};
-use crate::lines::{Band, Invoice, Line};
+use crate::lines::{Band, Groups, Invoice, Line};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
 use crate::tables::{Table, build};
@@ -196,7 +196,7 @@ pub(super) fn invoice_taxes(
 }
 
 /// A part of `invoices`.
-pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Outcome<RecordBatch> {
+pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice], numbers: ArrayRef) -> Outcome<RecordBatch> {
     let account = |invoice: &Invoice| &job.reference.accounts[invoice.bill_to as usize];
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
@@ -206,6 +206,7 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
     let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
     Table::Invoices.batch(vec![
         build::hex_ids(&ids)?,
+        numbers,
         build::constant(&pools.run_id, invoices.len()),
         build::instants(vec![start; invoices.len()]),
         build::instants(vec![end; invoices.len()]),
@@ -316,14 +317,14 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 }
 
 /// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
-pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
+pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u128> {
     let id = |line: &Line| {
         let subscription = &job.reference.subscriptions[line.subscription as usize].id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), tier(job, line));
         let fixed = ["line", &job.period.label, subscription, charge, kind, &band];
         // Only a price that changes inside the period gives the same line twice.
         let begin = (line.stretch > 0).then(|| line.service_start.to_string());
-        let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
+        let group = groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
         let apart = match line.band {
             Band::Free => Some("free units"),
@@ -332,7 +333,7 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
         };
         natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(apart))
     };
-    billing.lines.par_iter().map(id).collect()
+    lines.par_iter().map(id).collect()
 }
 
 /// The id of the invoice of a bill-to account in a currency.
@@ -362,7 +363,7 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     }
 }
 
-fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
+pub(super) fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
     build::decimal18_4(amounts).ok_or_else(|| too_big().into())
 }
 

@@ -78,7 +78,7 @@ impl Pools {
         };
         Self {
             run_id: run_id.to_owned(),
-            line_ids: line_ids(job, billing),
+            line_ids: line_ids(job, &billing.lines, &billing.groups),
             account_ids: Pool::of(accounts.iter().map(|account| &account.id)),
             account_paths: Pool::of(accounts.iter().map(|account| &account.path)),
             account_currencies: Pool::of(accounts.iter().map(|account| &account.currency)),

@@ -7,14 +7,14 @@ use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
-use super::taxation::{Taxed, tax};
+use super::taxation::Taxed;
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::fault::Outcome;
-use crate::invoice::invoices;
-use crate::lines::{Groups, Invoice, Levies, Line, LineKind, TaxRow};
+use crate::invoice::{invoices, subtotals};
+use crate::lines::{Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
 use crate::money::Decimal;
 use crate::pieces::in_order;
 use crate::usage::Buckets;
@@ -32,6 +32,8 @@ pub(super) struct Billing {
     pub(super) lines_without_tax: u64,
     /// Sorted by bill-to account and currency.
     pub(super) invoices: Vec<Invoice>,
+    /// Sorted by account, product and invoice.
+    pub(super) subtotals: Vec<Subtotal>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
@@ -40,11 +42,22 @@ pub(super) struct Billing {
     pub(super) charges: Vec<ChargeTotals>,
 }
 
+/// Everything that is rated and settled, before it is taxed.
+#[derive(Debug)]
+pub(super) struct Rated {
+    /// In the order of the table.
+    pub(super) lines: Vec<Line>,
+    /// Dimension values of the lines.
+    pub(super) groups: Groups,
+    records: Vec<LineRecord>,
+    charges: Vec<ChargeTotals>,
+}
+
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
-pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
+pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(job, &cube);
     let mut unpriced = Unpriced::default();
@@ -79,13 +92,25 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { mut lines } = settle(&rater, lines)?;
+    let Settled { lines } = settle(&rater, lines)?;
     let records = of_lines(job, records, &lines)?;
-    let Taxed { rows: taxes, levies, lines_without_tax } = tax(job, &mut lines)?;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, levies, lines_without_tax, invoices, groups: cube.groups, records, charges })
+    Ok(Rated { lines, groups: cube.groups, records, charges })
+}
+
+/// Puts taxed lines on invoices.
+///
+/// # Errors
+/// `G003` for sums that do not fit.
+pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
+    let Rated { lines, groups, records, charges } = rated;
+    let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
+    let invoices = invoices(&lines, &taxes, job.reference)?;
+    let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
+    let products: Vec<u32> = job.book.charges.iter().map(product).collect();
+    let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
+    Ok(Billing { lines, taxes, levies, lines_without_tax, invoices, subtotals, groups, records, charges })
 }
 
 fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {

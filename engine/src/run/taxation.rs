@@ -30,17 +30,25 @@ pub(super) struct Taxed {
     pub(super) lines_without_tax: u64,
 }
 
-/// Taxes the lines; taxes that a price includes come off their net.
+/// Taxes the lines by the reference tables, if there are rates; taxes that a price includes come off their net.
 ///
 /// # Errors
-/// `G003` for a tax that does not fit, `R020` for lines without a rate where the book refuses them.
-pub(super) fn tax(job: &Job<'_>, lines: &mut [Line]) -> Outcome<Taxed> {
+/// Those of [`by`].
+pub(super) fn by_table(job: &Job<'_>, lines: &mut [Line]) -> Outcome<Taxed> {
     if job.pipeline.reference.tax_rates.is_none() {
         return Ok(Taxed::default());
     }
     let table = TaxTable::new(job.reference, job.period, job.book.rounding, job.book.tax);
-    let taxation = ask(job, &table, lines);
-    let mut levies = table.levies();
+    by(job, &table, lines)
+}
+
+/// Taxes the lines by what `source` says.
+///
+/// # Errors
+/// `G003` for a tax that does not fit, `R020` for lines without a rate where the book refuses them.
+pub(super) fn by(job: &Job<'_>, source: &dyn TaxSource, lines: &mut [Line]) -> Outcome<Taxed> {
+    let taxation = ask(job, source, lines);
+    let mut levies = source.levies();
     let mut rows = checked(job, lines, taxation.rows, &taxation.untaxed)?;
     let missing: Vec<u32> =
         taxation.untaxed.iter().filter(|(_, why)| *why == Untaxed::Missing).map(|(line, _)| *line).collect();
@@ -80,7 +88,7 @@ fn ask(job: &Job<'_>, source: &dyn TaxSource, lines: &[Line]) -> Taxation {
     all
 }
 
-fn of_line<'j>(job: &'j Job<'_>, number: usize, line: &Line) -> Taxable<'j> {
+pub(super) fn of_line<'j>(job: &'j Job<'_>, number: usize, line: &Line) -> Taxable<'j> {
     let subscription = &job.reference.subscriptions[line.subscription as usize];
     let account = &job.reference.accounts[subscription.account as usize];
     Taxable {

@@ -149,6 +149,7 @@ pub const INVOICE_TAXES: &[Column] = &[
 /// `invoices`.
 pub const INVOICES: &[Column] = &[
     given("invoice_id", Text, "Hash of bill-to account, currency and period, 32 hex digits"),
+    given("invoice_number", Text, "Its number in the sequence of the seller; blank where the pipeline numbers none"),
     RUN,
     PERIOD_START,
     PERIOD_END,
@@ -162,6 +163,25 @@ pub const INVOICES: &[Column] = &[
     given("amount_net", Money, "Sum of the lines after discount, before tax"),
     given("amount_tax", Money, "Sum of the taxes"),
     given("amount_gross", Money, "amount_net plus amount_tax"),
+];
+
+/// `invoice_subtotals`: the sums of the own columns over an invoice are the invoice's.
+pub const INVOICE_SUBTOTALS: &[Column] = &[
+    INVOICE,
+    RUN,
+    given(
+        "account_id",
+        Text,
+        "An account with lines on the invoice, or one above it as far as the billed account (the topmost, where that is none of them)",
+    ),
+    given("level", Text, "Level of the account: customer, site, department or any other word"),
+    given("product", Text, "Product of the lines"),
+    CURRENCY,
+    given("line_count", Whole, "Lines of the account itself"),
+    given("amount_net_own", Money, "Net of the account's own lines"),
+    given("amount_tax_own", Money, "Taxes of the account's own lines"),
+    given("amount_net", Money, "Net of the account's lines and of all below it on the invoice"),
+    given("amount_tax", Money, "Taxes of the account's lines and of all below it on the invoice"),
 ];
 
 /// `usage_buckets`.

@@ -2,7 +2,8 @@
 
 use crate::tiny::Tiny;
 
-const ACCOUNTS: &str = "account_id,parent_id,level,name,currency,tax_jurisdiction\nA1,,customer,Ann,USD,J\nA2,A1,site,Annex,USD,\n";
+const ACCOUNTS: &str =
+    "account_id,parent_id,level,name,currency,tax_jurisdiction\nA1,,customer,Ann,USD,J\nA2,A1,site,Annex,USD,\n";
 
 /// The tiny job with this table of rates; its product has the tax category `telecom`.
 fn taxed(rates: &str) -> Tiny {
