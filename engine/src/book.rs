@@ -15,7 +15,9 @@ use files::Files;
 use index::{Declared, Index};
 use lay::Material;
 use lists::Lists;
-use model::{AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, Plan, PriceBook, Product};
+use model::{
+    AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, MissingTax, Plan, PriceBook, Product, TaxRules,
+};
 use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
@@ -155,6 +157,7 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         name: name?.to_owned(),
         currency,
         rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
+        tax: tax_rules(&sections),
         meters,
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
         charges,
@@ -199,6 +202,18 @@ fn line_rounding(node: &Node) -> LineRounding {
     let rounded = fields.text("discount_base", "unrounded") == "rounded";
     let discount_base = if rounded { DiscountBase::Rounded } else { DiscountBase::Unrounded };
     LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base }
+}
+
+fn tax_rules(sections: &Sections<'_>) -> TaxRules {
+    let said = |node: Option<&Node>, key| {
+        node.and_then(|node| node.get(key)).and_then(Node::text).unwrap_or_default().to_owned()
+    };
+    let missing = match said(sections.tax, "missing").as_str() {
+        "suspense" => MissingTax::Suspense,
+        "untaxed" => MissingTax::Untaxed,
+        _ => MissingTax::Fault,
+    };
+    TaxRules { missing, by_invoice: said(sections.rounding, "tax") == "invoice" }
 }
 
 /// The ISO 4217 code `node` holds, or a fault.

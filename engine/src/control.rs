@@ -87,10 +87,14 @@ pub struct CurrencyTotals {
     pub amount_list: Decimal,
     /// Sum of the lines' discounts.
     pub amount_discount: Decimal,
-    /// Sum of the lines after discount.
+    /// Sum of what the lines' prices include in taxes.
+    pub amount_tax_included: Decimal,
+    /// Sum of the lines after discount, before tax.
     pub amount_net: Decimal,
     /// Sum of the tax rows.
     pub amount_tax: Decimal,
+    /// Sum of what tax rows say is included in prices.
+    pub tax_included: Decimal,
     /// Invoices.
     pub invoices: u64,
     /// Sum of the invoices' line counts.
@@ -101,6 +105,10 @@ pub struct CurrencyTotals {
     pub invoice_tax: Decimal,
     /// Sum of the invoices' gross amounts.
     pub invoice_gross: Decimal,
+    /// Sum of the net that sub-totals say is of their own account.
+    pub subtotal_net: Decimal,
+    /// Sum of the taxes that they say are.
+    pub subtotal_tax: Decimal,
 }
 
 impl FileTotals {
@@ -183,9 +191,14 @@ fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
     same(("lines", lines), ("line counts of the invoices", count(totals.invoice_lines)));
     same(("net of the lines", net), ("net of the invoices", totals.invoice_net));
     same(("tax of the lines", tax), ("tax of the invoices", totals.invoice_tax));
-    match (totals.amount_list.minus(totals.amount_discount), net.plus(tax)) {
+    same(("net of the sub-totals", totals.subtotal_net), ("net of the invoices", totals.invoice_net));
+    same(("tax of the sub-totals", totals.subtotal_tax), ("tax of the invoices", totals.invoice_tax));
+    let included = totals.amount_tax_included;
+    same(("tax included in the lines", included), ("in the tax rows", totals.tax_included));
+    let less = totals.amount_list.minus(totals.amount_discount).and_then(|less| less.minus(included));
+    match (less, net.plus(tax)) {
         (Some(less), Some(gross)) => {
-            same(("net of the lines", net), ("list less discount", less));
+            same(("net of the lines", net), ("list less discount and included tax", less));
             same(("gross of the invoices", totals.invoice_gross), ("net and tax", gross));
         }
         _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),

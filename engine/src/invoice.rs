@@ -7,6 +7,10 @@ use crate::lines::{Invoice, Line, TaxRow, is_payable};
 use crate::money::Decimal;
 use crate::reference::model::Reference;
 
+mod subtotals;
+
+pub use subtotals::subtotals;
+
 /// Rolls up; sorted by bill-to account and currency.
 ///
 /// # Errors

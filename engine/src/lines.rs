@@ -148,7 +148,7 @@ pub struct Line {
     pub list: Decimal,
     /// Rounded discount.
     pub discount: Decimal,
-    /// list − discount.
+    /// list − discount, less the taxes that the price includes.
     pub net: Decimal,
     /// Usage records behind it.
     pub records: u64,
@@ -163,14 +163,49 @@ pub struct Line {
 pub struct TaxRow {
     /// Position of the line.
     pub line: u32,
-    /// Index of the rate in the reference table.
+    /// Index of the rate in [`Levies`].
     pub rate: u32,
+    /// Why it is not paid, as an index in [`Levies`]; `None` when it is.
+    pub relief: Option<u32>,
     /// What the tax is taken of.
     pub taxable: Decimal,
     /// The tax; zero for the exempt.
     pub amount: Decimal,
-    /// Whether the account is exempt from it.
-    pub exempt: bool,
+    /// What of the price is this tax, paid or not; zero for taxes that come on top of it.
+    pub included: Decimal,
+}
+
+/// The taxes that rows name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levies {
+    /// Taxes at their rates.
+    pub rates: Vec<Levy>,
+    /// Why some do not pay them.
+    pub reliefs: Vec<Relief>,
+}
+
+/// A tax at one rate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Levy {
+    /// Name of the tax; empty for a line that lacks one.
+    pub tax: String,
+    /// Jurisdiction that levies it.
+    pub jurisdiction: String,
+    /// Percent.
+    pub percent: Decimal,
+    /// Code of the kind of tax (UNCL5305).
+    pub category_code: String,
+    /// Why, in words; may be empty.
+    pub reason: String,
+}
+
+/// Why a tax is not paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relief {
+    /// Code of the kind of exemption (UNCL5305).
+    pub category_code: String,
+    /// The certificate, or why, in words; may be empty.
+    pub reason: String,
 }
 
 /// The header of one invoice: its totals.
@@ -189,5 +224,26 @@ pub struct Invoice {
     /// Sum of net amounts.
     pub net: Decimal,
     /// Sum of taxes.
+    pub tax: Decimal,
+}
+
+/// What an account, and everything below it, has of one product on one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subtotal {
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// Account index.
+    pub account: u32,
+    /// Product index.
+    pub product: u32,
+    /// Lines of the account itself.
+    pub lines: u64,
+    /// Net of its own lines.
+    pub net_own: Decimal,
+    /// Taxes of its own lines.
+    pub tax_own: Decimal,
+    /// Net of its lines and of those below it.
+    pub net: Decimal,
+    /// Taxes of its lines and of those below it.
     pub tax: Decimal,
 }

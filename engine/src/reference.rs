@@ -1,8 +1,11 @@
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels.
+//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, tax exemptions, price
+//! overrides, levels.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
 //! price book: whether a plan or a charge exists is asked later, by the book.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chrono_tz::Tz;
@@ -13,6 +16,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod accounts;
+mod answers;
 pub mod called;
 mod check;
 mod columnar;
@@ -27,17 +31,27 @@ mod overrides;
 mod rates;
 mod subscriptions;
 mod table;
+mod taxes;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use answers::{AskedLine, TaxAnswer, tax_answers};
 use ids::Ids;
-use model::{Account, Index, Reference};
+use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+const ROLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "tax_exemptions",
+];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -60,6 +74,13 @@ impl Reference {
         let found = self.accounts.binary_search_by(|account: &Account| account.id.as_str().cmp(id)).ok()?;
         Index::try_from(found).ok()
     }
+
+    /// The jurisdiction that taxes a subscription: that of its place of service, else its account's; blank for none.
+    #[must_use]
+    pub fn tax_jurisdiction<'r>(&'r self, subscription: &'r Subscription) -> &'r str {
+        let own = subscription.tax_jurisdiction.as_str();
+        if own.is_empty() { &self.accounts[subscription.account as usize].tax_jurisdiction } else { own }
+    }
 }
 
 /// One table's file: its path as the user wrote it and its bytes.
@@ -81,9 +102,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.fx_rates.as_ref(),
         paths.price_overrides.as_ref(),
         paths.levels.as_ref(),
+        paths.tax_exemptions.as_ref(),
     ];
-    let [a, b, c, d, e, f, g] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f, g).into()
+    let [a, b, c, d, e, f, g, h] = all.map(fetch_one);
+    futures::join!(a, b, c, d, e, f, g, h).into()
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -131,14 +153,14 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
     );
     let (account_ids, subscription_ids) = (account_ids.as_ref(), subscription_ids.as_ref());
-    let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
-    let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
+    let taxes = tax_rates.as_ref().map(|table| taxes::tax_rates(table, timezone));
+    let known_taxes: BTreeSet<&str> = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
     let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
     let subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
     let (accounts, (subscriptions, identifiers)) = rayon::join(
@@ -157,6 +179,8 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let fx_rates = fx_rates.as_ref().map(|table| rates::fx_rates(table, timezone));
     let overrides = overrides.as_ref().map(|table| overrides::overrides(table, account_ids, timezone));
     let levels = levels.as_ref().map(|table| levels::levels(table, subscription_ids, timezone));
+    let exempt = |table| taxes::tax_exemptions(table, account_ids, &known_taxes, timezone);
+    let tax_exemptions = exemptions.as_ref().map(exempt);
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -164,6 +188,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         subscriptions: or_empty(faults, subscriptions),
         identifiers: or_empty(faults, identifiers),
         tax_rates: or_empty(faults, taxes),
+        tax_exemptions: or_empty(faults, tax_exemptions),
         fx_rates: or_empty(faults, fx_rates),
         overrides: or_empty(faults, overrides),
         levels: or_empty(faults, levels),

@@ -24,6 +24,8 @@ pub enum Table {
     InvoiceTaxes,
     /// One row per bill-to account and currency.
     Invoices,
+    /// One row per invoice, account on the way to the billed one, and product.
+    InvoiceSubtotals,
     /// Usage of one subscription, meter, dimension set and day.
     UsageBuckets,
     /// A rated record of a charge that publishes them.
@@ -36,10 +38,11 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
+        Self::InvoiceSubtotals,
         Self::UsageBuckets,
         Self::RatedUsage,
         Self::Suspense,
@@ -53,6 +56,7 @@ impl Table {
             Self::InvoiceLines => "invoice_lines",
             Self::InvoiceTaxes => "invoice_taxes",
             Self::Invoices => "invoices",
+            Self::InvoiceSubtotals => "invoice_subtotals",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
@@ -67,6 +71,7 @@ impl Table {
             Self::InvoiceLines => columns::INVOICE_LINES,
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
             Self::Invoices => columns::INVOICES,
+            Self::InvoiceSubtotals => columns::INVOICE_SUBTOTALS,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
@@ -82,6 +87,7 @@ impl Table {
             Self::InvoiceLines => &["account_id", "subscription_id", "product", "charge"],
             Self::InvoiceTaxes => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
+            Self::InvoiceSubtotals => &["account_id", "product"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],
@@ -92,7 +98,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

@@ -27,6 +27,7 @@ pub(super) static BOOK: Record = Record {
             "currency of all prices: an ISO 4217 code, or `account`: plain numbers in the currency of whoever is billed",
         ),
         Key::optional("rounding", Kind::Record(&ROUNDING), "how line amounts are rounded"),
+        Key::optional("tax", Kind::Record(&TAX), "what becomes of lines without a tax rate"),
         Key::optional("meters", Kind::Map(&Kind::Record(&METER)), "what is counted, by meter id"),
         Key::optional("products", Kind::Map(&Kind::Record(&PRODUCT)), "what is sold, by product id"),
         Key::optional("plans", Kind::Map(&Kind::Record(&PLAN)), "products sold together, by plan id"),
@@ -64,7 +65,24 @@ static ROUNDING: Record = Record {
             "unrounded",
             "whether a discount is taken of the unrounded amount, or of the rounded one and rounded by itself",
         ),
+        Key::defaulted(
+            "tax",
+            Kind::OneOf(&["line", "invoice"]),
+            "line",
+            "whether the tax of every line is rounded, or once the sum of a tax at one rate over an invoice, split over its lines by the largest remainder",
+        ),
     ]],
+};
+
+static TAX: Record = Record {
+    title: "the taxes",
+    choice: None,
+    keys: &[&[Key::defaulted(
+        "missing",
+        Kind::OneOf(&["fault", "suspense", "untaxed"]),
+        "fault",
+        "a line for whose jurisdiction and category `tax_rates` has no rate: refuse the run; bill it without tax, mark it in invoice_taxes and exit with 1; or bill it without tax",
+    )]],
 };
 
 static METER: Record = Record {

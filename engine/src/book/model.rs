@@ -30,6 +30,8 @@ pub struct PriceBook {
     pub currency: Option<String>,
     /// How line amounts are rounded.
     pub rounding: LineRounding,
+    /// How lines are taxed.
+    pub tax: TaxRules,
     /// All meters, sorted by id.
     pub meters: Vec<Meter>,
     /// All products, sorted by id.
@@ -69,6 +71,27 @@ pub enum DiscountBase {
     Unrounded,
     /// The rounded list amount; the discount is rounded by itself.
     Rounded,
+}
+
+/// `tax:` of the book, and `rounding.tax`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TaxRules {
+    /// What becomes of a line without a rate.
+    pub missing: MissingTax,
+    /// Whether a tax is rounded once for each invoice, not for each line.
+    pub by_invoice: bool,
+}
+
+/// What becomes of a line for whose jurisdiction and category there is no tax rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingTax {
+    /// The run is refused.
+    #[default]
+    Fault,
+    /// It is billed without tax, is marked, and the run says so.
+    Suspense,
+    /// It is billed without tax.
+    Untaxed,
 }
 
 /// What is counted, and how it aggregates.

@@ -58,7 +58,12 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
             report.records.suspended, report.records.read
         ));
     }
-    Ok(if over { Ending::OverThreshold } else { Ending::Done })
+    let untaxed = report.lines_without_tax;
+    if untaxed > 0 {
+        let lines = counted(untaxed, "line");
+        talk::say(&format!("{lines} without tax: the rows of `invoice_taxes` with a blank `tax` say which"));
+    }
+    Ok(if over || untaxed > 0 { Ending::OverThreshold } else { Ending::Done })
 }
 
 fn over_threshold(report: &RunReport, share: Decimal) -> bool {

@@ -53,6 +53,7 @@ pub const RECOUNTS: &[Recount] = &[
             ("lines", Rows),
             ("amount_list", Sum("amount_list")),
             ("amount_discount", Sum("amount_discount")),
+            ("amount_tax_included", Sum("amount_tax_included")),
             ("amount_net", Sum("amount_net")),
         ],
     },
@@ -62,7 +63,12 @@ pub const RECOUNTS: &[Recount] = &[
         only: None,
         measures: &[("records_itemised", Rows), ("amount_itemised", Sum("amount_rated"))],
     },
-    Recount { table: Table::InvoiceTaxes, by: &["currency"], only: None, measures: &[("amount_tax", Sum("amount"))] },
+    Recount {
+        table: Table::InvoiceTaxes,
+        by: &["currency"],
+        only: None,
+        measures: &[("amount_tax", Sum("amount")), ("tax_included", Sum("amount_included"))],
+    },
     Recount {
         table: Table::Invoices,
         by: &["currency"],
@@ -74,6 +80,12 @@ pub const RECOUNTS: &[Recount] = &[
             ("invoice_tax", Sum("amount_tax")),
             ("invoice_gross", Sum("amount_gross")),
         ],
+    },
+    Recount {
+        table: Table::InvoiceSubtotals,
+        by: &["currency"],
+        only: None,
+        measures: &[("subtotal_net", Sum("amount_net_own")), ("subtotal_tax", Sum("amount_tax_own"))],
     },
 ];
 

@@ -40,11 +40,26 @@ pub struct MemoryCheck {
 fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
     match table {
         Table::InvoiceLines if itemised => {
-            &["line_id", "invoice_id", "amount_rated", "amount_list", "amount_discount", "amount_net", "record_count"]
+            const ITEMISED: &[&str] = &[
+                "line_id",
+                "invoice_id",
+                "amount_rated",
+                "amount_list",
+                "amount_discount",
+                "amount_tax_included",
+                "amount_net",
+                "record_count",
+            ];
+            ITEMISED
         }
-        Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
-        Table::InvoiceTaxes => &["invoice_id", "amount"],
-        Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
+        Table::InvoiceLines => {
+            &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_tax_included", "amount_net"]
+        }
+        Table::InvoiceTaxes => &["invoice_id", "amount", "amount_included"],
+        Table::Invoices => {
+            &["invoice_id", "line_count", "amount_tax_included", "amount_net", "amount_tax", "amount_gross"]
+        }
+        Table::InvoiceSubtotals => &["invoice_id", "line_count", "amount_net_own", "amount_tax_own"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
@@ -230,8 +245,8 @@ const HEX: [u8; 256] = {
 /// Queries that count rows which must not exist.
 const VIOLATIONS: &[(&str, &str)] = &[
     (
-        "SELECT count(*) FROM invoice_lines WHERE amount_list - amount_discount <> amount_net",
-        "invoice lines whose net is not list less discount",
+        "SELECT count(*) FROM invoice_lines WHERE amount_list - amount_discount - amount_tax_included <> amount_net",
+        "invoice lines whose net is not list less discount and included tax",
     ),
     (
         "SELECT count(*) FROM invoices WHERE amount_net + amount_tax <> amount_gross",
@@ -244,10 +259,16 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "invoices that are not the sum of their lines",
     ),
     (
-        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS tax FROM invoice_taxes GROUP BY invoice_id) AS t \
+        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS tax, sum(amount_included) AS included FROM invoice_taxes GROUP BY invoice_id) AS t \
          FULL JOIN invoices AS i ON t.invoice_id = i.invoice_id \
-         WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax",
+         WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax OR coalesce(t.included, 0) <> i.amount_tax_included",
         "invoices whose tax is not the sum of their tax rows",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(line_count) AS n, sum(amount_net_own) AS net, sum(amount_tax_own) AS tax \
+         FROM invoice_subtotals GROUP BY invoice_id) AS s FULL JOIN invoices AS i ON s.invoice_id = i.invoice_id \
+         WHERE (s.n IS DISTINCT FROM i.line_count) OR (s.net IS DISTINCT FROM i.amount_net) OR (s.tax IS DISTINCT FROM i.amount_tax)",
+        "invoices that are not the sum of their sub-totals",
     ),
 ];
 

@@ -167,13 +167,17 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
         ("lines", count(totals.lines)),
         ("amount_list", totals.amount_list),
         ("amount_discount", totals.amount_discount),
+        ("amount_tax_included", totals.amount_tax_included),
         ("amount_net", totals.amount_net),
         ("amount_tax", totals.amount_tax),
+        ("tax_included", totals.tax_included),
         ("invoices", count(totals.invoices)),
         ("invoice_lines", count(totals.invoice_lines)),
         ("invoice_net", totals.invoice_net),
         ("invoice_tax", totals.invoice_tax),
         ("invoice_gross", totals.invoice_gross),
+        ("subtotal_net", totals.subtotal_net),
+        ("subtotal_tax", totals.subtotal_tax),
     ] {
         put(named, &Subject::Currency(totals.currency.clone()), measure, value);
     }

@@ -55,6 +55,7 @@ fn lines() -> RecordBatch {
         exact(&["0", "0.006172839450617284", "12"]),
         money(&["0", "12.35", "12"]),
         money(&["0", "0.35", "0"]),
+        money(&["0", "0", "0"]),
         money(&["0", "12.00", "12"]),
         texts(&[0, 0, 1], &["USD", "JPY"]),
         same("4000"),
@@ -82,7 +83,10 @@ fn taxes() -> RecordBatch {
         exact(&["7.25"]),
         money(&["12"]),
         money(&["0.87"]),
+        money(&["0"]),
         build::flags(vec![false]),
+        same("S"),
+        same(""),
         same("USD"),
     ];
     Table::InvoiceTaxes.batch(columns).unwrap()
@@ -91,6 +95,7 @@ fn taxes() -> RecordBatch {
 fn invoices() -> RecordBatch {
     let columns = vec![
         build::hex_ids(&[10, 20]).unwrap(),
+        build::text(&["RM-1", "RM-2"]),
         build::constant(RUN, 2),
         build::instants(vec![START; 2]),
         build::instants(vec![START + 1; 2]),
@@ -100,11 +105,29 @@ fn invoices() -> RecordBatch {
         build::whole(vec![2, 1]),
         money(&["12.35", "12"]),
         money(&["0.35", "0"]),
+        money(&["0", "0"]),
         money(&["12", "12"]),
         money(&["0.87", "0"]),
         money(&["12.87", "12"]),
     ];
     Table::Invoices.batch(columns).unwrap()
+}
+
+fn subtotals() -> RecordBatch {
+    let columns = vec![
+        build::hex_ids(&[10, 20]).unwrap(),
+        build::constant(RUN, 2),
+        texts(&[0, 1], &["A1", "A2"]),
+        build::constant("customer", 2),
+        build::constant("video", 2),
+        texts(&[0, 1], &["USD", "JPY"]),
+        build::whole(vec![2, 1]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+    ];
+    Table::InvoiceSubtotals.batch(columns).unwrap()
 }
 
 fn buckets() -> RecordBatch {
@@ -180,6 +203,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_lines: 1,
         invoice_net: dec("12"),
         invoice_gross: dec("12"),
+        subtotal_net: dec("12"),
         ..CurrencyTotals::default()
     };
     let usd = CurrencyTotals {
@@ -194,6 +218,9 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_net: dec("12"),
         invoice_tax: dec("0.87"),
         invoice_gross: dec("12.87"),
+        subtotal_net: dec("12"),
+        subtotal_tax: dec("0.87"),
+        ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
         files: vec![file("day=01/a.csv", 5, 4, 0, 1), file("day=02/b.csv", 4, 3, 1, 0)],
@@ -205,6 +232,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         (Table::InvoiceLines, lines()),
         (Table::InvoiceTaxes, taxes()),
         (Table::Invoices, invoices()),
+        (Table::InvoiceSubtotals, subtotals()),
         (Table::UsageBuckets, buckets()),
         (Table::Suspense, suspense()),
         (Table::ControlTotals, totals.to_batch(RUN).unwrap()),
@@ -312,12 +340,12 @@ async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     let (mut tables, totals) = itemised_fixture();
     check_in_memory(&tables, &totals).await.unwrap();
     // The sums of the charge are what they were: one record has changed lines.
-    tables[5].1 = rated_usage(&[2, 2, 3]);
+    tables[6].1 = rated_usage(&[2, 2, 3]);
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 2 invoice lines that are not the sum of their rated records");
     let (mut tables, mut totals) = itemised_fixture();
     totals.charges[0].itemised = Some((4, dec("12.006172839450617284")));
-    tables[6].1 = totals.to_batch(RUN).unwrap();
+    tables[7].1 = totals.to_batch(RUN).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
 }

@@ -26,8 +26,10 @@ pub struct Reference {
     pub identifiers: Identifiers,
     /// Subscription indices of each account (by account index), ascending.
     pub subscriptions_of: Vec<Vec<Index>>,
-    /// Tax rates, sorted by jurisdiction, tax, category, start.
+    /// Tax rates, sorted by jurisdiction, tax, category, bracket, start.
     pub tax_rates: Vec<TaxRate>,
+    /// Rows of the `tax_exemptions` table, sorted by account, tax, start.
+    pub tax_exemptions: Vec<TaxExemption>,
     /// FX rates, sorted by from, to, date.
     pub fx_rates: Vec<FxRate>,
     /// Rows of the `price_overrides` table.
@@ -113,6 +115,8 @@ pub struct Subscription {
     pub last: Index,
     /// Contract id; may be empty.
     pub contract: String,
+    /// Jurisdiction of the place of service; empty for that of the account.
+    pub tax_jurisdiction: String,
     /// First instant (midnight in the pipeline's zone), UTC microseconds.
     pub starts_at: i64,
     /// First instant after it; `i64::MAX` while it is open.
@@ -168,6 +172,35 @@ pub struct TaxRate {
     pub valid_to: Option<NaiveDate>,
     /// On net plus earlier taxes.
     pub compound: bool,
+    /// Contained in the prices: it is taken out of the line's amount, not put on it.
+    pub inclusive: bool,
+    /// The most that one line pays, in the line's currency.
+    pub cap: Option<Decimal>,
+    /// First amount of a line (before tax, without sign) it holds for; `None` for any.
+    pub threshold_from: Option<Decimal>,
+    /// First amount it no longer holds for; `None` for none.
+    pub threshold_to: Option<Decimal>,
+    /// Code of the kind of tax (UNCL5305): S, Z, E, AE, K, G, O; empty for the usual one of its rate.
+    pub category_code: String,
+    /// Why it is as it is, in words for the invoice; may be empty.
+    pub reason: String,
+}
+
+/// One row of `tax_exemptions`.
+#[derive(Clone, Debug)]
+pub struct TaxExemption {
+    /// Index of the account; those below it are exempt too.
+    pub account: Index,
+    /// Name of the tax; empty for all.
+    pub tax: String,
+    /// First day; `None` when open.
+    pub valid_from: Option<NaiveDate>,
+    /// First day after it; `None` when open.
+    pub valid_to: Option<NaiveDate>,
+    /// The certificate that proves it; may be empty.
+    pub certificate: String,
+    /// Code of the kind of exemption (UNCL5305).
+    pub category_code: String,
 }
 
 /// One exchange rate.

@@ -10,7 +10,8 @@ use crate::fault::{Outcome, codes};
 use crate::money::Decimal;
 
 const REQUIRED: [&str; 3] = ["subscription_id", "account_id", "start"];
-const OPTIONAL: [&str; 7] = ["order_id", "plan", "product", "quantity", "end", "trial_end", "contract"];
+const OPTIONAL: [&str; 8] =
+    ["order_id", "plan", "product", "quantity", "end", "trial_end", "contract", "tax_jurisdiction"];
 
 /// Checks the subscriptions; the result is sorted by id.
 pub(super) fn subscriptions(
@@ -62,6 +63,7 @@ struct Columns {
     end: Column,
     trial_end: Column,
     contract: Column,
+    jurisdiction: Column,
 }
 
 impl Columns {
@@ -77,6 +79,7 @@ impl Columns {
             end: checker.column("end"),
             trial_end: checker.column("trial_end"),
             contract: checker.column("contract"),
+            jurisdiction: checker.column("tax_jurisdiction"),
         }
     }
 }
@@ -124,6 +127,7 @@ fn subscription(
         first: index,
         last: index,
         contract: checker.blankable(row, columns.contract).to_owned(),
+        tax_jurisdiction: checker.blankable(row, columns.jurisdiction).to_owned(),
         starts_at: starts_at?,
         ends_at: ends_at?,
         custom: checker.custom(row),

@@ -17,6 +17,8 @@ use crate::money::Decimal;
 use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
+mod taxes;
+
 const ACCOUNTS: &str = "\
 account_id,parent_id,level,name,currency,bill_to,segment,tax_jurisdiction,tax_exemptions,country
 A1,,customer,Acme,USD,,large,US-CO,,US
@@ -100,6 +102,7 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                tax_exemptions: path("tax_exemptions"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

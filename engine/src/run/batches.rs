@@ -16,7 +16,7 @@ use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::book::model::{Anchor, Every, Model};
 use crate::fault::{Fault, Outcome, codes};
-use crate::lines::{Band, Invoice, KINDS, Line, LineKind};
+use crate::lines::{Band, Groups, Invoice, KINDS, Line, LineKind};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
 use crate::tables::{Table, build};
@@ -117,11 +117,12 @@ pub(super) fn invoice_lines(
         build::decimal38(lines.iter().map(|line| line.rated.units()).collect()),
         money(lines.iter().map(|line| line.list))?,
         money(lines.iter().map(|line| line.discount))?,
+        included(lines.iter().map(|line| [line.list, line.discount, line.net]))?,
         money(lines.iter().map(|line| line.net))?,
         rows.of_account(&pools.account_currencies)?,
         of_charge(&pools.charge_gl_accounts)?,
         of_charge(&pools.charge_tax_categories)?,
-        rows.of_account(&pools.account_jurisdictions)?,
+        rows.of_subscription(&pools.jurisdictions)?,
         of_price(&pools.price_layers)?,
         of_price(&pools.price_refs)?,
         build::whole(lines.iter().map(|line| i64::try_from(line.records).unwrap_or(i64::MAX)).collect()),
@@ -170,7 +171,9 @@ pub(super) fn invoice_taxes(
     let taxes = &billing.taxes[range];
     let line = |row: usize| &billing.lines[taxes[row].line as usize];
     let rows = Rows { job, pools, subscriptions: (0..taxes.len()).map(|row| line(row).subscription).collect() };
-    let rate = |row: usize| &job.reference.tax_rates[taxes[row].rate as usize];
+    let rate = |row: usize| &billing.levies.rates[taxes[row].rate as usize];
+    let rates = u32::try_from(billing.levies.rates.len()).unwrap_or(u32::MAX);
+    let worded = |row: usize| taxes[row].relief.map_or(taxes[row].rate, |relief| rates.saturating_add(relief));
     let line_ids: Vec<u128> = taxes.iter().map(|tax| pools.line_ids[tax.line as usize]).collect();
     Table::InvoiceTaxes.batch(vec![
         build::hex_ids(&line_ids)?,
@@ -181,16 +184,19 @@ pub(super) fn invoice_taxes(
         rows.texts(&pools.tax_names, |row| taxes[row].rate)?,
         rows.texts(&pools.tax_jurisdictions, |row| taxes[row].rate)?,
         rows.texts(&pools.charge_tax_categories, |row| line(row).charge)?,
-        build::decimal38((0..rows.len()).map(|row| rate(row).rate.units()).collect()),
+        build::decimal38((0..rows.len()).map(|row| rate(row).percent.units()).collect()),
         money(taxes.iter().map(|tax| tax.taxable))?,
         money(taxes.iter().map(|tax| tax.amount))?,
-        build::flags(taxes.iter().map(|tax| tax.exempt).collect()),
+        money(taxes.iter().map(|tax| tax.included))?,
+        build::flags(taxes.iter().map(|tax| tax.relief.is_some()).collect()),
+        rows.texts(&pools.tax_codes, worded)?,
+        rows.texts(&pools.tax_reasons, worded)?,
         rows.of_account(&pools.account_currencies)?,
     ])
 }
 
 /// A part of `invoices`.
-pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Outcome<RecordBatch> {
+pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice], numbers: ArrayRef) -> Outcome<RecordBatch> {
     let account = |invoice: &Invoice| &job.reference.accounts[invoice.bill_to as usize];
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
@@ -200,6 +206,7 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
     let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
     Table::Invoices.batch(vec![
         build::hex_ids(&ids)?,
+        numbers,
         build::constant(&pools.run_id, invoices.len()),
         build::instants(vec![start; invoices.len()]),
         build::instants(vec![end; invoices.len()]),
@@ -209,6 +216,7 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
         build::whole(invoices.iter().map(|invoice| i64::try_from(invoice.lines).unwrap_or(i64::MAX)).collect()),
         money(invoices.iter().map(|invoice| invoice.list))?,
         money(invoices.iter().map(|invoice| invoice.discount))?,
+        included(invoices.iter().map(|invoice| [invoice.list, invoice.discount, invoice.net]))?,
         money(invoices.iter().map(|invoice| invoice.net))?,
         money(invoices.iter().map(|invoice| invoice.tax))?,
         money(gross.ok_or_else(too_big)?)?,
@@ -309,7 +317,7 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 }
 
 /// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
-pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
+pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u128> {
     let id = |line: &Line| {
         let version = &job.reference.subscriptions[line.subscription as usize];
         let subscription = &version.id;
@@ -319,7 +327,7 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
         // the same line twice.
         let begin = (line.stretch > 0 || by_interval(job, line)).then(|| line.service_start.to_string());
         let version = version.changes().then(|| format!("version {}", version.start));
-        let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
+        let group = groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
         let apart = match line.band {
             Band::Free => Some("free units"),
@@ -328,7 +336,7 @@ pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
         };
         natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
     };
-    billing.lines.par_iter().map(id).collect()
+    lines.par_iter().map(id).collect()
 }
 
 /// Whether a line is for an interval of its own, of which a period may bill several.
@@ -367,8 +375,14 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     }
 }
 
-fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
+pub(super) fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
     build::decimal18_4(amounts).ok_or_else(|| too_big().into())
+}
+
+/// What the price includes in taxes: list less discount and net.
+fn included(amounts: impl Iterator<Item = [Decimal; 3]>) -> Outcome<ArrayRef> {
+    let less = |[list, discount, net]: [Decimal; 3]| list.minus(discount)?.minus(net);
+    money(amounts.map(less).collect::<Option<Vec<_>>>().ok_or_else(too_big)?)
 }
 
 fn too_big() -> Fault {

@@ -21,6 +21,7 @@ use model::{Committed, Exact, Rerated, Row};
 use own::Own;
 use rerate::{Again, rerate};
 
+use super::numbers::first_of;
 use super::{Prepared, RunOptions};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
@@ -184,7 +185,7 @@ fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Perio
 async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -> Result<Vec<InputFile>, Vec<String>> {
     let mut changed = Vec::new();
     match read::discover(&prepared.pipeline.sources, options.partitions).await {
-        Ok(files) if prepared.run_id(&files) == manifest.run_id => return Ok(files),
+        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest)) == manifest.run_id => return Ok(files),
         Ok(files) => {
             let known = |file: &InputFile| {
                 let source = &prepared.pipeline.sources[file.source].name;

@@ -85,6 +85,8 @@ pub struct RunReport {
     pub lines: u64,
     /// Invoices.
     pub invoices: u64,
+    /// Lines that were billed without a tax although they should have one.
+    pub lines_without_tax: u64,
     /// Amounts by currency.
     pub totals: Vec<Total>,
     /// Globs of the tables' files.

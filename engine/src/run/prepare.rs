@@ -217,9 +217,10 @@ fn unknown_key(key: &Located, source: &str) -> Fault {
 
 impl Prepared {
     /// The run's id: a hash of everything that decides its result (DESIGN section 1, "A run is a value"), and of nothing
-    /// else: not of where files lie, in which order they are read, or with how many workers.
+    /// else: not of where files lie, in which order they are read, or with how many workers. `first_number` is that of
+    /// the first invoice, when invoices are numbered.
     #[must_use]
-    pub fn run_id(&self, files: &[InputFile]) -> String {
+    pub fn run_id(&self, files: &[InputFile], first_number: Option<u64>) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
             hasher.update(&text.len().to_le_bytes());
@@ -233,6 +234,9 @@ impl Prepared {
         add(overrides.and_then(|path| path.text.rsplit('/').next()).unwrap_or_default());
         for text in [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest] {
             add(text);
+        }
+        if let Some(number) = first_number {
+            add(&format!("invoices from {number}"));
         }
         for file in files {
             add(&self.pipeline.sources[file.source].name);

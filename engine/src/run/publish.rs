@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 
+use super::assembly;
 use super::batches;
 use super::itemised::rated_usage;
 use super::options::{Reason, Total};
@@ -16,7 +17,7 @@ use super::{Job, RunOptions, RunReport, RunState};
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::manifest::{FORMAT, Input, tables};
+use crate::lineset::manifest::{FORMAT, Input, Numbers, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::{Location, escaped};
@@ -71,10 +72,13 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.amount_list = sum(total.amount_list, line.list)?;
         total.amount_discount = sum(total.amount_discount, line.discount)?;
         total.amount_net = sum(total.amount_net, line.net)?;
+        let included = line.list.minus(line.discount).and_then(|less| less.minus(line.net)).unwrap_or_default();
+        total.amount_tax_included = sum(total.amount_tax_included, included)?;
     }
     for tax in &billing.taxes {
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
+        total.tax_included = sum(total.tax_included, tax.included)?;
     }
     for invoice in &billing.invoices {
         let total = totals.entry(&invoice.currency).or_default();
@@ -83,6 +87,11 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.invoice_net = sum(total.invoice_net, invoice.net)?;
         total.invoice_tax = sum(total.invoice_tax, invoice.tax)?;
         total.invoice_gross = sum(total.invoice_gross, sum(invoice.net, invoice.tax)?)?;
+    }
+    for subtotal in &billing.subtotals {
+        let total = totals.entry(&billing.invoices[subtotal.invoice as usize].currency).or_default();
+        total.subtotal_net = sum(total.subtotal_net, subtotal.net_own)?;
+        total.subtotal_tax = sum(total.subtotal_tax, subtotal.tax_own)?;
     }
     let named = |(currency, total): (&str, CurrencyTotals)| CurrencyTotals { currency: currency.to_owned(), ..total };
     Ok(totals.into_iter().map(named).collect())
@@ -99,7 +108,7 @@ pub(super) async fn write(
     usage: &Usage,
     billing: &Billing,
     totals: &ControlTotals,
-    run_id: &str,
+    (run_id, first_number): (&str, Option<u64>),
     output: &Location,
     options: &RunOptions,
 ) -> Outcome<Vec<Written>> {
@@ -110,7 +119,13 @@ pub(super) async fn write(
     let tables = [
         rows(Table::InvoiceLines, lines, |range| batches::invoice_lines(job, &pools, billing, range)),
         rows(Table::InvoiceTaxes, taxes, |range| batches::invoice_taxes(job, &pools, billing, range)),
-        rows(Table::Invoices, billing.invoices.len(), |range| batches::invoices(job, &pools, &billing.invoices[range])),
+        rows(Table::Invoices, billing.invoices.len(), |range| {
+            let numbers = assembly::numbers(job, first_number, range.clone());
+            batches::invoices(job, &pools, &billing.invoices[range], numbers)
+        }),
+        rows(Table::InvoiceSubtotals, billing.subtotals.len(), |range| {
+            assembly::invoice_subtotals(job, &pools, billing, range)
+        }),
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
@@ -145,8 +160,24 @@ fn rows<'r>(
     Rows { table, count, make: Box::new(make) }
 }
 
+/// What a manifest says besides tables and totals.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    pub(super) lines_without_tax: u64,
+    pub(super) tax_answers: Option<String>,
+    /// The numbers that the invoices of a seller have.
+    pub(super) numbers: Option<(String, Numbers)>,
+}
+
 /// The manifest of the run.
-pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, totals: &ControlTotals) -> Manifest {
+pub(super) fn manifest(
+    job: &Job<'_>,
+    run_id: &str,
+    written: Vec<Written>,
+    totals: &ControlTotals,
+    remarks: Remarks,
+) -> Manifest {
+    let Remarks { lines_without_tax, tax_answers, numbers } = remarks;
     let inputs = job.files.iter().map(|file| Input {
         source: job.pipeline.sources[file.source].name.clone(),
         name: file.name.clone(),
@@ -164,7 +195,9 @@ pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, total
         reference_digest: job.reference.digest.clone(),
         inputs: inputs.collect(),
         tables: tables(&written),
-        totals: totals.into(),
+        invoice_numbers: numbers.into_iter().collect(),
+        tax_answers,
+        totals: Totals { lines_without_tax, ..totals.into() },
     }
 }
 
@@ -204,6 +237,7 @@ pub(super) fn report(
         manifest: commit::path(&period, number),
         records: manifest.totals.records,
         suspense,
+        lines_without_tax: manifest.totals.lines_without_tax,
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
         totals: currencies

@@ -2,27 +2,22 @@
 //! (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
 //! lines joined in order.
 
-use hashbrown::HashMap;
-
 use super::Job;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
+use super::taxation::Taxed;
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::fault::Outcome;
-use crate::invoice::invoices;
-use crate::lines::{Groups, Invoice, Line, LineKind, TaxRow, is_payable};
+use crate::invoice::{invoices, subtotals};
+use crate::lines::{Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
 use crate::money::Decimal;
 use crate::pieces::in_order;
-use crate::tax::TaxTable;
 use crate::usage::Buckets;
-
-/// Lines taxed as one piece of parallel work.
-const LINES: usize = 1 << 14;
 
 /// Everything that is billed.
 #[derive(Debug)]
@@ -31,8 +26,14 @@ pub(super) struct Billing {
     pub(super) lines: Vec<Line>,
     /// In the order of the lines.
     pub(super) taxes: Vec<TaxRow>,
+    /// The taxes that their rows name.
+    pub(super) levies: Levies,
+    /// Lines that have no tax although they should.
+    pub(super) lines_without_tax: u64,
     /// Sorted by bill-to account and currency.
     pub(super) invoices: Vec<Invoice>,
+    /// Sorted by account, product and invoice.
+    pub(super) subtotals: Vec<Subtotal>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
@@ -41,11 +42,22 @@ pub(super) struct Billing {
     pub(super) charges: Vec<ChargeTotals>,
 }
 
+/// Everything that is rated and settled, before it is taxed.
+#[derive(Debug)]
+pub(super) struct Rated {
+    /// In the order of the table.
+    pub(super) lines: Vec<Line>,
+    /// Dimension values of the lines.
+    pub(super) groups: Groups,
+    records: Vec<LineRecord>,
+    charges: Vec<ChargeTotals>,
+}
+
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
-pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
+pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(job, &cube);
     let mut unpriced = Unpriced::default();
@@ -82,44 +94,23 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     unpriced.told()?;
     let Settled { lines } = settle(&rater, lines)?;
     let records = of_lines(job, records, &lines)?;
-    let taxes = taxes(job, &lines)?;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    Ok(Rated { lines, groups: cube.groups, records, charges })
 }
 
-fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
-    let table = TaxTable::new(job.reference, job.period);
-    let (mut rows, mut unpriced) = (Vec::new(), Unpriced::default());
-    let taxed = |_: &mut (), (at, lines): (usize, &[Line])| taxes_of(job, &table, at * LINES, lines);
-    in_order(lines.chunks(LINES).enumerate().collect(), taxed, |(own, untaxed): (Vec<TaxRow>, Unpriced), share| {
-        share.grow(&mut rows, own.len());
-        rows.extend(own);
-        unpriced.add(untaxed);
-    });
-    unpriced.told()?;
-    Ok(rows)
-}
-
-/// The tax rows of the lines that begin at position `start`.
-fn taxes_of(job: &Job<'_>, table: &TaxTable<'_>, start: usize, lines: &[Line]) -> (Vec<TaxRow>, Unpriced) {
-    let mut rates: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-    let (mut rows, mut unpriced) = (Vec::with_capacity(lines.len()), Unpriced::default());
-    for (number, line) in (start..).zip(lines) {
-        let account = &job.reference.accounts[job.reference.subscriptions[line.subscription as usize].account as usize];
-        let product = &job.book.products[job.book.charges[line.charge as usize].product];
-        let key = (account.tax_jurisdiction.as_str(), product.tax_category.as_str());
-        let rates = rates.entry(key).or_insert_with(|| table.applicable(key.0, key.1));
-        let (digits, rounding) = (account.minor_digits, job.book.rounding);
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let own = table.rows(number, line.net, rates, &account.exemptions, rounding, digits);
-        match own.filter(|rows| rows.iter().all(|tax| is_payable(tax.amount) && is_payable(tax.taxable))) {
-            Some(own) => rows.extend(own),
-            None => unpriced.tax(job, line),
-        }
-    }
-    (rows, unpriced)
+/// Puts taxed lines on invoices.
+///
+/// # Errors
+/// `G003` for sums that do not fit.
+pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
+    let Rated { lines, groups, records, charges } = rated;
+    let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
+    let invoices = invoices(&lines, &taxes, job.reference)?;
+    let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
+    let products: Vec<u32> = job.book.charges.iter().map(product).collect();
+    let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
+    Ok(Billing { lines, taxes, levies, lines_without_tax, invoices, subtotals, groups, records, charges })
 }
 
 fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {

@@ -20,7 +20,8 @@ use crate::tables::build;
 /// Columns every account has.
 const ACCOUNT: [&str; 7] = ["account_id", "level", "name", "currency", "bill_to", "tax_jurisdiction", "path"];
 /// Text columns every subscription has.
-const SUBSCRIPTION: [&str; 6] = ["subscription_id", "order_id", "account_id", "plan", "product", "contract"];
+const SUBSCRIPTION: [&str; 7] =
+    ["subscription_id", "order_id", "account_id", "plan", "product", "contract", "tax_jurisdiction"];
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
 const EPOCH_DAYS: i32 = 719_163;
@@ -98,6 +99,7 @@ fn subscription_text<'r>(reference: &'r Reference, row: &'r Subscription, name: 
         "plan" => &row.plan,
         "product" => &row.product,
         "contract" => &row.contract,
+        "tax_jurisdiction" => &row.tax_jurisdiction,
         name => return row.custom.get(name).map(String::as_str),
     };
     Some(text.as_str()).filter(|text| !text.is_empty())

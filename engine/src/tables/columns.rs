@@ -98,11 +98,16 @@ pub const INVOICE_LINES: &[Column] = &[
     given("amount_rated", Exact, "Amount before discount, unrounded"),
     given("amount_list", Money, "Amount before discount"),
     given("amount_discount", Money, "What the discount takes off, positive"),
-    given("amount_net", Money, "amount_list less amount_discount, before tax"),
+    given(
+        "amount_tax_included",
+        Money,
+        "Taxes that the price includes, taken out of it (those an account is exempt from, too)",
+    ),
+    given("amount_net", Money, "amount_list less amount_discount and amount_tax_included, before tax"),
     CURRENCY,
     given("gl_account", Text, "General ledger account of the product"),
     given("tax_category", Text, "Tax category of the product"),
-    given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
+    given("tax_jurisdiction", Text, "Tax jurisdiction of the subscription's place of service, else of the account"),
     given(
         "price_layer",
         Text,
@@ -124,19 +129,27 @@ pub const INVOICE_TAXES: &[Column] = &[
     RUN,
     ACCOUNT,
     BILL_TO,
-    given("tax", Text, "Name of the tax"),
+    given("tax", Text, "Name of the tax; blank on a line that lacks one (`tax: { missing: suspense }`)"),
     given("tax_jurisdiction", Text, "Jurisdiction that levies it"),
     given("tax_category", Text, "Tax category of the product"),
     given("rate_percent", Exact, "Rate in percent: 7.25 is 7.25 %"),
     given("taxable_amount", Money, "The amount the rate is applied to"),
     given("amount", Money, "The tax; 0 when exempt"),
+    given("amount_included", Money, "What of the line's price is this tax, paid or not; 0 for a tax on top of it"),
     given("exempt", Flag, "Whether the account is exempt from it"),
+    given(
+        "category_code",
+        Text,
+        "UNCL5305: S standard, Z zero-rated, E exempt, AE reverse charge, K, G, O; that of the exemption, of the rate, or the usual one",
+    ),
+    given("reason", Text, "Certificate of the exemption, or the reason that stands with the rate; may be blank"),
     CURRENCY,
 ];
 
 /// `invoices`.
 pub const INVOICES: &[Column] = &[
     given("invoice_id", Text, "Hash of bill-to account, currency and period, 32 hex digits"),
+    given("invoice_number", Text, "Its number in the sequence of the seller; blank where the pipeline numbers none"),
     RUN,
     PERIOD_START,
     PERIOD_END,
@@ -146,9 +159,29 @@ pub const INVOICES: &[Column] = &[
     given("line_count", Whole, "Lines of the invoice"),
     given("amount_list", Money, "Sum of the lines before discount"),
     given("amount_discount", Money, "Sum of the discounts, positive"),
+    given("amount_tax_included", Money, "Sum of the taxes that prices include"),
     given("amount_net", Money, "Sum of the lines after discount, before tax"),
     given("amount_tax", Money, "Sum of the taxes"),
     given("amount_gross", Money, "amount_net plus amount_tax"),
+];
+
+/// `invoice_subtotals`: the sums of the own columns over an invoice are the invoice's.
+pub const INVOICE_SUBTOTALS: &[Column] = &[
+    INVOICE,
+    RUN,
+    given(
+        "account_id",
+        Text,
+        "An account with lines on the invoice, or one above it as far as the billed account (the topmost, where that is none of them)",
+    ),
+    given("level", Text, "Level of the account: customer, site, department or any other word"),
+    given("product", Text, "Product of the lines"),
+    CURRENCY,
+    given("line_count", Whole, "Lines of the account itself"),
+    given("amount_net_own", Money, "Net of the account's own lines"),
+    given("amount_tax_own", Money, "Taxes of the account's own lines"),
+    given("amount_net", Money, "Net of the account's lines and of all below it on the invoice"),
+    given("amount_tax", Money, "Taxes of the account's lines and of all below it on the invoice"),
 ];
 
 /// `usage_buckets`.

@@ -63,6 +63,7 @@ static GIVEN: Record = Record {
             "rows of the identifiers table; left out: each subscription and account is known by its own id",
         ),
         Key::optional("tax_rates", ROWS, "rows of the tax_rates table"),
+        Key::optional("tax_exemptions", ROWS, "rows of the tax_exemptions table"),
         Key::optional("fx_rates", ROWS, "rows of the fx_rates table"),
         Key::optional("price_overrides", ROWS, "rows of the price_overrides table"),
         Key::optional(
@@ -75,8 +76,16 @@ static GIVEN: Record = Record {
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "tax_exemptions",
+];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));
@@ -94,6 +103,8 @@ static EXPECT: Record = Record {
         Key::optional("taxes_include", ROWS, "some rows of invoice_taxes"),
         Key::optional("invoices", ROWS, "all rows of invoices"),
         Key::optional("invoices_include", ROWS, "some rows of invoices"),
+        Key::optional("subtotals", ROWS, "all rows of invoice_subtotals"),
+        Key::optional("subtotals_include", ROWS, "some rows of invoice_subtotals"),
         Key::optional("suspense", ROWS, "all rows of suspense; left out: there are none"),
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
@@ -102,13 +113,15 @@ static EXPECT: Record = Record {
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 12] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
     ("taxes_include", Table::InvoiceTaxes, false),
     ("invoices", Table::Invoices, true),
     ("invoices_include", Table::Invoices, false),
+    ("subtotals", Table::InvoiceSubtotals, true),
+    ("subtotals_include", Table::InvoiceSubtotals, false),
     ("suspense", Table::Suspense, true),
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),

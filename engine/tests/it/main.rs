@@ -5,6 +5,9 @@
 // The books and usage worked out by hand, in `engine/tests/cases`.
 #[cfg(test)]
 mod cases;
+// Numbers of invoices, and taxes of a tax service.
+#[cfg(test)]
+mod assembly;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
@@ -81,6 +84,9 @@ mod itemised;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;
+// Lines without a tax rate.
+#[cfg(test)]
+mod taxes;
 // The smallest job there is, to be broken in one place.
 #[cfg(test)]
 mod tiny;

@@ -85,6 +85,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         subscriptions: path("subscriptions.csv"),
         identifiers: path("identifiers.csv"),
         tax_rates: None,
+        tax_exemptions: None,
         fx_rates: None,
         levels: None,
         price_overrides: Some(path("price_overrides.csv")),

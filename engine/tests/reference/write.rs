@@ -169,7 +169,9 @@ fn usage(case: &Case) -> Vec<Vec<String>> {
 fn book(settings: &Settings, cases: &[Named<'_>]) -> String {
     let base = if settings.rounded_base { "rounded" } else { "unrounded" };
     let mode = settings.rounding.name();
-    let mut text = format!("book: generated\ncurrency: account\nrounding: {{ mode: {mode}, discount_base: {base} }}\n");
+    let mut text = format!(
+        "book: generated\ncurrency: account\ntax: {{ missing: untaxed }}\nrounding: {{ mode: {mode}, discount_base: {base} }}\n"
+    );
     let sections: [(&str, Section); 7] = [
         ("meters", meters),
         ("products", products),

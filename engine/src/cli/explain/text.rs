@@ -239,6 +239,10 @@ fn steps(one: &Explanation) -> Vec<String> {
         _ => format!("{why}: {exact} of the rated amount; list less net"),
     };
     page.push(format!("  {:<10} {:>22}  {how}", "discount", number(&steps.discount)));
+    if !steps.tax_included.0.is_zero() {
+        let how = "the taxes that the price includes, taken out of it";
+        page.push(format!("  {:<10} {:>22}  {how}", "tax", number(&steps.tax_included)));
+    }
     let net = match (discount, steps.discount_base.as_str()) {
         (Some(_), "unrounded") => format!("rated less the exact discount, {to}"),
         _ => "list less discount".to_owned(),
@@ -254,10 +258,17 @@ fn taxes(one: &Explanation) -> Vec<String> {
     }
     let currency = of(&one.line, "currency");
     page.extend(one.taxes.iter().map(|tax| {
-        let exempt = if tax.get("exempt") == Some(&Value::Bool(true)) { ", exempt" } else { "" };
+        let words = [
+            (tax.get("exempt") == Some(&Value::Bool(true)), "exempt"),
+            (of(tax, "amount_included") != "0", "in the price"),
+        ];
+        let said = words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned());
+        let why = Some(of(tax, "reason")).filter(|why| !why.is_empty()).map(str::to_owned);
+        let exempt: String = said.chain(why).map(|word| format!(", {word}")).collect();
         let [base, amount] = ["taxable_amount", "amount"].map(|column| money(of(tax, column), currency));
         let name = format!("{} ({})", of(tax, "tax"), of(tax, "tax_jurisdiction"));
-        format!("  {name:<24} {} % of {base} = {amount} {currency}{exempt}", of(tax, "rate_percent"))
+        let code = of(tax, "category_code");
+        format!("  {name:<24} {code:<2} {} % of {base} = {amount} {currency}{exempt}", of(tax, "rate_percent"))
     }));
     page
 }

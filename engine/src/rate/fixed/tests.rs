@@ -40,6 +40,7 @@ fn version(start: &str, end: Option<&str>) -> Subscription {
         first: 0,
         last: 0,
         contract: String::new(),
+        tax_jurisdiction: String::new(),
         starts_at: 0,
         ends_at: 0,
         custom: std::collections::BTreeMap::new(),

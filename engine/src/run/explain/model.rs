@@ -255,6 +255,9 @@ pub struct RoundingSteps {
     pub discount_unrounded: Exact,
     /// What the discount takes off.
     pub discount: Exact,
+    /// Taxes that the price includes, which are no part of the net.
+    #[serde(default)]
+    pub tax_included: Exact,
     /// What is left.
     pub net: Exact,
 }

@@ -12,7 +12,7 @@ use super::super::rater::Rater;
 use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
-use super::super::{Job, Prepared, RunOptions, intake, rating};
+use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
 use super::model::{
     AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, IntervalUse, PartUse, PortionUse,
     Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
@@ -64,15 +64,17 @@ pub(super) async fn walk(
     let job = prepared.job(&guide, files, &sources, &cells);
     let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
     let usage = settle_all(&job, intakes, options.batch_rows).await?;
-    let billing = rating::bill(&job, &usage.buckets)?;
-    let ids = line_ids(&job, &billing);
+    let mut rated = rating::rate(&job, &usage.buckets)?;
+    // What a tax service has answered changes no line.
+    taxation::by_table(&job, &mut rated.lines)?;
+    let ids = line_ids(&job, &rated.lines, &rated.groups);
     let cube = Cube::new(&usage.buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(&job, &cube);
     let mut witnesses: BTreeMap<u32, Witness> = BTreeMap::new();
     let mut own = Vec::with_capacity(lines.len());
     for (at, row) in lines {
         let id = ids.get(*at).map(|id| format!("{id:032x}"));
-        let (Some(line), Some(id)) = (billing.lines.get(*at), id) else {
+        let (Some(line), Some(id)) = (rated.lines.get(*at), id) else {
             return Err(Fault::ours("the committed line set has lines that the same facts do not give").into());
         };
         if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
@@ -290,6 +292,7 @@ impl View<'_> {
             list: Exact(line.list),
             discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
             discount: Exact(line.discount),
+            tax_included: Exact(line.list.minus(line.discount)?.minus(line.net)?),
             net: Exact(line.net),
         })
     }

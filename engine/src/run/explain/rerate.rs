@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::super::batches::band_text;
-use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps};
+use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
 use super::words::{read_base, read_mode, read_scope};
 use crate::allowance::Pools;
 use crate::book::model::{Allowance, LineRounding, Model, Price};
@@ -55,8 +55,14 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
     };
     let percent = explanation.discount.as_ref().map(|discount| discount.percent.0);
     let amounts = amounts(rated, percent, rounding(steps)?, steps.digits)?;
-    let (list, discount, net) = (amounts.list, amounts.discount, amounts.net);
+    let (list, discount, net) = (amounts.list, amounts.discount, amounts.net.minus(included(explanation)?)?);
     Some(Again { quantity, rated, list, discount, net, records })
+}
+
+/// The taxes that the price includes, by the rows of the line.
+fn included(explanation: &Explanation) -> Option<Decimal> {
+    let part = |tax: &Row| Decimal::parse(tax.get("amount_included")?.as_str()?).ok();
+    explanation.taxes.iter().try_fold(Decimal::ZERO, |sum, tax| sum.plus(part(tax)?))
 }
 
 fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {

@@ -89,6 +89,8 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
         let net = rounded(rated - ratio(rated, percent, 100 * ONE), digits, mode);
         (list - net, net)
     };
+    let taxes = explanation["taxes"].as_array().unwrap();
+    let net = net - taxes.iter().map(|tax| units(&tax["amount_included"])).sum::<Units>();
     Some(Worked { model, quantity, rated, list, discount, net })
 }
 
