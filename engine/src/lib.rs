@@ -33,6 +33,7 @@ pub mod rate;
 pub mod discount;
 pub mod tax;
 pub mod invoice;
+pub mod credit;
 
 // What comes out: control totals, the line set, and the second engine that reads it back.
 pub mod control;

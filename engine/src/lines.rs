@@ -174,4 +174,30 @@ pub struct Invoice {
     pub net: Decimal,
     /// Sum of taxes.
     pub tax: Decimal,
+    /// What prepaid credits pay of it.
+    pub credit: Decimal,
+}
+
+/// What one prepaid credit pays of one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditDraw {
+    /// Index of the credit in the reference table.
+    pub credit: u32,
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// The amount, above zero.
+    pub amount: Decimal,
+}
+
+/// What became of one prepaid credit: opening = drawn + expired + left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditBalance {
+    /// What was left of it before.
+    pub opening: Decimal,
+    /// What it pays of invoices.
+    pub drawn: Decimal,
+    /// What is lost with the end of its validity.
+    pub expired: Decimal,
+    /// What is left for the next period.
+    pub left: Decimal,
 }

@@ -12,6 +12,7 @@ mod itemised;
 mod layers;
 pub mod options;
 mod pools;
+mod prepaid;
 mod prepare;
 mod publish;
 mod rater;

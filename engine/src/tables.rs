@@ -24,6 +24,10 @@ pub enum Table {
     InvoiceTaxes,
     /// One row per bill-to account and currency.
     Invoices,
+    /// What a prepaid credit pays of an invoice.
+    CreditDraws,
+    /// What became of a prepaid credit.
+    CreditBalances,
     /// Usage of one subscription, meter, dimension set and day.
     UsageBuckets,
     /// A rated record of a charge that publishes them.
@@ -36,10 +40,12 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
+        Self::CreditDraws,
+        Self::CreditBalances,
         Self::UsageBuckets,
         Self::RatedUsage,
         Self::Suspense,
@@ -53,6 +59,8 @@ impl Table {
             Self::InvoiceLines => "invoice_lines",
             Self::InvoiceTaxes => "invoice_taxes",
             Self::Invoices => "invoices",
+            Self::CreditDraws => "credit_draws",
+            Self::CreditBalances => "credit_balances",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
@@ -67,6 +75,8 @@ impl Table {
             Self::InvoiceLines => columns::INVOICE_LINES,
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
             Self::Invoices => columns::INVOICES,
+            Self::CreditDraws => columns::CREDIT_DRAWS,
+            Self::CreditBalances => columns::CREDIT_BALANCES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
@@ -82,6 +92,7 @@ impl Table {
             Self::InvoiceLines => &["account_id", "subscription_id", "product", "charge"],
             Self::InvoiceTaxes => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
+            Self::CreditDraws | Self::CreditBalances => &["credit_id"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],
@@ -92,7 +103,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 9]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

@@ -44,7 +44,11 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         }
         Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
         Table::InvoiceTaxes => &["invoice_id", "amount"],
-        Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
+        Table::Invoices => {
+            &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross", "amount_credit", "amount_payable"]
+        }
+        Table::CreditDraws => &["credit_id", "invoice_id", "amount"],
+        Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
@@ -249,6 +253,22 @@ const VIOLATIONS: &[(&str, &str)] = &[
          WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax",
         "invoices whose tax is not the sum of their tax rows",
     ),
+    (
+        "SELECT count(*) FROM invoices WHERE amount_gross - amount_credit <> amount_payable",
+        "invoices whose payable amount is not gross less credit",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS credit FROM credit_draws GROUP BY invoice_id) AS d \
+         FULL JOIN invoices AS i ON d.invoice_id = i.invoice_id \
+         WHERE i.invoice_id IS NULL OR coalesce(d.credit, 0) <> i.amount_credit",
+        "invoices whose credit is not the sum of what is drawn for them",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT credit_id, sum(amount) AS drawn FROM credit_draws GROUP BY credit_id) AS d \
+         FULL JOIN credit_balances AS b ON d.credit_id = b.credit_id \
+         WHERE b.credit_id IS NULL OR coalesce(d.drawn, 0) <> b.drawn OR b.opening <> b.drawn + b.expired + b.\"left\"",
+        "credits whose balance is not what is drawn from them",
+    ),
 ];
 
 /// The same where rated records are published.
@@ -309,7 +329,8 @@ async fn recompute(session: &SessionContext, recount: &Recount, texts: &Texts, f
 fn sql(recount: &Recount) -> String {
     let measures = recount.measures.iter().map(|(_, aggregate)| match aggregate {
         Aggregate::Rows => "count(*)".to_owned(),
-        Aggregate::Sum(column) => format!("sum({column})"),
+        // A name such as `left` is a word of SQL.
+        Aggregate::Sum(column) => format!("sum(\"{column}\")"),
     });
     let columns: Vec<String> = recount.by.iter().map(|by| (*by).to_owned()).chain(measures).collect();
     let only = recount.only.map(|(column, texts)| format!("WHERE {column} IN ('{}')", texts.join("', '")));

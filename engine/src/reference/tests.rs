@@ -100,6 +100,7 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                credits: path("credits"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

@@ -195,6 +195,8 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
     let gross: Option<Vec<Decimal>> = invoices.iter().map(|invoice| invoice.net.plus(invoice.tax)).collect();
+    let of_gross = gross.iter().flatten().zip(invoices);
+    let payable: Option<Vec<Decimal>> = of_gross.map(|(gross, invoice)| gross.minus(invoice.credit)).collect();
     let (start, end) = (job.period.start(), job.period.end());
     let names: Vec<&str> = invoices.iter().map(|invoice| account(invoice).name.as_str()).collect();
     let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
@@ -212,6 +214,8 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
         money(invoices.iter().map(|invoice| invoice.net))?,
         money(invoices.iter().map(|invoice| invoice.tax))?,
         money(gross.ok_or_else(too_big)?)?,
+        money(invoices.iter().map(|invoice| invoice.credit))?,
+        money(payable.ok_or_else(too_big)?)?,
     ])
 }
 
@@ -256,7 +260,7 @@ pub(super) fn usage_buckets(job: &Job<'_>, pools: &Pools, buckets: &Buckets, ord
 }
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
-const EPOCH_DAYS: i32 = 719_163;
+pub(super) const EPOCH_DAYS: i32 = 719_163;
 
 /// The dimension names and values of every cell, sorted by name.
 fn cell_sets<'b>(job: &'b Job<'_>, buckets: &'b Buckets) -> Vec<Vec<(&'b str, &'b str)>> {
@@ -355,7 +359,7 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     }
 }
 
-fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
+pub(super) fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
     build::decimal18_4(amounts).ok_or_else(|| too_big().into())
 }
 

@@ -9,6 +9,7 @@ use crate::book::Spoken;
 use crate::book::SqlOfPrice;
 use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
+use crate::credit;
 use crate::discount::Discounts;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::guide::Guide;
@@ -74,6 +75,7 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     // Prices are checked even under conditions that cannot be: then as if they held for everybody.
     let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
     let catalog = faults.keep(catalog);
+    faults.keep(credit::check(&reference, &book));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));

@@ -1,5 +1,5 @@
 //! The price path: usage buckets -> portions -> allowances -> charge models -> discounts and rounding -> taxes -> invoices
-//! (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
+//! -> prepaid credits (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
 //! lines joined in order.
 
 use hashbrown::HashMap;
@@ -12,9 +12,10 @@ use super::unpriced::Unpriced;
 use crate::book::model::Charge;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
+use crate::credit;
 use crate::fault::Outcome;
 use crate::invoice::invoices;
-use crate::lines::{Groups, Invoice, Line, LineKind, TaxRow, is_payable};
+use crate::lines::{CreditBalance, CreditDraw, Groups, Invoice, Line, LineKind, TaxRow, is_payable};
 use crate::money::Decimal;
 use crate::pieces::in_order;
 use crate::tax::TaxTable;
@@ -32,6 +33,10 @@ pub(super) struct Billing {
     pub(super) taxes: Vec<TaxRow>,
     /// Sorted by bill-to account and currency.
     pub(super) invoices: Vec<Invoice>,
+    /// What credits pay, by credit and invoice.
+    pub(super) draws: Vec<CreditDraw>,
+    /// What became of the credits, in the order of the reference table.
+    pub(super) balances: Vec<CreditBalance>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
@@ -81,10 +86,11 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     unpriced.told()?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
+    let mut invoices = invoices(&lines, &taxes, job.reference)?;
+    let (draws, balances) = credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    Ok(Billing { lines, taxes, invoices, draws, balances, groups: cube.groups, records, charges })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {

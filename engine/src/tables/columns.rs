@@ -149,6 +149,39 @@ pub const INVOICES: &[Column] = &[
     given("amount_net", Money, "Sum of the lines after discount, before tax"),
     given("amount_tax", Money, "Sum of the taxes"),
     given("amount_gross", Money, "amount_net plus amount_tax"),
+    given("amount_credit", Money, "What prepaid credits pay of it, positive"),
+    given("amount_payable", Money, "amount_gross less amount_credit"),
+];
+
+const CREDIT: Column = given("credit_id", Text, "The prepaid credit");
+const CREDIT_ACCOUNT: Column = given("account_id", Text, "The account that holds the credit");
+
+/// `credit_draws`.
+pub const CREDIT_DRAWS: &[Column] = &[
+    CREDIT,
+    INVOICE,
+    RUN,
+    CREDIT_ACCOUNT,
+    BILL_TO,
+    CURRENCY,
+    given("amount", Money, "What the credit pays of the invoice, positive"),
+];
+
+/// `credit_balances`: has the columns of the reference table `credits`, so that the next period can start from it.
+pub const CREDIT_BALANCES: &[Column] = &[
+    CREDIT,
+    RUN,
+    CREDIT_ACCOUNT,
+    CURRENCY,
+    given("granted", Money, "What the credit was in the beginning"),
+    given("opening", Money, "What was left of it before the period: drawn plus expired plus left"),
+    given("drawn", Money, "What it pays of the period's invoices"),
+    given("expired", Money, "What was left when it ended in the period, or before"),
+    given("left", Money, "What is left for the next period"),
+    given("priority", Whole, "Credits of a lower number are used first"),
+    maybe("granted_on", Day, "First day it holds; null when open"),
+    maybe("expires_on", Day, "First day it no longer holds; null when open"),
+    given("products", Text, "Products it is for, separated by semicolons; blank for all"),
 ];
 
 /// `usage_buckets`.

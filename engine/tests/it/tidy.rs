@@ -28,6 +28,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "discount",
             "tax",
             "invoice",
+            "credit",
             "suspense",
             "lineset",
             "verify",

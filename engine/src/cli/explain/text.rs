@@ -76,6 +76,7 @@ fn page(one: &Explanation) -> Vec<String> {
     }
     page.extend(steps(one));
     page.extend(taxes(one));
+    page.extend(credits(one));
     page.extend(usage(one));
     page.push(String::new());
     page.push(match one.rerated {
@@ -251,6 +252,19 @@ fn taxes(one: &Explanation) -> Vec<String> {
         let [base, amount] = ["taxable_amount", "amount"].map(|column| money(of(tax, column), currency));
         let name = format!("{} ({})", of(tax, "tax"), of(tax, "tax_jurisdiction"));
         format!("  {name:<24} {} % of {base} = {amount} {currency}{exempt}", of(tax, "rate_percent"))
+    }));
+    page
+}
+
+/// What prepaid credits pay of the whole invoice: no line is paid by itself.
+fn credits(one: &Explanation) -> Vec<String> {
+    if one.credits.is_empty() {
+        return Vec::new();
+    }
+    let mut page = vec![String::new(), "Prepaid credits on its invoice".to_owned()];
+    page.extend(one.credits.iter().map(|draw| {
+        let (currency, credit) = (of(draw, "currency"), of(draw, "credit_id"));
+        format!("  {credit:<24} pays {} {currency}", money(of(draw, "amount"), currency))
     }));
     page
 }

@@ -53,6 +53,9 @@ pub struct Explanation {
     pub rounding: Option<RoundingSteps>,
     /// The rows of `invoice_taxes`.
     pub taxes: Vec<Row>,
+    /// The rows of `credit_draws` of its invoice.
+    #[serde(default)]
+    pub credits: Vec<Row>,
     /// The rows of `usage_buckets` behind it.
     pub buckets: Vec<Row>,
     /// The usage files behind them.
