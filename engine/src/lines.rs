@@ -90,6 +90,10 @@ pub enum LineKind {
     Recurring,
     /// A one-time amount.
     OneTime,
+    /// What is missing from a commitment, or goes beyond it.
+    Commitment,
+    /// What is given back.
+    Credit,
 }
 
 impl LineKind {
@@ -101,6 +105,8 @@ impl LineKind {
             Self::Allowance => "allowance",
             Self::Recurring => "recurring",
             Self::OneTime => "one_time",
+            Self::Commitment => "commitment",
+            Self::Credit => "credit",
         }
     }
 }

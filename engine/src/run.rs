@@ -18,6 +18,7 @@ mod publish;
 mod rater;
 mod rating;
 mod settle;
+mod settlement;
 mod subjects;
 mod unpriced;
 mod witness;

@@ -18,9 +18,8 @@ use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
 use crate::charge::{Cube, Wanted};
-use crate::discount::{Amounts, amounts};
 use crate::fault::{Fault, Outcome};
-use crate::lines::{Band, Line, LineKind, Part, Portion, is_payable};
+use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
 use crate::period::midnight;
 use crate::rate::{Facts, Unrated, fixed, is_shared, without};
@@ -393,24 +392,13 @@ impl<'r> Rater<'r> {
         self.add_line(sharing, &line, piece)
     }
 
+    /// Adds a line with its rated amount; what is billed of it is settled when all lines are there.
     fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
-        let reference = self.job.reference;
-        let account = reference.subscriptions[unrounded.subscription as usize].account;
-        let digits = reference.accounts[account as usize].minor_digits;
         let part = unrounded.part;
-        let price = sharing.stretches[usize::from(unrounded.stretch)].price;
-        let percent = self.job.discounts.percent(sharing.charge, account);
-        let amounts = amounts(part.amount, percent, self.job.book.rounding, digits);
-        let payable = |amounts: &Amounts| [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable);
-        let Some(amounts) = amounts.filter(payable) else {
-            let (charge, subscription) = (sharing.charge, unrounded.subscription);
-            piece.unpriced.amount(self.job, charge, price, subscription, part.quantity);
-            return Ok(());
-        };
         piece.lines.push(Line {
             subscription: unrounded.subscription,
             charge: u32::try_from(sharing.charge).map_err(|_| Fault::ours("more than 2^32 charges"))?,
-            price,
+            price: sharing.stretches[usize::from(unrounded.stretch)].price,
             kind: unrounded.kind,
             group: unrounded.group,
             band: part.band,
@@ -418,9 +406,9 @@ impl<'r> Rater<'r> {
             quantity: part.quantity,
             unit_price: part.unit_price,
             rated: part.amount,
-            list: amounts.list,
-            discount: amounts.discount,
-            net: amounts.net,
+            list: Decimal::ZERO,
+            discount: Decimal::ZERO,
+            net: Decimal::ZERO,
             records: part.records,
             service_start: unrounded.start,
             service_end: unrounded.end,

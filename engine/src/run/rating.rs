@@ -8,6 +8,7 @@ use super::Job;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
+use super::settlement::{Settled, settle};
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
 use crate::charge::Cube;
@@ -84,6 +85,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
+    let Settled { lines } = settle(&rater, lines)?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;

@@ -138,13 +138,21 @@ impl Subjects<'_> {
             Needed::Amount(charge) => {
                 let charge = job.book.charges.iter().position(|known| known.id == *charge).ok_or_else(unknown)?;
                 let own = self.lines.iter().filter(|line| line.charge as usize == charge);
-                self.totals(&rows, own.map(|line| (line.subscription, Some(line.list))))?
+                self.totals(&rows, own.map(|line| (line.subscription, self.listed(line))))?
             }
             Needed::HasProduct(product) => {
                 let product = job.book.products.iter().position(|known| known.id == *product).ok_or_else(unknown)?;
                 Arc::new(BooleanArray::from(has_product(self.rater, product, &rows)))
             }
         })
+    }
+
+    /// What a line comes to before discounts, rounded; `None` when it does not fit.
+    fn listed(&self, line: &Line) -> Option<Decimal> {
+        let reference = self.rater.job.reference;
+        let account = reference.subscriptions[line.subscription as usize].account;
+        let digits = reference.accounts[account as usize].minor_digits;
+        line.rated.rounded(digits, self.rater.job.book.rounding.mode)
     }
 
     fn sharer(&self, subscription: u32) -> (u32, u32) {
