@@ -109,6 +109,20 @@ pub struct CurrencyTotals {
     pub subtotal_net: Decimal,
     /// Sum of the taxes that they say are.
     pub subtotal_tax: Decimal,
+    /// Sum of what credits pay of the invoices.
+    pub invoice_credit: Decimal,
+    /// Sum of what is left to pay of the invoices.
+    pub invoice_payable: Decimal,
+    /// Sum of the draws of credits.
+    pub credits_paid: Decimal,
+    /// Sum of the credits before the period.
+    pub credits_opening: Decimal,
+    /// Sum of what was drawn, by the balances of the credits.
+    pub credits_drawn: Decimal,
+    /// Sum of the credits that were lost.
+    pub credits_expired: Decimal,
+    /// Sum of the credits after the period.
+    pub credits_left: Decimal,
 }
 
 impl FileTotals {
@@ -202,6 +216,22 @@ fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
             same(("gross of the invoices", totals.invoice_gross), ("net and tax", gross));
         }
         _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),
+    }
+    reconcile_credits(totals, &name, faults);
+}
+
+fn reconcile_credits(totals: &CurrencyTotals, name: &str, faults: &mut Faults) {
+    let mut same = |left, right| agree(faults, name, left, right);
+    let (paid, drawn) = (totals.credits_paid, totals.credits_drawn);
+    same(("credit on the invoices", totals.invoice_credit), ("drawn from credits", paid));
+    same(("drawn from credits", paid), ("drawn by their balances", drawn));
+    let rest = drawn.plus(totals.credits_expired).and_then(|sum| sum.plus(totals.credits_left));
+    match (totals.invoice_gross.minus(totals.invoice_credit), rest) {
+        (Some(payable), Some(accounted)) => {
+            same(("payable of the invoices", totals.invoice_payable), ("gross less credit", payable));
+            same(("credits before", totals.credits_opening), ("drawn, expired and left", accounted));
+        }
+        _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums of credits are out of range"))),
     }
 }
 

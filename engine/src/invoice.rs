@@ -54,9 +54,8 @@ impl<'r> Roll<'r> {
                 let number = *known.entry((bill_to, currency)).or_insert(self.invoices.len());
                 if number == self.invoices.len() {
                     let (currency, zero) = (currency.to_owned(), Decimal::ZERO);
-                    let header =
-                        Invoice { bill_to, currency, lines: 0, list: zero, discount: zero, net: zero, tax: zero };
-                    self.invoices.push(header);
+                    let (list, discount, net, tax, credit) = (zero, zero, zero, zero, zero);
+                    self.invoices.push(Invoice { bill_to, currency, lines: 0, list, discount, net, tax, credit });
                 }
                 self.of_account[index] = Some(number);
                 number

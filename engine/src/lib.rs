@@ -30,9 +30,11 @@ pub mod meter;
 pub mod charge;
 pub mod allowance;
 pub mod rate;
+pub mod fx;
 pub mod discount;
 pub mod tax;
 pub mod invoice;
+pub mod credit;
 
 // What comes out: control totals, the line set, and the second engine that reads it back.
 pub mod control;

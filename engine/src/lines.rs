@@ -140,9 +140,11 @@ pub struct Line {
     pub stretch: u16,
     /// Quantity.
     pub quantity: Decimal,
-    /// Price of a unit, where there is one.
+    /// Price of a unit, where there is one, in the currency of the price.
     pub unit_price: Option<Decimal>,
-    /// Unrounded amount before discount.
+    /// Number of the exchange into the account's currency ([`crate::fx`]); 0 when the price is in that.
+    pub exchange: u32,
+    /// Unrounded amount before discount: in the price's currency until it is exchanged.
     pub rated: Decimal,
     /// Rounded amount before discount.
     pub list: Decimal,
@@ -225,6 +227,32 @@ pub struct Invoice {
     pub net: Decimal,
     /// Sum of taxes.
     pub tax: Decimal,
+    /// What prepaid credits pay of it.
+    pub credit: Decimal,
+}
+
+/// What one prepaid credit pays of one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditDraw {
+    /// Index of the credit in the reference table.
+    pub credit: u32,
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// The amount, above zero.
+    pub amount: Decimal,
+}
+
+/// What became of one prepaid credit: opening = drawn + expired + left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditBalance {
+    /// What was left of it before.
+    pub opening: Decimal,
+    /// What it pays of invoices.
+    pub drawn: Decimal,
+    /// What is lost with the end of its validity.
+    pub expired: Decimal,
+    /// What is left for the next period.
+    pub left: Decimal,
 }
 
 /// What an account, and everything below it, has of one product on one invoice.

@@ -165,7 +165,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let mut table = |key: &str| node.get(key).and_then(|node| path(node, environment, faults));
     let (accounts, subscriptions, identifiers) = (table("accounts"), table("subscriptions"), table("identifiers"));
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
-    let (levels, tax_exemptions) = (table("levels"), table("tax_exemptions"));
+    let (levels, tax_exemptions, credits) = (table("levels"), table("tax_exemptions"), table("credits"));
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
     Some(ReferencePaths {
         accounts,
@@ -176,6 +176,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
         price_overrides,
         levels,
         tax_exemptions,
+        credits,
     })
 }
 

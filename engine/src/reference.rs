@@ -1,5 +1,5 @@
 //! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, tax exemptions, price
-//! overrides, levels.
+//! overrides, levels, prepaid credits.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -20,6 +20,7 @@ mod answers;
 pub mod called;
 mod check;
 mod columnar;
+mod credits;
 mod hierarchy;
 mod identifiers;
 mod ids;
@@ -42,7 +43,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 8] = [
+const ROLES: [&str; 9] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -51,6 +52,7 @@ const ROLES: [&str; 8] = [
     "price_overrides",
     "levels",
     "tax_exemptions",
+    "credits",
 ];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
@@ -103,9 +105,12 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.price_overrides.as_ref(),
         paths.levels.as_ref(),
         paths.tax_exemptions.as_ref(),
+        paths.credits.as_ref(),
     ];
-    let [a, b, c, d, e, f, g, h] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f, g, h).into()
+    let mut files: Files = std::array::from_fn(|_| None);
+    let fetched = futures::future::join_all(all.map(fetch_one)).await;
+    files.iter_mut().zip(fetched).for_each(|(file, fetched)| *file = fetched);
+    files
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -153,7 +158,7 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions, credits] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -181,6 +186,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let levels = levels.as_ref().map(|table| levels::levels(table, subscription_ids, timezone));
     let exempt = |table| taxes::tax_exemptions(table, account_ids, &known_taxes, timezone);
     let tax_exemptions = exemptions.as_ref().map(exempt);
+    let credits = credits.as_ref().map(|table| credits::credits(table, account_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -192,6 +198,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         fx_rates: or_empty(faults, fx_rates),
         overrides: or_empty(faults, overrides),
         levels: or_empty(faults, levels),
+        credits: or_empty(faults, credits),
         ..Reference::default()
     };
     reference.subscriptions_of = subscriptions::by_account(&reference);

@@ -6,6 +6,7 @@
 mod assembly;
 mod batches;
 mod circles;
+mod conversion;
 mod deferred;
 mod exchange;
 pub mod explain;
@@ -15,6 +16,7 @@ mod layers;
 mod numbers;
 pub mod options;
 mod pools;
+mod prepaid;
 mod prepare;
 mod publish;
 mod rater;
@@ -37,6 +39,7 @@ use crate::catalog::Catalog;
 use crate::control::ControlTotals;
 use crate::discount::Discounts;
 use crate::fault::Outcome;
+use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::lineset::commit::{check_pipeline, check_whole};
 use crate::lineset::{Commit, Manifest, commit, current};
@@ -66,6 +69,7 @@ pub(crate) struct Job<'j> {
     pub(crate) book: &'j PriceBook,
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
+    pub(crate) fx: &'j Fx,
     pub(crate) discounts: &'j Discounts,
     pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,

@@ -26,6 +26,10 @@ pub enum Table {
     Invoices,
     /// One row per invoice, account on the way to the billed one, and product.
     InvoiceSubtotals,
+    /// What a prepaid credit pays of an invoice.
+    CreditDraws,
+    /// What became of a prepaid credit.
+    CreditBalances,
     /// Usage of one subscription, meter, dimension set and day.
     UsageBuckets,
     /// A rated record of a charge that publishes them.
@@ -38,11 +42,13 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
         Self::InvoiceSubtotals,
+        Self::CreditDraws,
+        Self::CreditBalances,
         Self::UsageBuckets,
         Self::RatedUsage,
         Self::Suspense,
@@ -57,6 +63,8 @@ impl Table {
             Self::InvoiceTaxes => "invoice_taxes",
             Self::Invoices => "invoices",
             Self::InvoiceSubtotals => "invoice_subtotals",
+            Self::CreditDraws => "credit_draws",
+            Self::CreditBalances => "credit_balances",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
@@ -72,6 +80,8 @@ impl Table {
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
             Self::Invoices => columns::INVOICES,
             Self::InvoiceSubtotals => columns::INVOICE_SUBTOTALS,
+            Self::CreditDraws => columns::CREDIT_DRAWS,
+            Self::CreditBalances => columns::CREDIT_BALANCES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
@@ -88,6 +98,7 @@ impl Table {
             Self::InvoiceTaxes => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::InvoiceSubtotals => &["account_id", "product"],
+            Self::CreditDraws | Self::CreditBalances => &["credit_id"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],

@@ -67,6 +67,7 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         price_overrides: None,
         levels: None,
         tax_exemptions: None,
+        credits: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }

@@ -57,6 +57,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         price_overrides: None,
         levels: None,
         tax_exemptions: None,
+        credits: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

@@ -79,6 +79,20 @@ pub const RECOUNTS: &[Recount] = &[
             ("invoice_net", Sum("amount_net")),
             ("invoice_tax", Sum("amount_tax")),
             ("invoice_gross", Sum("amount_gross")),
+            ("invoice_credit", Sum("amount_credit")),
+            ("invoice_payable", Sum("amount_payable")),
+        ],
+    },
+    Recount { table: Table::CreditDraws, by: &["currency"], only: None, measures: &[("credits_paid", Sum("amount"))] },
+    Recount {
+        table: Table::CreditBalances,
+        by: &["currency"],
+        only: None,
+        measures: &[
+            ("credits_opening", Sum("opening")),
+            ("credits_drawn", Sum("drawn")),
+            ("credits_expired", Sum("expired")),
+            ("credits_left", Sum("left")),
         ],
     },
     Recount {

@@ -57,9 +57,21 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         }
         Table::InvoiceTaxes => &["invoice_id", "amount", "amount_included"],
         Table::Invoices => {
-            &["invoice_id", "line_count", "amount_tax_included", "amount_net", "amount_tax", "amount_gross"]
+            const INVOICES: &[&str] = &[
+                "invoice_id",
+                "line_count",
+                "amount_tax_included",
+                "amount_net",
+                "amount_tax",
+                "amount_gross",
+                "amount_credit",
+                "amount_payable",
+            ];
+            INVOICES
         }
         Table::InvoiceSubtotals => &["invoice_id", "line_count", "amount_net_own", "amount_tax_own"],
+        Table::CreditDraws => &["credit_id", "invoice_id", "amount"],
+        Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::UsageBuckets | Table::Suspense => &[],
@@ -270,6 +282,22 @@ const VIOLATIONS: &[(&str, &str)] = &[
          WHERE (s.n IS DISTINCT FROM i.line_count) OR (s.net IS DISTINCT FROM i.amount_net) OR (s.tax IS DISTINCT FROM i.amount_tax)",
         "invoices that are not the sum of their sub-totals",
     ),
+    (
+        "SELECT count(*) FROM invoices WHERE amount_gross - amount_credit <> amount_payable",
+        "invoices whose payable amount is not gross less credit",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS credit FROM credit_draws GROUP BY invoice_id) AS d \
+         FULL JOIN invoices AS i ON d.invoice_id = i.invoice_id \
+         WHERE i.invoice_id IS NULL OR coalesce(d.credit, 0) <> i.amount_credit",
+        "invoices whose credit is not the sum of what is drawn for them",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT credit_id, sum(amount) AS drawn FROM credit_draws GROUP BY credit_id) AS d \
+         FULL JOIN credit_balances AS b ON d.credit_id = b.credit_id \
+         WHERE b.credit_id IS NULL OR coalesce(d.drawn, 0) <> b.drawn OR b.opening <> b.drawn + b.expired + b.\"left\"",
+        "credits whose balance is not what is drawn from them",
+    ),
 ];
 
 /// The same where rated records are published.
@@ -330,7 +358,8 @@ async fn recompute(session: &SessionContext, recount: &Recount, texts: &Texts, f
 fn sql(recount: &Recount) -> String {
     let measures = recount.measures.iter().map(|(_, aggregate)| match aggregate {
         Aggregate::Rows => "count(*)".to_owned(),
-        Aggregate::Sum(column) => format!("sum({column})"),
+        // A name such as `left` is a word of SQL.
+        Aggregate::Sum(column) => format!("sum(\"{column}\")"),
     });
     let columns: Vec<String> = recount.by.iter().map(|by| (*by).to_owned()).chain(measures).collect();
     let only = recount.only.map(|(column, texts)| format!("WHERE {column} IN ('{}')", texts.join("', '")));

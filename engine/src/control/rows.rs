@@ -178,8 +178,22 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
         ("invoice_gross", totals.invoice_gross),
         ("subtotal_net", totals.subtotal_net),
         ("subtotal_tax", totals.subtotal_tax),
+        ("invoice_credit", totals.invoice_credit),
+        ("invoice_payable", totals.invoice_payable),
     ] {
         put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+    }
+    // Runs without credits do not speak of them.
+    for (measure, value) in [
+        ("credits_paid", totals.credits_paid),
+        ("credits_opening", totals.credits_opening),
+        ("credits_drawn", totals.credits_drawn),
+        ("credits_expired", totals.credits_expired),
+        ("credits_left", totals.credits_left),
+    ] {
+        if !value.is_zero() {
+            put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+        }
     }
 }
 

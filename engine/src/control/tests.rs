@@ -58,6 +58,8 @@ fn lines() -> RecordBatch {
         money(&["0", "0", "0"]),
         money(&["0", "12.00", "12"]),
         texts(&[0, 0, 1], &["USD", "JPY"]),
+        build::no_text(3),
+        build::decimal38_or_null([None, None, None]),
         same("4000"),
         same("telecom"),
         texts(&[0, 0, 1], &["US-CO", ""]),
@@ -108,6 +110,8 @@ fn invoices() -> RecordBatch {
         money(&["0", "0"]),
         money(&["12", "12"]),
         money(&["0.87", "0"]),
+        money(&["12.87", "12"]),
+        money(&["0", "0"]),
         money(&["12.87", "12"]),
     ];
     Table::Invoices.batch(columns).unwrap()
@@ -204,6 +208,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_net: dec("12"),
         invoice_gross: dec("12"),
         subtotal_net: dec("12"),
+        invoice_payable: dec("12"),
         ..CurrencyTotals::default()
     };
     let usd = CurrencyTotals {
@@ -220,6 +225,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_gross: dec("12.87"),
         subtotal_net: dec("12"),
         subtotal_tax: dec("0.87"),
+        invoice_payable: dec("12.87"),
         ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
@@ -246,6 +252,42 @@ pub(crate) fn itemised_fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
     totals.charges[0].itemised = Some((3, dec("12.006172839450617284")));
     tables.pop();
     tables.push((Table::RatedUsage, rated_usage(&[2, 3, 3])));
+    tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    (tables, totals)
+}
+
+/// The same with two credits that pay 5 USD and 2 USD of the first invoice; of the first, 1 USD is lost.
+fn credited_fixture(draws: [&str; 2]) -> (Vec<(Table, RecordBatch)>, ControlTotals) {
+    let (mut tables, mut totals) = fixture();
+    let usd = &mut totals.currencies[1];
+    (usd.invoice_credit, usd.invoice_payable) = (dec("7"), dec("5.87"));
+    (usd.credits_paid, usd.credits_opening, usd.credits_drawn) = (dec("7"), dec("10"), dec("7"));
+    (usd.credits_expired, usd.credits_left) = (dec("1"), dec("2"));
+    let mut columns = tables[2].1.columns().to_vec();
+    columns[13] = money(&["7", "0"]);
+    columns[14] = money(&["5.87", "12"]);
+    tables[2].1 = Table::Invoices.batch(columns).unwrap();
+    let same = |text: &str| build::constant(text, 2);
+    let ids = || build::text(&["C1", "C2"]);
+    let paid = vec![ids(), build::hex_ids(&[10, 10]).unwrap(), same(RUN), same("A1"), same("A1"), same("USD")];
+    let paid = paid.into_iter().chain([money(&draws)]).collect();
+    tables[5] = (Table::CreditDraws, Table::CreditDraws.batch(paid).unwrap());
+    let balances = vec![
+        ids(),
+        same(RUN),
+        same("A1"),
+        same("USD"),
+        money(&["6", "4"]),
+        money(&["6", "4"]),
+        money(&["5", "2"]),
+        money(&["1", "0"]),
+        money(&["0", "2"]),
+        build::whole(vec![0, 0]),
+        build::days_or_null([None, None]),
+        build::days_or_null([Some(20_757), None]),
+        same(""),
+    ];
+    tables.push((Table::CreditBalances, Table::CreditBalances.batch(balances).unwrap()));
     tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
     (tables, totals)
 }
@@ -348,6 +390,27 @@ async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     tables[7].1 = totals.to_batch(RUN).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
+}
+
+#[tokio::test]
+async fn credits_are_held_against_invoices_draws_and_balances() {
+    let (tables, totals) = credited_fixture(["5", "2"]);
+    totals.reconcile().unwrap();
+    check_in_memory(&tables, &totals).await.unwrap();
+    // The sum of the draws is right, but not of either credit.
+    let faults = check_in_memory(&credited_fixture(["4", "3"]).0, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 2 credits whose balance is not what is drawn from them");
+    let mut wrong = totals;
+    wrong.currencies[1].credits_left = dec("2.01");
+    wrong.currencies[1].invoice_payable = dec("5.88");
+    let faults = wrong.reconcile().unwrap_err();
+    assert_eq!(
+        faults.0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>(),
+        [
+            "currency USD: payable of the invoices is 5.88, but gross less credit is 5.87",
+            "currency USD: credits before is 10, but drawn, expired and left is 10.01"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -129,6 +129,12 @@ pub struct Amounts {
     pub tax: String,
     /// Net and tax.
     pub gross: String,
+    /// What prepaid credits pay of it; blank in manifests from before there were any.
+    #[serde(default)]
+    pub credit: String,
+    /// What is left to pay; blank in the same.
+    #[serde(default)]
+    pub payable: String,
 }
 
 impl Manifest {
@@ -182,7 +188,9 @@ impl From<&ControlTotals> for Totals {
             out_of_window: all.out_of_window,
             filtered: all.filtered,
         };
-        let amounts = totals.currencies.iter().map(|of| {
+        // Of a currency there may be nothing but a credit that waits.
+        let billed = totals.currencies.iter().filter(|of| of.lines > 0 || of.invoices > 0);
+        let amounts = billed.map(|of| {
             let amounts = Amounts {
                 invoices: of.invoices,
                 lines: of.lines,
@@ -191,6 +199,8 @@ impl From<&ControlTotals> for Totals {
                 net: of.invoice_net.to_string(),
                 tax: of.invoice_tax.to_string(),
                 gross: of.invoice_gross.to_string(),
+                credit: of.invoice_credit.to_string(),
+                payable: of.invoice_payable.to_string(),
             };
             (of.currency.clone(), amounts)
         });

@@ -108,6 +108,8 @@ pub struct ReferencePaths {
     pub levels: Option<Located>,
     /// Optional.
     pub tax_exemptions: Option<Located>,
+    /// Optional.
+    pub credits: Option<Located>,
 }
 
 /// One usage source.

@@ -30,12 +30,14 @@ pub struct Reference {
     pub tax_rates: Vec<TaxRate>,
     /// Rows of the `tax_exemptions` table, sorted by account, tax, start.
     pub tax_exemptions: Vec<TaxExemption>,
-    /// FX rates, sorted by from, to, date.
+    /// FX rates, sorted by from, to, type, date.
     pub fx_rates: Vec<FxRate>,
     /// Rows of the `price_overrides` table.
     pub overrides: Vec<OverrideRow>,
     /// Opening levels, sorted by subscription, meter and values.
     pub levels: Vec<LevelRow>,
+    /// Prepaid credits, sorted by id.
+    pub credits: Vec<Credit>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -210,10 +212,22 @@ pub struct FxRate {
     pub from: String,
     /// ISO code of the currency bought.
     pub to: String,
+    /// Which kind of rate it is, any word; may be empty.
+    pub rate_type: String,
     /// Day it holds for.
     pub date: NaiveDate,
     /// Units of `to` for one `from`.
     pub rate: Decimal,
+    /// Its row.
+    pub place: Place,
+}
+
+impl FxRate {
+    /// Everything but the day that tells rates apart: currencies and type.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.from, &self.to, &self.rate_type)
+    }
 }
 
 /// One row of `levels`, not yet matched with the book.
@@ -227,6 +241,31 @@ pub struct LevelRow {
     pub level: Decimal,
     /// Further columns with a non-blank value: the meter's dimensions.
     pub values: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One prepaid credit.
+#[derive(Clone, Debug)]
+pub struct Credit {
+    /// Its id.
+    pub id: String,
+    /// Index of the account that holds it, for itself and the accounts below.
+    pub account: Index,
+    /// ISO 4217 code: it pays invoices in this currency only.
+    pub currency: String,
+    /// What it was in the beginning.
+    pub granted: Decimal,
+    /// What is left of it before this run.
+    pub left: Decimal,
+    /// Credits of a lower number are used first.
+    pub priority: i64,
+    /// First day; `None` when open.
+    pub granted_on: Option<NaiveDate>,
+    /// First day it no longer holds; `None` when open.
+    pub expires_on: Option<NaiveDate>,
+    /// Ids of the products it is for, checked later against the book; empty for all.
+    pub products: Vec<String>,
     /// Its row.
     pub place: Place,
 }

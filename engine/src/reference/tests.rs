@@ -103,6 +103,7 @@ impl Tables {
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
                 tax_exemptions: path("tax_exemptions"),
+                credits: path("credits"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

@@ -12,10 +12,12 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
+use super::conversion;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::book::model::{Anchor, Every, Model};
 use crate::fault::{Fault, Outcome, codes};
+use crate::fx::Rate;
 use crate::lines::{Band, Groups, Invoice, KINDS, Line, LineKind};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
@@ -86,6 +88,7 @@ pub(super) fn invoice_lines(
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
+    let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| conversion::told(job, line)).collect();
     let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free);
     let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
@@ -120,6 +123,8 @@ pub(super) fn invoice_lines(
         included(lines.iter().map(|line| [line.list, line.discount, line.net]))?,
         money(lines.iter().map(|line| line.net))?,
         rows.of_account(&pools.account_currencies)?,
+        build::text_or_null(&told.iter().map(|told| told.map(|(currency, _)| currency)).collect::<Vec<_>>()),
+        build::decimal38_or_null(told.iter().map(|told| told.map(|(_, rate)| rate.rate))),
         of_charge(&pools.charge_gl_accounts)?,
         of_charge(&pools.charge_tax_categories)?,
         rows.of_subscription(&pools.jurisdictions)?,
@@ -201,6 +206,8 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice], numbe
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
     let gross: Option<Vec<Decimal>> = invoices.iter().map(|invoice| invoice.net.plus(invoice.tax)).collect();
+    let of_gross = gross.iter().flatten().zip(invoices);
+    let payable: Option<Vec<Decimal>> = of_gross.map(|(gross, invoice)| gross.minus(invoice.credit)).collect();
     let (start, end) = (job.period.start(), job.period.end());
     let names: Vec<&str> = invoices.iter().map(|invoice| account(invoice).name.as_str()).collect();
     let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
@@ -220,6 +227,8 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice], numbe
         money(invoices.iter().map(|invoice| invoice.net))?,
         money(invoices.iter().map(|invoice| invoice.tax))?,
         money(gross.ok_or_else(too_big)?)?,
+        money(invoices.iter().map(|invoice| invoice.credit))?,
+        money(payable.ok_or_else(too_big)?)?,
     ])
 }
 
@@ -264,7 +273,7 @@ pub(super) fn usage_buckets(job: &Job<'_>, pools: &Pools, buckets: &Buckets, ord
 }
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
-const EPOCH_DAYS: i32 = 719_163;
+pub(super) const EPOCH_DAYS: i32 = 719_163;
 
 /// The dimension names and values of every cell, sorted by name.
 fn cell_sets<'b>(job: &'b Job<'_>, buckets: &'b Buckets) -> Vec<Vec<(&'b str, &'b str)>> {

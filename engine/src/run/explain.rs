@@ -127,6 +127,12 @@ async fn committed(
     for (_, tax) in rows::rows(output, manifest, Table::InvoiceTaxes, &taxed).await? {
         taxes.entry(text(&tax, "line_id").to_owned()).or_default().push(tax);
     }
+    let invoices: HashSet<&str> = lines.iter().map(|(_, line)| text(line, "invoice_id")).collect();
+    let paid = |batch: &RecordBatch, at: usize| invoices.contains(rows::text(batch, "invoice_id", at));
+    let mut credits: HashMap<String, Vec<Row>> = HashMap::new();
+    for (_, draw) in rows::rows(output, manifest, Table::CreditDraws, &paid).await? {
+        credits.entry(text(&draw, "invoice_id").to_owned()).or_default().push(draw);
+    }
     let of = |row: &Row| (text(row, "subscription_id").to_owned(), text(row, "meter").to_owned());
     for (_, bucket) in rows::rows(output, manifest, Table::UsageBuckets, &used).await? {
         buckets.entry(of(&bucket)).or_default().push(bucket);
@@ -145,9 +151,11 @@ async fn committed(
         allowances: None,
         rating: None,
         fixed: None,
+        exchange: None,
         discount: None,
         rounding: None,
         taxes: taxes.get(text(line, "line_id")).cloned().unwrap_or_default(),
+        credits: credits.get(text(line, "invoice_id")).cloned().unwrap_or_default(),
         buckets: behind(line, buckets.get(&of(line)).into_iter().flatten(), period),
         sources: Vec::new(),
         rerated: Rerated::No,
@@ -232,6 +240,7 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
+    explanation.exchange = own.exchange;
     (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;

@@ -192,6 +192,7 @@ impl Outlook {
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),
+                ("credits", reference.credits.len()),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -11,6 +11,7 @@ use super::batches;
 use super::itemised::rated_usage;
 use super::options::{Reason, Total};
 use super::pools::Pools;
+use super::prepaid;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
@@ -86,7 +87,21 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.invoice_lines += invoice.lines;
         total.invoice_net = sum(total.invoice_net, invoice.net)?;
         total.invoice_tax = sum(total.invoice_tax, invoice.tax)?;
-        total.invoice_gross = sum(total.invoice_gross, sum(invoice.net, invoice.tax)?)?;
+        let gross = sum(invoice.net, invoice.tax)?;
+        total.invoice_gross = sum(total.invoice_gross, gross)?;
+        total.invoice_credit = sum(total.invoice_credit, invoice.credit)?;
+        total.invoice_payable = sum(total.invoice_payable, sum(gross, -invoice.credit)?)?;
+    }
+    for draw in &billing.draws {
+        let total = totals.entry(&job.reference.credits[draw.credit as usize].currency).or_default();
+        total.credits_paid = sum(total.credits_paid, draw.amount)?;
+    }
+    for (credit, balance) in job.reference.credits.iter().zip(&billing.balances) {
+        let total = totals.entry(&credit.currency).or_default();
+        total.credits_opening = sum(total.credits_opening, balance.opening)?;
+        total.credits_drawn = sum(total.credits_drawn, balance.drawn)?;
+        total.credits_expired = sum(total.credits_expired, balance.expired)?;
+        total.credits_left = sum(total.credits_left, balance.left)?;
     }
     for subtotal in &billing.subtotals {
         let total = totals.entry(&billing.invoices[subtotal.invoice as usize].currency).or_default();
@@ -126,6 +141,8 @@ pub(super) async fn write(
         rows(Table::InvoiceSubtotals, billing.subtotals.len(), |range| {
             assembly::invoice_subtotals(job, &pools, billing, range)
         }),
+        rows(Table::CreditDraws, billing.draws.len(), |range| prepaid::draws(job, &pools, billing, range)),
+        rows(Table::CreditBalances, billing.balances.len(), |range| prepaid::balances(job, &pools, billing, range)),
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),

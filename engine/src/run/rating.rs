@@ -1,8 +1,9 @@
-//! The price path: usage buckets -> portions -> allowances -> charge models -> discounts and rounding -> taxes -> invoices
-//! (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
+//! The price path: usage buckets -> portions -> allowances -> charge models -> exchange, discounts and rounding -> taxes -> invoices
+//! -> prepaid credits (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
 //! lines joined in order.
 
 use super::Job;
+use super::conversion::exchange_records;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
@@ -12,9 +13,10 @@ use super::unpriced::Unpriced;
 use crate::book::model::Charge;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
+use crate::credit;
 use crate::fault::Outcome;
 use crate::invoice::{invoices, subtotals};
-use crate::lines::{Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
+use crate::lines::{CreditBalance, CreditDraw, Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
 use crate::money::Decimal;
 use crate::pieces::in_order;
 use crate::usage::Buckets;
@@ -34,6 +36,10 @@ pub(super) struct Billing {
     pub(super) invoices: Vec<Invoice>,
     /// Sorted by account, product and invoice.
     pub(super) subtotals: Vec<Subtotal>,
+    /// What credits pay, by credit and invoice.
+    pub(super) draws: Vec<CreditDraw>,
+    /// What became of the credits, in the order of the reference table.
+    pub(super) balances: Vec<CreditBalance>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
@@ -93,7 +99,8 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     rater.sort(&mut lines, later);
     unpriced.told()?;
     let Settled { lines } = settle(&rater, lines)?;
-    let records = of_lines(job, records, &lines)?;
+    let mut records = of_lines(job, records, &lines)?;
+    exchange_records(job, &lines, &mut records)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
     Ok(Rated { lines, groups: cube.groups, records, charges })
@@ -106,11 +113,24 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
 pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
     let Rated { lines, groups, records, charges } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
+    let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
     let products: Vec<u32> = job.book.charges.iter().map(product).collect();
     let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
-    Ok(Billing { lines, taxes, levies, lines_without_tax, invoices, subtotals, groups, records, charges })
+    let (draws, balances) = credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
+    Ok(Billing {
+        lines,
+        taxes,
+        levies,
+        lines_without_tax,
+        invoices,
+        subtotals,
+        draws,
+        balances,
+        groups,
+        records,
+        charges,
+    })
 }
 
 fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {

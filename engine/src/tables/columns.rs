@@ -95,7 +95,7 @@ pub const INVOICE_LINES: &[Column] = &[
         Exact,
         "The same by the product's own price; null when that is not one price for all units (of allowances: not per_unit)",
     ),
-    given("amount_rated", Exact, "Amount before discount, unrounded"),
+    given("amount_rated", Exact, "Amount before discount, unrounded, in `currency`"),
     given("amount_list", Money, "Amount before discount"),
     given("amount_discount", Money, "What the discount takes off, positive"),
     given(
@@ -105,6 +105,8 @@ pub const INVOICE_LINES: &[Column] = &[
     ),
     given("amount_net", Money, "amount_list less amount_discount and amount_tax_included, before tax"),
     CURRENCY,
+    maybe("price_currency", Text, "Currency of unit_price and list_unit_price; null when it is that of the row"),
+    maybe("fx_rate", Exact, "Units of `currency` for one of `price_currency`; null when they are the same"),
     given("gl_account", Text, "General ledger account of the product"),
     given("tax_category", Text, "Tax category of the product"),
     given("tax_jurisdiction", Text, "Tax jurisdiction of the subscription's place of service, else of the account"),
@@ -163,6 +165,39 @@ pub const INVOICES: &[Column] = &[
     given("amount_net", Money, "Sum of the lines after discount, before tax"),
     given("amount_tax", Money, "Sum of the taxes"),
     given("amount_gross", Money, "amount_net plus amount_tax"),
+    given("amount_credit", Money, "What prepaid credits pay of it, positive"),
+    given("amount_payable", Money, "amount_gross less amount_credit"),
+];
+
+const CREDIT: Column = given("credit_id", Text, "The prepaid credit");
+const CREDIT_ACCOUNT: Column = given("account_id", Text, "The account that holds the credit");
+
+/// `credit_draws`.
+pub const CREDIT_DRAWS: &[Column] = &[
+    CREDIT,
+    INVOICE,
+    RUN,
+    CREDIT_ACCOUNT,
+    BILL_TO,
+    CURRENCY,
+    given("amount", Money, "What the credit pays of the invoice, positive"),
+];
+
+/// `credit_balances`: has the columns of the reference table `credits`, so that the next period can start from it.
+pub const CREDIT_BALANCES: &[Column] = &[
+    CREDIT,
+    RUN,
+    CREDIT_ACCOUNT,
+    CURRENCY,
+    given("granted", Money, "What the credit was in the beginning"),
+    given("opening", Money, "What was left of it before the period: drawn plus expired plus left"),
+    given("drawn", Money, "What it pays of the period's invoices"),
+    given("expired", Money, "What was left when it ended in the period, or before"),
+    given("left", Money, "What is left for the next period"),
+    given("priority", Whole, "Credits of a lower number are used first"),
+    maybe("granted_on", Day, "First day it holds; null when open"),
+    maybe("expires_on", Day, "First day it no longer holds; null when open"),
+    given("products", Text, "Products it is for, separated by semicolons; blank for all"),
 ];
 
 /// `invoice_subtotals`: the sums of the own columns over an invoice are the invoice's.
@@ -219,7 +254,7 @@ pub const RATED_USAGE: &[Column] = &[
     given("row", Whole, "Number of the record in the file, from 0"),
     given("record_time", Instant, "Time of the record"),
     given("quantity", Exact, "Quantity of the record in this band; 0 of a fee"),
-    given("amount_rated", Exact, "Its unrounded amount; those of a line add up to the line's"),
+    given("amount_rated", Exact, "Its unrounded amount in the line's currency; those of a line add up to the line's"),
 ];
 
 /// `suspense`.

@@ -171,6 +171,8 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::InvoiceTaxes => &["charge", "tax", "taxable_amount", "amount"],
         Table::InvoiceSubtotals => &["account_id", "product", "amount_net", "amount_tax"],
         Table::Invoices => &["bill_to_account_id", "currency", "amount_net", "amount_tax"],
+        Table::CreditDraws => &["credit_id", "bill_to_account_id", "amount"],
+        Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],

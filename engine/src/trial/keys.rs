@@ -71,12 +71,17 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional(
+            "credits",
+            ROWS,
+            "rows of the credits table; credit_id is C1, C2, … when left out, account_id that of the only account, currency the account's",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 8] = [
+pub(super) const TABLES: [&str; 9] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -85,6 +90,7 @@ pub(super) const TABLES: [&str; 8] = [
     "price_overrides",
     "levels",
     "tax_exemptions",
+    "credits",
 ];
 
 /// A list of rows; of each, only the columns that matter.
@@ -105,6 +111,10 @@ static EXPECT: Record = Record {
         Key::optional("invoices_include", ROWS, "some rows of invoices"),
         Key::optional("subtotals", ROWS, "all rows of invoice_subtotals"),
         Key::optional("subtotals_include", ROWS, "some rows of invoice_subtotals"),
+        Key::optional("credit_draws", ROWS, "all rows of credit_draws"),
+        Key::optional("credit_draws_include", ROWS, "some rows of credit_draws"),
+        Key::optional("credit_balances", ROWS, "all rows of credit_balances"),
+        Key::optional("credit_balances_include", ROWS, "some rows of credit_balances"),
         Key::optional("suspense", ROWS, "all rows of suspense; left out: there are none"),
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
@@ -113,7 +123,7 @@ static EXPECT: Record = Record {
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 12] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 16] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
@@ -122,6 +132,10 @@ pub(super) const SECTIONS: [(&str, Table, bool); 12] = [
     ("invoices_include", Table::Invoices, false),
     ("subtotals", Table::InvoiceSubtotals, true),
     ("subtotals_include", Table::InvoiceSubtotals, false),
+    ("credit_draws", Table::CreditDraws, true),
+    ("credit_draws_include", Table::CreditDraws, false),
+    ("credit_balances", Table::CreditBalances, true),
+    ("credit_balances_include", Table::CreditBalances, false),
     ("suspense", Table::Suspense, true),
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),

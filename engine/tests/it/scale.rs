@@ -88,6 +88,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         tax_exemptions: None,
         fx_rates: None,
         levels: None,
+        credits: None,
         price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
