@@ -31,6 +31,8 @@ pub mod charge;
 pub mod allowance;
 pub mod rate;
 pub mod discount;
+pub mod bounds;
+pub mod commitment;
 pub mod tax;
 pub mod invoice;
 

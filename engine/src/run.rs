@@ -3,13 +3,20 @@
 //! A run reads like the product's sentence: check everything, find and fingerprint the usage files, take them in, settle
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
+mod account_bounds;
+mod around;
 mod batches;
+mod bounds;
 mod circles;
+mod commitments;
+mod committed;
 mod deferred;
 pub mod explain;
 mod intake;
 mod itemised;
 mod layers;
+mod made;
+mod notices;
 pub mod options;
 mod pools;
 mod prepare;
@@ -22,6 +29,8 @@ mod subjects;
 mod unpriced;
 mod witness;
 
+use account_bounds::Holds;
+use committed::Groups;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
@@ -62,6 +71,8 @@ pub(crate) struct Job<'j> {
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
     pub(crate) discounts: &'j Discounts,
+    pub(crate) groups: &'j Groups,
+    pub(crate) account_bounds: &'j Holds,
     pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],

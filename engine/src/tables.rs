@@ -30,19 +30,28 @@ pub enum Table {
     RatedUsage,
     /// Records set aside.
     Suspense,
+    /// What of a line counts towards a commitment.
+    CommitmentShares,
+    /// What commitments of a term have counted so far.
+    CommitmentBalances,
+    /// Thresholds that were reached.
+    Notices,
     /// Counts and sums that must agree between the rooms.
     ControlTotals,
 }
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
         Self::UsageBuckets,
         Self::RatedUsage,
         Self::Suspense,
+        Self::CommitmentShares,
+        Self::CommitmentBalances,
+        Self::Notices,
         Self::ControlTotals,
     ];
 
@@ -56,6 +65,9 @@ impl Table {
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
+            Self::CommitmentShares => "commitment_shares",
+            Self::CommitmentBalances => "commitment_balances",
+            Self::Notices => "notices",
             Self::ControlTotals => "control_totals",
         }
     }
@@ -70,6 +82,9 @@ impl Table {
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
+            Self::CommitmentShares => columns::COMMITMENT_SHARES,
+            Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
+            Self::Notices => columns::NOTICES,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
     }
@@ -85,6 +100,9 @@ impl Table {
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],
+            Self::CommitmentShares => &["account_id", "subscription_id"],
+            Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
+            Self::Notices => &["account_id", "subscription_id", "threshold"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
         }
     }
@@ -92,7 +110,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 10]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

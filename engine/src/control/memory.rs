@@ -47,7 +47,8 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
-        Table::UsageBuckets | Table::Suspense => &[],
+        Table::CommitmentShares => &["line_id", "amount_covered"],
+        Table::UsageBuckets | Table::Suspense | Table::CommitmentBalances | Table::Notices => &[],
     }
 }
 
@@ -248,6 +249,11 @@ const VIOLATIONS: &[(&str, &str)] = &[
          FULL JOIN invoices AS i ON t.invoice_id = i.invoice_id \
          WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax",
         "invoices whose tax is not the sum of their tax rows",
+    ),
+    (
+        "SELECT count(*) FROM commitment_shares AS s LEFT JOIN invoice_lines AS l ON s.line_id = l.line_id \
+         WHERE l.line_id IS NULL",
+        "shares of commitments without a line",
     ),
 ];
 

@@ -194,12 +194,14 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_net: dec("12"),
         invoice_tax: dec("0.87"),
         invoice_gross: dec("12.87"),
+        ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
         files: vec![file("day=01/a.csv", 5, 4, 0, 1), file("day=02/b.csv", 4, 3, 1, 0)],
         meters: vec![meter],
         charges: vec![charge],
         currencies: vec![jpy, usd],
+        ..ControlTotals::default()
     };
     let tables = vec![
         (Table::InvoiceLines, lines()),

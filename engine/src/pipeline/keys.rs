@@ -115,6 +115,11 @@ static REFERENCE: Record = Record {
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
+        Key::optional(
+            "commitment_balances",
+            Kind::Path,
+            "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
+        ),
     ]],
 };
 

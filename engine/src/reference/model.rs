@@ -34,6 +34,8 @@ pub struct Reference {
     pub overrides: Vec<OverrideRow>,
     /// Opening levels, sorted by subscription, meter and values.
     pub levels: Vec<LevelRow>,
+    /// What was counted towards commitments in earlier periods, sorted by subscription, commitment and period.
+    pub commitment_balances: Vec<CommitmentBalance>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -173,6 +175,21 @@ pub struct LevelRow {
     pub level: Decimal,
     /// Further columns with a non-blank value: the meter's dimensions.
     pub values: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `commitment_balances`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct CommitmentBalance {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Commitment id, checked later against the book.
+    pub commitment: String,
+    /// First day of the period.
+    pub period: NaiveDate,
+    /// Net amount, or usage, that was counted in the period.
+    pub billed: Decimal,
     /// Its row.
     pub place: Place,
 }

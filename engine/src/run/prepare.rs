@@ -2,6 +2,8 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::account_bounds::Holds;
+use super::committed::Groups;
 use super::deferred::{Computations, circular, ordered};
 use super::subjects::{self, bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
@@ -36,6 +38,10 @@ pub struct Prepared {
     pub catalog: Catalog,
     /// The discounts with every account's percentage.
     pub discounts: Discounts,
+    /// Who holds which commitments.
+    groups: Groups,
+    /// For whom the bounds of accounts hold.
+    account_bounds: Holds,
     /// The SQL of prices, compiled.
     computations: Computations,
 }
@@ -75,10 +81,14 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
     let catalog = faults.keep(catalog);
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));
-    let Some(computations) = computations else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations })
+    let groups = faults.keep(Groups::new(&book, &reference, &catalog, &period));
+    let (Some(computations), Some(groups), Some(account_bounds)) = (computations, groups, account_bounds) else {
+        return Err(faults);
+    };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -115,7 +125,7 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
 fn ids(book: &PriceBook) -> [Vec<String>; 3] {
     [
         book.meters.iter().map(|meter| meter.id.clone()).collect(),
-        book.charges.iter().map(|charge| charge.id.clone()).collect(),
+        book.charges.iter().filter(|one| !one.price.model.is_derived()).map(|one| one.id.clone()).collect(),
         book.products.iter().map(|product| product.id.clone()).collect(),
     ]
 }
@@ -275,7 +285,21 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, discounts, computations } = self;
-        Job { pipeline, period, book, reference, catalog, discounts, computations, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations } = self;
+        Job {
+            pipeline,
+            period,
+            book,
+            reference,
+            catalog,
+            discounts,
+            groups,
+            account_bounds,
+            computations,
+            guide,
+            files,
+            sources,
+            cells,
+        }
     }
 }

@@ -5,8 +5,11 @@
 use hashbrown::HashMap;
 
 use super::Job;
+use super::commitments::CommitmentRows;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
+use super::made::Made;
+use super::notices::Notice;
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
 use super::unpriced::Unpriced;
@@ -39,6 +42,12 @@ pub(super) struct Billing {
     pub(super) records: Vec<LineRecord>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
+    /// How the lines that are made of other lines came about.
+    pub(super) made: Vec<Made>,
+    /// What commitments have come to.
+    pub(super) commitments: CommitmentRows,
+    /// Thresholds reached, by account, subscription and threshold.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// Rates the usage cube and everything that is due without usage.
@@ -80,13 +89,14 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines } = settle(&rater, lines)?;
+    let Settled { lines, made, commitments, notices } = settle(&rater, lines)?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    let groups = cube.groups;
+    Ok(Billing { lines, taxes, invoices, groups, records, charges, made, commitments, notices })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {

@@ -70,13 +70,26 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional(
+            "commitment_balances",
+            ROWS,
+            "rows of the commitment_balances table: subscription_id (left out: that of the only subscription), commitment, period, billed",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "commitment_balances",
+];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));
@@ -98,11 +111,14 @@ static EXPECT: Record = Record {
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
         Key::optional("buckets_include", ROWS, "some rows of usage_buckets"),
+        Key::optional("notices", ROWS, "all rows of notices"),
+        Key::optional("notices_include", ROWS, "some rows of notices"),
+        Key::optional("commitment_balances", ROWS, "all rows of commitment_balances"),
     ]],
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 13] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
@@ -113,4 +129,7 @@ pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),
     ("buckets_include", Table::UsageBuckets, false),
+    ("notices", Table::Notices, true),
+    ("notices_include", Table::Notices, false),
+    ("commitment_balances", Table::CommitmentBalances, true),
 ];

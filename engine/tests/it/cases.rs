@@ -12,13 +12,16 @@ use crate::committed::{self, Row};
 use crate::harness::{digests, files, folder, plain, ratemill, same_bytes};
 
 /// Expected file to table.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 9] = [
     ("expected_lines.csv", "invoice_lines"),
     ("expected_taxes.csv", "invoice_taxes"),
     ("expected_invoices.csv", "invoices"),
     ("expected_suspense.csv", "suspense"),
     ("expected_buckets.csv", "usage_buckets"),
     ("expected_rated_usage.csv", "rated_usage"),
+    ("expected_shares.csv", "commitment_shares"),
+    ("expected_balances.csv", "commitment_balances"),
+    ("expected_notices.csv", "notices"),
 ];
 const PERIOD: &str = "2026-10";
 

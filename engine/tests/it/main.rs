@@ -5,6 +5,9 @@
 // The books and usage worked out by hand, in `engine/tests/cases`.
 #[cfg(test)]
 mod cases;
+// Bounds, commitments and thresholds.
+#[cfg(test)]
+mod around;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;

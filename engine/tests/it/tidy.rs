@@ -26,6 +26,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "charge",
             "allowance",
             "discount",
+            "bounds",
+            "commitment",
             "tax",
             "invoice",
             "suspense",

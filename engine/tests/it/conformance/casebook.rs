@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use crate::harness::text;
 
 /// What may stand in a file of cases; all but the last two in a case of its own, too.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "out_of_scope",
     "needs",
     "product",
     "plan",
+    "contract",
     "period",
     "currency",
     "tax_jurisdiction",
@@ -24,6 +25,7 @@ const KEYS: [&str; 15] = [
     "subscriptions",
     "usage",
     "levels",
+    "balances",
     "check",
     "lines",
     "about",
