@@ -17,13 +17,17 @@ use lay::Material;
 use lists::Lists;
 use model::{
     AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, MissingTax, Plan, PriceBook, Product, TaxRules,
+    AccountOverride, Charge, Commitment, Contract, DiscountBase, LineRounding, Listed, Meter, Plan, Price, PriceBook,
+    Product,
 };
 use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
 
+mod bounds;
 mod cells;
 mod clock;
+mod commitments;
 mod destinations;
 mod discounts;
 mod exchange;
@@ -130,7 +134,7 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         listed.push(listed::listed(charge, number, &mut material, faults));
     }
     let layers = patches::layers(&sections.layers, &index, faults);
-    let contracts: Vec<_> = sections.contracts.iter().map(|entry| patches::contract(*entry, &index, faults)).collect();
+    let (contracts, commitments) = contracts(&sections, &index, faults);
     let shelf = Shelf { index: &index, meters: &meters };
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
     let overrides = patches::overrides(&sections.overrides, &index, faults);
@@ -143,6 +147,8 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
     }
     sound.overrides.clone_from(&overrides);
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
+    let account_bounds = bounds::account_bounds(&sections.account_bounds, &index, faults);
+    let thresholds = bounds::thresholds(&sections.thresholds, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));
     let fx = sections.fx.map(|node| exchange::exchange(node, faults));
@@ -166,12 +172,26 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         charges,
         plans,
         contracts,
+        commitments,
+        account_bounds,
+        thresholds,
         layers,
         discounts,
         overrides,
         material: Arc::new(material),
         digest,
     })
+}
+
+/// The contracts, and the commitments of all of them.
+fn contracts(sections: &Sections<'_>, index: &Index<'_>, faults: &mut Faults) -> (Vec<Contract>, Vec<Commitment>) {
+    let (mut contracts, mut commitments) = (Vec::new(), Vec::new());
+    for (number, entry) in sections.contracts.iter().enumerate() {
+        let (contract, valid) = patches::contract(*entry, index, faults);
+        contracts.push(contract);
+        commitments.extend(commitments::commitments(*entry, number, valid, index, faults));
+    }
+    (contracts, commitments)
 }
 
 fn charge(declared: &Declared<'_>, listed: Vec<Listed>, meters: &[Meter]) -> Option<Charge> {
@@ -184,7 +204,10 @@ fn charge(declared: &Declared<'_>, listed: Vec<Listed>, meters: &[Meter]) -> Opt
         label: own("name").unwrap_or(&declared.key.text).to_owned(),
         unit: own("unit").or(unit_of_meter).unwrap_or_default().to_owned(),
         meter: declared.meter,
-        price: listed.first()?.layered.price.clone(),
+        price: match &declared.derived {
+            Some(model) => Price::listed(model.clone(), declared.key.place.clone()),
+            None => listed.first()?.layered.price.clone(),
+        },
         listed,
     })
 }

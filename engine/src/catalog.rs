@@ -12,10 +12,11 @@ use crate::fault::{Faults, Outcome};
 use crate::period::Period;
 use crate::reference::model::{Index, Reference};
 use crate::yaml::did_you_mean;
-use offers::NO_OFFER;
+use offers::{NO_CONTRACT, NO_OFFER};
 use resolve::Resolver;
 use stack::{Stacks, Standing};
 
+mod derived;
 mod levels;
 mod offers;
 mod overrides;
@@ -61,6 +62,14 @@ pub struct Catalog {
     pub zero_usage: Vec<bool>,
     /// By charge: whether some price publishes its rated records.
     pub itemised: Vec<bool>,
+    /// By charge: whether some price has a least or greatest amount.
+    pub bounded: Vec<bool>,
+    /// By commitment of the book: number of the price of its lines.
+    pub commitment_prices: Vec<u32>,
+    /// By bound of accounts: number of the price of its lines.
+    pub account_bound_prices: Vec<u32>,
+    /// By subscription: index of its contract.
+    pub contract_of: Vec<Option<u32>>,
     /// Every offer: the plans in order, then the products in order.
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
@@ -110,8 +119,10 @@ impl Catalog {
             }));
         }
         resolver.check_fits(&stacks, &mut faults);
-        let prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
-        let charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
+        let mut prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
+        let mut charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
+        let (commitment_prices, account_bound_prices) = derived::add(book, &mut prices, &mut charge_of);
+        let contract_of = contract_of.iter().map(|number| Some(*number).filter(|one| *one != NO_CONTRACT)).collect();
         let mut catalog = Self {
             prices,
             charge_of,
@@ -121,6 +132,10 @@ impl Catalog {
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],
+            bounded: vec![false; book.charges.len()],
+            commitment_prices,
+            account_bound_prices,
+            contract_of,
             offers,
             offer_of,
             row_of,
@@ -150,6 +165,7 @@ impl Catalog {
     fn mark(&mut self, book: &PriceBook) {
         for (price, charge) in self.prices.iter().zip(&self.charge_of) {
             self.itemised[*charge] |= price.itemise;
+            self.bounded[*charge] |= price.bounds.any();
             self.zero_usage[*charge] |= price.zero_usage != ZeroUsage::None;
             if let Some(meter) = book.charges[*charge].meter {
                 self.by_record[meter] |= price.by_record();

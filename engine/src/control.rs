@@ -25,6 +25,8 @@ pub struct ControlTotals {
     pub charges: Vec<ChargeTotals>,
     /// One for every currency billed.
     pub currencies: Vec<CurrencyTotals>,
+    /// Rows of the table `notices`.
+    pub notices: u64,
 }
 
 /// Where the records of one input file went.
@@ -123,6 +125,10 @@ pub struct CurrencyTotals {
     pub credits_expired: Decimal,
     /// Sum of the credits after the period.
     pub credits_left: Decimal,
+    /// Shares of commitments, and their sum.
+    pub shares: (u64, Decimal),
+    /// Balances of commitments, and their sum.
+    pub balances: (u64, Decimal),
 }
 
 impl FileTotals {

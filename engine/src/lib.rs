@@ -32,6 +32,8 @@ pub mod allowance;
 pub mod rate;
 pub mod fx;
 pub mod discount;
+pub mod bounds;
+pub mod commitment;
 pub mod tax;
 pub mod invoice;
 pub mod credit;

@@ -53,6 +53,12 @@ pub enum Band {
     Named(u32),
     /// A fee for each record.
     Fee,
+    /// What is missing from the least amount.
+    Minimum,
+    /// What is taken off down to the greatest amount.
+    Maximum,
+    /// What is billed on top of what goes beyond a commitment.
+    Overage,
 }
 
 /// A rated part of a portion: what becomes one line, or is added to one.

@@ -241,7 +241,11 @@ fn model(model: &Model, portions: &[Portion], before: Before, facts: &dyn Facts)
         // A formula gives the amount later; a query has no part in usage that there is not.
         Model::Formula { .. } => per_unit::rate(Decimal::ZERO, Decimal::ONE, portions),
         Model::Sql { .. } if portions.iter().all(|portion| portion.quantity.is_zero()) => Some(Vec::new()),
-        Model::Recurring { .. } | Model::OneTime { .. } | Model::Sql { .. } => return Err(Unrated::NotUsage),
+        Model::Recurring { .. }
+        | Model::OneTime { .. }
+        | Model::Sql { .. }
+        | Model::Commitment
+        | Model::AccountBound => return Err(Unrated::NotUsage),
     };
     parts.ok_or(Unrated::OutOfRange)
 }

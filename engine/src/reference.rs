@@ -21,6 +21,7 @@ pub mod called;
 mod check;
 mod columnar;
 mod credits;
+mod commitment_balances;
 mod hierarchy;
 mod identifiers;
 mod ids;
@@ -44,6 +45,7 @@ use table::Table;
 
 /// The tables in the order of their faults and of the digest.
 const ROLES: [&str; 9] = [
+const ROLES: [&str; 8] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -53,6 +55,7 @@ const ROLES: [&str; 9] = [
     "levels",
     "tax_exemptions",
     "credits",
+    "commitment_balances",
 ];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
@@ -111,6 +114,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
     let fetched = futures::future::join_all(all.map(fetch_one)).await;
     files.iter_mut().zip(fetched).for_each(|(file, fetched)| *file = fetched);
     files
+        paths.commitment_balances.as_ref(),
+    ];
+    let [a, b, c, d, e, f, g, h] = all.map(fetch_one);
+    futures::join!(a, b, c, d, e, f, g, h).into()
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -159,6 +166,7 @@ fn digest(files: &Files) -> String {
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions, credits] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, commitment_balances] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -187,6 +195,8 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let exempt = |table| taxes::tax_exemptions(table, account_ids, &known_taxes, timezone);
     let tax_exemptions = exemptions.as_ref().map(exempt);
     let credits = credits.as_ref().map(|table| credits::credits(table, account_ids, timezone));
+    let balances =
+        commitment_balances.as_ref().map(|table| commitment_balances::balances(table, subscription_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -199,6 +209,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         overrides: or_empty(faults, overrides),
         levels: or_empty(faults, levels),
         credits: or_empty(faults, credits),
+        commitment_balances: or_empty(faults, balances),
         ..Reference::default()
     };
     reference.subscriptions_of = subscriptions::by_account(&reference);

@@ -4,9 +4,14 @@
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
 mod assembly;
+mod account_bounds;
+mod around;
 mod batches;
+mod bounds;
 mod circles;
 mod conversion;
+mod commitments;
+mod committed;
 mod deferred;
 mod exchange;
 pub mod explain;
@@ -14,6 +19,8 @@ mod intake;
 mod itemised;
 mod layers;
 mod numbers;
+mod made;
+mod notices;
 pub mod options;
 mod pools;
 mod prepaid;
@@ -29,6 +36,8 @@ mod taxation;
 mod unpriced;
 mod witness;
 
+use account_bounds::Holds;
+use committed::Groups;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
@@ -71,6 +80,8 @@ pub(crate) struct Job<'j> {
     pub(crate) catalog: &'j Catalog,
     pub(crate) fx: &'j Fx,
     pub(crate) discounts: &'j Discounts,
+    pub(crate) groups: &'j Groups,
+    pub(crate) account_bounds: &'j Holds,
     pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],

@@ -36,6 +36,12 @@ pub enum Table {
     RatedUsage,
     /// Records set aside.
     Suspense,
+    /// What of a line counts towards a commitment.
+    CommitmentShares,
+    /// What commitments of a term have counted so far.
+    CommitmentBalances,
+    /// Thresholds that were reached.
+    Notices,
     /// Counts and sums that must agree between the rooms.
     ControlTotals,
 }
@@ -52,6 +58,9 @@ impl Table {
         Self::UsageBuckets,
         Self::RatedUsage,
         Self::Suspense,
+        Self::CommitmentShares,
+        Self::CommitmentBalances,
+        Self::Notices,
         Self::ControlTotals,
     ];
 
@@ -68,6 +77,9 @@ impl Table {
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
             Self::Suspense => "suspense",
+            Self::CommitmentShares => "commitment_shares",
+            Self::CommitmentBalances => "commitment_balances",
+            Self::Notices => "notices",
             Self::ControlTotals => "control_totals",
         }
     }
@@ -85,6 +97,9 @@ impl Table {
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
             Self::Suspense => columns::SUSPENSE,
+            Self::CommitmentShares => columns::COMMITMENT_SHARES,
+            Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
+            Self::Notices => columns::NOTICES,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
     }
@@ -102,6 +117,9 @@ impl Table {
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
             Self::Suspense => &["source", "file", "row"],
+            Self::CommitmentShares => &["account_id", "subscription_id"],
+            Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
+            Self::Notices => &["account_id", "subscription_id", "threshold"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
         }
     }
@@ -110,6 +128,7 @@ impl Table {
     #[must_use]
     pub fn schema(self) -> SchemaRef {
         static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 10]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

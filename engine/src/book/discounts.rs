@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
-use super::index::{Index, unknown};
+use super::index::{Index, charges_of};
 use super::model::{Discount, Percent};
 use super::sections::twice;
-use crate::fault::{Fault, Faults, Located, Place, codes};
+use crate::fault::{Fault, Faults, Place, codes};
 use crate::money::Decimal;
 use crate::yaml::Node;
 
@@ -44,28 +44,6 @@ fn discount(node: &Node, index: &Index<'_>, faults: &mut Faults) -> Option<Disco
         let fault = Fault::new(&codes::B001, format!("a discount of {number} % is not between 0 and 100"));
         faults.push(fault.at(&percent.place));
     }
-    let on = fields.get("on").map(|on| {
-        let mut charges: Vec<usize> = on.texts().iter().flat_map(|named| charges_of(named, index, faults)).collect();
-        charges.sort_unstable();
-        charges.dedup();
-        charges
-    });
+    let on = fields.get("on").map(|on| charges_of(on, index, faults));
     Some(Discount { id: id.as_ref()?.text.clone(), percent: percent?, on, place: place.clone() })
-}
-
-/// The charges a product or `product/charge` means.
-fn charges_of(named: &Located, index: &Index<'_>, faults: &mut Faults) -> Vec<usize> {
-    if named.text.contains('/') {
-        return index.charge(named, faults).into_iter().collect();
-    }
-    match index.products.get(named.text.as_str()) {
-        Some(product) => {
-            let charges = index.charges.iter().enumerate().filter(|(_, charge)| charge.product == *product);
-            charges.map(|(position, _)| position).collect()
-        }
-        None => {
-            faults.push(unknown(named, "product", index.products.keys().copied()));
-            Vec::new()
-        }
-    }
 }

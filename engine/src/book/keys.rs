@@ -2,9 +2,11 @@
 
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
+mod around;
 mod charge;
 
 use super::exchange::MAX_AGE_DAYS;
+use around::{ACCOUNT_BOUND, COMMITMENTS, THRESHOLD};
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
 
@@ -51,6 +53,16 @@ pub(super) static BOOK: Record = Record {
             "discounts",
             Kind::List(&Kind::Record(&DISCOUNT)),
             "percentage discounts; the first that matches a line applies",
+        ),
+        Key::optional(
+            "account_bounds",
+            Kind::List(&Kind::Record(&ACCOUNT_BOUND)),
+            "least and greatest amounts of single accounts, each on what the ones before it leave",
+        ),
+        Key::optional(
+            "thresholds",
+            Kind::List(&Kind::Record(&THRESHOLD)),
+            "quantities and amounts that are told when they are reached",
         ),
         Key::optional(
             "overrides",
@@ -281,7 +293,10 @@ static CONTRACT: Record = Record {
     choice: None,
     keys: &[
         VALID,
-        &[Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
+        &[
+            Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each"),
+            Key::optional("commitment", COMMITMENTS, "what the customer pays or uses at least; one, or a list"),
+        ],
     ],
 };
 

@@ -8,6 +8,7 @@ use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
 mod aggregate;
+mod around;
 mod calendar;
 mod patch;
 mod prefix;
@@ -15,6 +16,7 @@ mod price;
 mod recurring;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
+pub use around::{AccountBound, Bounds, Commitment, Committed, Over, Threshold, Watched};
 pub use calendar::{Calendar, Span, Window};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
@@ -44,6 +46,12 @@ pub struct PriceBook {
     pub plans: Vec<Plan>,
     /// All contracts, sorted by id.
     pub contracts: Vec<Contract>,
+    /// The commitments of all contracts, in their order.
+    pub commitments: Vec<Commitment>,
+    /// Bounds of accounts in declared order.
+    pub account_bounds: Vec<AccountBound>,
+    /// Thresholds in declared order.
+    pub thresholds: Vec<Threshold>,
     /// All layers in declared order: a later one lies over an earlier one.
     pub layers: Vec<Layer>,
     /// Discounts in declared order.

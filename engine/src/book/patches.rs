@@ -99,11 +99,11 @@ pub(super) fn layers(nodes: &[&Node], index: &Index<'_>, faults: &mut Faults) ->
     layers
 }
 
-/// The contract an entry declares.
-pub(super) fn contract((key, node): Entry<'_>, index: &Index<'_>, faults: &mut Faults) -> Contract {
+/// The contract an entry declares, with the days it holds.
+pub(super) fn contract((key, node): Entry<'_>, index: &Index<'_>, faults: &mut Faults) -> (Contract, Validity) {
     let valid = validity(node, faults);
     let prices = patches(node.get("prices"), &format!("contract:{}", key.text), valid, index, faults);
-    Contract { id: key.text.clone(), prices, place: key.place.clone() }
+    (Contract { id: key.text.clone(), prices, place: key.place.clone() }, valid)
 }
 
 /// The overrides written in the book.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bounds::bounds;
 use super::cells::cells;
 use super::clock::calendar;
 use super::destinations::{increments, prefixes};
@@ -66,6 +67,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
         itemise: fields.text("itemise", "false") == "true",
         when: fields.get("when").and_then(Node::located),
+        bounds: bounds(fields, variant.name, faults),
         model,
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
@@ -156,7 +158,8 @@ pub(super) fn above_zero(fields: &Fields<'_>, key: &str, faults: &mut Faults) ->
     Some(number)
 }
 
-fn not_negative(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
+/// The number of `key`, with a fault when it is negative.
+pub(super) fn not_negative(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
     let number = fields.decimal(key)?;
     if number.is_negative() {
         faults.push(Fault::new(&codes::B001, format!("`{key}` {number} is negative")).at(&fields.get(key)?.place));

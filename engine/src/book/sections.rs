@@ -21,6 +21,8 @@ pub(super) struct Sections<'a> {
     pub(super) contracts: Vec<Entry<'a>>,
     pub(super) layers: Vec<&'a Node>,
     pub(super) discounts: Vec<&'a Node>,
+    pub(super) account_bounds: Vec<&'a Node>,
+    pub(super) thresholds: Vec<&'a Node>,
     pub(super) overrides: Vec<&'a Node>,
 }
 
@@ -41,6 +43,8 @@ impl<'a> Sections<'a> {
             contracts: by_id(roots().filter_map(|root| root.get("contracts")), "contract", faults),
             layers: list("layers"),
             discounts: list("discounts"),
+            account_bounds: list("account_bounds"),
+            thresholds: list("thresholds"),
             overrides: list("overrides"),
         }
     }

@@ -29,7 +29,8 @@ impl Spoken {
     pub(super) fn of(sections: &Sections<'_>, index: &Index<'_>) -> Self {
         let mut spoken = Self {
             meters: index.meters.keys().map(ToString::to_string).collect(),
-            charges: index.charges.iter().map(|charge| charge.id.clone()).collect(),
+            // Amounts of what is made of other lines are not known yet when a formula asks.
+            charges: index.charges.iter().filter(|one| one.derived.is_none()).map(|one| one.id.clone()).collect(),
             products: index.products.keys().map(ToString::to_string).collect(),
             ..Self::default()
         };
@@ -40,7 +41,8 @@ impl Spoken {
                 spoken.queries.extend(sql(&charge.fields, "sql").map(|query| (meter.dimensions.clone(), query)));
             }
         }
-        spoken.conditions.extend(sections.layers.iter().filter_map(|layer| layer.get("when")?.located()));
+        let conditional = sections.layers.iter().chain(&sections.account_bounds);
+        spoken.conditions.extend(conditional.filter_map(|node| node.get("when")?.located()));
         spoken
     }
 }

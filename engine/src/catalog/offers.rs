@@ -22,7 +22,8 @@ pub(super) const NO_OFFER: u32 = u32::MAX;
 /// Every offer: the plans in order, then the products in order.
 pub(super) fn offers(book: &PriceBook) -> Vec<Offer> {
     let mut by_product: Vec<Vec<usize>> = vec![Vec::new(); book.products.len()];
-    for (number, charge) in book.charges.iter().enumerate() {
+    let sold = |(_, charge): &(usize, &crate::book::model::Charge)| !charge.price.model.is_derived();
+    for (number, charge) in book.charges.iter().enumerate().filter(sold) {
         by_product[charge.product].push(number);
     }
     let of_plan = |(number, plan): (usize, &crate::book::model::Plan)| {

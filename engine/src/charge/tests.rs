@@ -58,6 +58,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         levels: None,
         tax_exemptions: None,
         credits: None,
+        commitment_balances: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

@@ -70,6 +70,19 @@ pub const RECOUNTS: &[Recount] = &[
         measures: &[("amount_tax", Sum("amount")), ("tax_included", Sum("amount_included"))],
     },
     Recount {
+        table: Table::CommitmentShares,
+        by: &["currency"],
+        only: None,
+        measures: &[("commitment_shares", Rows), ("amount_covered", Sum("amount_covered"))],
+    },
+    Recount {
+        table: Table::CommitmentBalances,
+        by: &["currency"],
+        only: None,
+        measures: &[("commitment_balances", Rows), ("commitment_billed", Sum("billed"))],
+    },
+    Recount { table: Table::Notices, by: &["run_id"], only: None, measures: &[("notices", Rows)] },
+    Recount {
         table: Table::Invoices,
         by: &["currency"],
         only: None,
@@ -113,7 +126,10 @@ impl Recount {
     }
 
     fn scope(&self) -> &'static str {
-        self.by.last().copied().unwrap_or("run")
+        match self.by.last() {
+            Some(&"run_id") | None => "run",
+            Some(by) => by,
+        }
     }
 
     /// Adds a recomputed value to what was found; `None` when the sum is out of range.

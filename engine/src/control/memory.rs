@@ -74,7 +74,8 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
-        Table::UsageBuckets | Table::Suspense => &[],
+        Table::CommitmentShares => &["line_id", "amount_covered"],
+        Table::UsageBuckets | Table::Suspense | Table::CommitmentBalances | Table::Notices => &[],
     }
 }
 
@@ -297,6 +298,9 @@ const VIOLATIONS: &[(&str, &str)] = &[
          FULL JOIN credit_balances AS b ON d.credit_id = b.credit_id \
          WHERE b.credit_id IS NULL OR coalesce(d.drawn, 0) <> b.drawn OR b.opening <> b.drawn + b.expired + b.\"left\"",
         "credits whose balance is not what is drawn from them",
+        "SELECT count(*) FROM commitment_shares AS s LEFT JOIN invoice_lines AS l ON s.line_id = l.line_id \
+         WHERE l.line_id IS NULL",
+        "shares of commitments without a line",
     ),
 ];
 

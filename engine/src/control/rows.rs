@@ -117,6 +117,9 @@ impl ControlTotals {
             }
         }
         self.currencies.iter().for_each(|currency| name_amounts(&mut named, currency));
+        if self.notices > 0 {
+            put(&mut named, &Subject::Run, "notices", count(self.notices));
+        }
         named
     }
 
@@ -193,6 +196,14 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
     ] {
         if !value.is_zero() {
             put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+    // Runs without commitments have no totals of them.
+    for (rows, sum, (count_of, amount)) in [
+        ("commitment_shares", "amount_covered", totals.shares),
+        ("commitment_balances", "commitment_billed", totals.balances),
+    ] {
+        if count_of > 0 {
+            put(named, &Subject::Currency(totals.currency.clone()), rows, count(count_of));
+            put(named, &Subject::Currency(totals.currency.clone()), sum, amount);
         }
     }
 }

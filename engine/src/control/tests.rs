@@ -233,6 +233,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         meters: vec![meter],
         charges: vec![charge],
         currencies: vec![jpy, usd],
+        ..ControlTotals::default()
     };
     let tables = vec![
         (Table::InvoiceLines, lines()),

@@ -154,6 +154,10 @@ static INVOICES: Record = Record {
             "number",
             Kind::Text,
             "the number: text with {seq} (or {seq:06}, with zeros before it), {year} and {month} of the period; without gaps, it goes on from the latest earlier period in the output",
+        Key::optional(
+            "commitment_balances",
+            Kind::Path,
+            "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
         ),
     ]],
 };

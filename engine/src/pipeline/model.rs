@@ -110,6 +110,7 @@ pub struct ReferencePaths {
     pub tax_exemptions: Option<Located>,
     /// Optional.
     pub credits: Option<Located>,
+    pub commitment_balances: Option<Located>,
 }
 
 /// One usage source.

@@ -38,6 +38,8 @@ pub struct Reference {
     pub levels: Vec<LevelRow>,
     /// Prepaid credits, sorted by id.
     pub credits: Vec<Credit>,
+    /// What was counted towards commitments in earlier periods, sorted by subscription, commitment and period.
+    pub commitment_balances: Vec<CommitmentBalance>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -266,6 +268,17 @@ pub struct Credit {
     pub expires_on: Option<NaiveDate>,
     /// Ids of the products it is for, checked later against the book; empty for all.
     pub products: Vec<String>,
+/// One row of `commitment_balances`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct CommitmentBalance {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Commitment id, checked later against the book.
+    pub commitment: String,
+    /// First day of the period.
+    pub period: NaiveDate,
+    /// Net amount, or usage, that was counted in the period.
+    pub billed: Decimal,
     /// Its row.
     pub place: Place,
 }

@@ -104,6 +104,7 @@ impl Tables {
                 levels: path("levels"),
                 tax_exemptions: path("tax_exemptions"),
                 credits: path("credits"),
+                commitment_balances: path("commitment_balances"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

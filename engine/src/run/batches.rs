@@ -109,6 +109,8 @@ pub(super) fn invoice_lines(
         of_charge(&pools.charge_products)?,
         of_charge(&pools.charge_ids)?,
         Pool::of(KINDS.map(LineKind::label)).column(lines.iter().map(|line| line.kind as u32))?,
+        Pool::of(["usage", "allowance", "recurring", "one_time", "commitment", "credit"])
+            .column(lines.iter().map(|line| line.kind as u32))?,
         pools.models.column(lines.iter().map(models))?,
         of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
@@ -162,6 +164,9 @@ pub(super) fn band_text(band: Band, model: &Model) -> String {
         Band::Tier(number) => number.to_string(),
         Band::Beyond => "beyond".to_owned(),
         Band::Fee => "fee".to_owned(),
+        Band::Minimum => "minimum".to_owned(),
+        Band::Maximum => "maximum".to_owned(),
+        Band::Overage => "overage".to_owned(),
         Band::Named(name) => model.band_name(name).unwrap_or_default().to_owned(),
     }
 }
@@ -338,9 +343,15 @@ pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u1
         let version = version.changes().then(|| format!("version {}", version.start));
         let group = groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
+        // Only a price that changes inside the period gives the same line twice.
+        let begin = (line.stretch > 0).then(|| line.service_start.to_string());
+        let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
+        // Free units beside an allowance, and a fee or bound beside a window or destination of that name, have the same
+        // tier.
         let apart = match line.band {
             Band::Free => Some("free units"),
             Band::Fee => Some("for each record"),
+            Band::Minimum | Band::Maximum => Some("a bound"),
             _ => None,
         };
         natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
@@ -377,6 +388,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
+        _ if matches!(line.band, Band::Minimum | Band::Maximum | Band::Overage) => None,
         Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if matches!(line.band, Band::Included | Band::Free) => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
@@ -384,6 +396,7 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     }
 }
 
+/// A column of amounts in minor units.
 pub(super) fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
     build::decimal18_4(amounts).ok_or_else(|| too_big().into())
 }

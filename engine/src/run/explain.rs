@@ -3,6 +3,7 @@
 //! What was committed comes from the tables. How it came about is not in them: while the facts are those of the run, the
 //! run is walked through again in memory, with a witness, and every line is rated once more from its explanation alone.
 
+pub mod made;
 pub mod model;
 mod own;
 pub mod rerate;
@@ -152,6 +153,7 @@ async fn committed(
         rating: None,
         fixed: None,
         exchange: None,
+        made_of: None,
         discount: None,
         rounding: None,
         taxes: taxes.get(text(line, "line_id")).cloned().unwrap_or_default(),
@@ -171,6 +173,11 @@ fn text<'r>(row: &'r Row, column: &str) -> &'r str {
 
 /// Of the buckets of a line's subscription and meter those that are behind it: of its dimension values and days.
 fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Period) -> Vec<Row> {
+    // What a bound adds is made of lines, not of usage.
+    let made = matches!(text(line, "tier"), "minimum" | "maximum");
+    if made && line.get("record_count").and_then(Value::as_u64) == Some(0) {
+        return Vec::new();
+    }
     let none = serde_json::Map::new();
     let values = |row: &Row| row.get("dimensions").and_then(Value::as_object).cloned().unwrap_or_else(|| none.clone());
     let date = |column: &str| {
@@ -241,6 +248,7 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
     explanation.exchange = own.exchange;
+    explanation.made_of = own.made_of;
     (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;

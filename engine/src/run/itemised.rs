@@ -116,7 +116,9 @@ pub(super) fn add_itemised(job: &Job<'_>, lines: &[Line], totals: &mut [ChargeTo
         return Ok(());
     }
     let mut sums: HashMap<&str, (u64, Decimal)> = HashMap::new();
-    let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise;
+    // What a bound adds has no records.
+    let of_records = |line: &Line| !matches!(line.band, Band::Minimum | Band::Maximum);
+    let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise && of_records(line);
     for line in lines.iter().filter(is_itemised) {
         let sum = sums.entry(job.book.charges[line.charge as usize].id.as_str()).or_default();
         let amount = sum.1.plus(line.rated);

@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatchOptions;
 use hashbrown::HashMap;
 
 use super::subjects::{names, reference_column};
-use crate::book::model::{Layer, PriceBook};
+use crate::book::model::PriceBook;
 use crate::catalog::Applies;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::period::Period;
@@ -19,17 +19,18 @@ use crate::rules::{Names, Needed, Rules, SubjectExpression, Want};
 /// # Errors
 /// All faults of the conditions; `E007` where one cannot be computed.
 pub(super) fn applies(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Applies> {
-    let mut faults = Faults::default();
-    let rules = Rules::new()?;
-    let mut names = names(reference);
-    names.products = Some(book.products.iter().map(|product| product.id.clone()).collect());
-    let subjects = Conditions { book, reference, period, names };
-    let mut applies = Vec::with_capacity(book.layers.len());
-    for layer in &book.layers {
-        let condition = layer.when.as_ref().map(|when| subjects.condition(&rules, layer, when));
-        applies.push(condition.and_then(|condition| faults.keep(condition)));
-    }
-    faults.or(applies)
+    let conditions = book.layers.iter().map(|layer| (format!("layer `{}`", layer.id), layer.when.as_ref()));
+    Conditions::new(book, reference, period).all(conditions)
+}
+
+/// By bound of accounts: the subscriptions for which it holds.
+///
+/// # Errors
+/// As [`applies`].
+pub(super) fn account_bounds(book: &PriceBook, reference: &Reference, period: &Period) -> Outcome<Applies> {
+    let bounds = book.account_bounds.iter();
+    let conditions = bounds.map(|bound| (format!("bound `{}`", bound.id), bound.when.as_ref()));
+    Conditions::new(book, reference, period).all(conditions)
 }
 
 /// All subscriptions, as what conditions are about.
@@ -40,17 +41,33 @@ struct Conditions<'a> {
     names: Names,
 }
 
-impl Conditions<'_> {
-    /// For which subscriptions the condition of `layer` holds.
-    fn condition(&self, rules: &Rules, layer: &Layer, when: &Located) -> Outcome<Vec<bool>> {
+impl<'a> Conditions<'a> {
+    fn new(book: &'a PriceBook, reference: &'a Reference, period: &'a Period) -> Self {
+        let mut names = names(reference);
+        names.products = Some(book.products.iter().map(|product| product.id.clone()).collect());
+        Self { book, reference, period, names }
+    }
+
+    /// For which subscriptions each of these holds.
+    fn all<'w>(&self, conditions: impl Iterator<Item = (String, Option<&'w Located>)>) -> Outcome<Applies> {
+        let mut faults = Faults::default();
+        let rules = Rules::new()?;
+        let mut applies = Vec::new();
+        for (what, when) in conditions {
+            let condition = when.map(|when| self.condition(&rules, &what, when));
+            applies.push(condition.and_then(|condition| faults.keep(condition)));
+        }
+        faults.or(applies)
+    }
+
+    /// For which subscriptions the condition of `what` holds.
+    fn condition(&self, rules: &Rules, what: &str, when: &Located) -> Outcome<Vec<bool>> {
         let expression = rules.subject_expression(when, &self.names, Want::Predicate)?;
         let computed = expression.evaluate(&self.batch(&expression)?, |_| true)?;
         if let Some(failed) = computed.failed.first() {
             let id = self.reference.subscriptions.get(failed.row).map_or("", |subscription| subscription.id.as_str());
-            let message = format!(
-                "the condition of layer `{}` cannot be computed for subscription `{id}`: {}",
-                layer.id, failed.cause
-            );
+            let cause = &failed.cause;
+            let message = format!("the condition of {what} cannot be computed for subscription `{id}`: {cause}");
             return Err(Fault::new(&codes::E007, message).at(&when.place).into());
         }
         let values = computed.values.as_boolean();

@@ -2,6 +2,8 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::account_bounds::Holds;
+use super::committed::Groups;
 use super::deferred::{Computations, circular, ordered};
 use super::subjects::{self, bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
@@ -40,6 +42,10 @@ pub struct Prepared {
     pub fx: Fx,
     /// The discounts with every account's percentage.
     pub discounts: Discounts,
+    /// Who holds which commitments.
+    groups: Groups,
+    /// For whom the bounds of accounts hold.
+    account_bounds: Holds,
     /// The SQL of prices, compiled.
     computations: Computations,
 }
@@ -80,11 +86,17 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let catalog = faults.keep(catalog);
     faults.keep(credit::check(&reference, &book));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let fx = faults.keep(Fx::new(&book, &reference, &catalog, &period));
     let computations = faults.keep(computations(&book, &reference, &catalog));
     let (Some(fx), Some(computations)) = (fx, computations) else { return Err(faults) };
     faults.or(Prepared { pipeline, period, book, reference, catalog, fx, discounts, computations })
+    let groups = faults.keep(Groups::new(&book, &reference, &catalog, &period));
+    let (Some(computations), Some(groups), Some(account_bounds)) = (computations, groups, account_bounds) else {
+        return Err(faults);
+    };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -121,7 +133,7 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
 fn ids(book: &PriceBook) -> [Vec<String>; 3] {
     [
         book.meters.iter().map(|meter| meter.id.clone()).collect(),
-        book.charges.iter().map(|charge| charge.id.clone()).collect(),
+        book.charges.iter().filter(|one| !one.price.model.is_derived()).map(|one| one.id.clone()).collect(),
         book.products.iter().map(|product| product.id.clone()).collect(),
     ]
 }
@@ -287,5 +299,21 @@ impl Prepared {
     ) -> Job<'j> {
         let Self { pipeline, period, book, reference, catalog, fx, discounts, computations } = self;
         Job { pipeline, period, book, reference, catalog, fx, discounts, computations, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations } = self;
+        Job {
+            pipeline,
+            period,
+            book,
+            reference,
+            catalog,
+            discounts,
+            groups,
+            account_bounds,
+            computations,
+            guide,
+            files,
+            sources,
+            cells,
+        }
     }
 }

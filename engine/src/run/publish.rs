@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::RecordBatch;
 
 use super::assembly;
+use super::around;
 use super::batches;
 use super::itemised::rated_usage;
 use super::options::{Reason, Total};
@@ -43,6 +44,7 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
         meters: meters(job, usage)?,
         charges: billing.charges.clone(),
         currencies: currencies(job, billing)?,
+        notices: billing.notices.len() as u64,
     })
 }
 
@@ -80,6 +82,15 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
         total.tax_included = sum(total.tax_included, tax.included)?;
+    }
+    for share in &billing.commitments.shares {
+        let total = totals.entry(currency(&billing.lines[share.line as usize])).or_default();
+        total.shares = (total.shares.0 + 1, sum(total.shares.1, share.covered)?);
+    }
+    for row in &billing.commitments.balances {
+        let account = job.reference.subscriptions[row.subscription as usize].account;
+        let total = totals.entry(&job.reference.accounts[account as usize].currency).or_default();
+        total.balances = (total.balances.0 + 1, sum(total.balances.1, row.billed)?);
     }
     for invoice in &billing.invoices {
         let total = totals.entry(&invoice.currency).or_default();
@@ -148,6 +159,13 @@ pub(super) async fn write(
         }),
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
+        rows(Table::CommitmentShares, billing.commitments.shares.len(), |range| {
+            around::commitment_shares(job, &pools, billing, range)
+        }),
+        rows(Table::CommitmentBalances, billing.commitments.balances.len(), |range| {
+            around::commitment_balances(job, &pools, billing, range)
+        }),
+        rows(Table::Notices, billing.notices.len(), |range| around::notices(job, &pools, billing, range)),
         Rows::of(Table::ControlTotals, controls),
     ];
     let itemised = !billing.records.is_empty();

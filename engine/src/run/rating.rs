@@ -4,8 +4,11 @@
 
 use super::Job;
 use super::conversion::exchange_records;
+use super::commitments::CommitmentRows;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
+use super::made::Made;
+use super::notices::Notice;
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
 use super::taxation::Taxed;
@@ -46,6 +49,12 @@ pub(super) struct Billing {
     pub(super) records: Vec<LineRecord>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
+    /// How the lines that are made of other lines came about.
+    pub(super) made: Vec<Made>,
+    /// What commitments have come to.
+    pub(super) commitments: CommitmentRows,
+    /// Thresholds reached, by account, subscription and threshold.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// Everything that is rated and settled, before it is taxed.
@@ -104,6 +113,14 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
     Ok(Rated { lines, groups: cube.groups, records, charges })
+    let Settled { lines, made, commitments, notices } = settle(&rater, lines)?;
+    let records = of_lines(job, records, &lines)?;
+    let taxes = taxes(job, &lines)?;
+    let invoices = invoices(&lines, &taxes, job.reference)?;
+    let charges = charge_totals(job, &given, &lines)?;
+    drop(rater);
+    let groups = cube.groups;
+    Ok(Billing { lines, taxes, invoices, groups, records, charges, made, commitments, notices })
 }
 
 /// Puts taxed lines on invoices.

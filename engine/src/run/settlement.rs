@@ -5,8 +5,12 @@ use rayon::prelude::*;
 
 use super::Job;
 use super::conversion::exchange;
+use super::commitments::{CommitmentRows, commitments as held_against};
+use super::made::Made;
+use super::notices::{Notice, notices as reached};
 use super::rater::Rater;
 use super::unpriced::Unpriced;
+use super::{Job, account_bounds, bounds};
 use crate::discount::{Amounts, amounts};
 use crate::fault::Outcome;
 use crate::lines::{Line, is_payable};
@@ -19,6 +23,12 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// How the lines that are made of other lines came about, by what they are found by.
+    pub(super) made: Vec<Made>,
+    /// What commitments have come to.
+    pub(super) commitments: CommitmentRows,
+    /// Thresholds reached.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// Settles rated lines, which are in the order of the table.
@@ -29,6 +39,17 @@ pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
     let mut settled = Settled { lines };
     exchange(rater.job, &mut settled.lines)?;
     round(rater.job, &mut settled.lines)?;
+    let mut settled = Settled { lines, ..Settled::default() };
+    let Settled { lines, made, commitments, notices } = &mut settled;
+    bounds::charges(rater, lines, made, true)?;
+    round(rater.job, lines)?;
+    bounds::charges(rater, lines, made, false)?;
+    *commitments = held_against(rater, lines, made)?;
+    account_bounds::accounts(rater, lines, made)?;
+    // When no stage adds a line any more.
+    commitments.place(lines)?;
+    *notices = reached(rater, lines)?;
+    made.sort_unstable_by_key(|made| made.line);
     Ok(settled)
 }
 

@@ -273,6 +273,47 @@ pub const SUSPENSE: &[Column] = &[
     given("raw", Text, "The record as it arrived: the line of a text file, a JSON object of a Parquet row"),
 ];
 
+/// `commitment_shares`.
+pub const COMMITMENT_SHARES: &[Column] = &[
+    given("line_id", Text, "The line that counts"),
+    INVOICE,
+    RUN,
+    ACCOUNT,
+    SUBSCRIPTION,
+    given("contract", Text, "The contract that the commitment is in"),
+    given("commitment", Text, "The commitment"),
+    given(
+        "amount_covered",
+        Money,
+        "The line's part of the committed amount; the parts of a commitment add up to what it covers",
+    ),
+    CURRENCY,
+];
+
+/// `commitment_balances`; also a reference table of the next period's run.
+pub const COMMITMENT_BALANCES: &[Column] = &[
+    RUN,
+    ACCOUNT,
+    given("subscription_id", Text, "The first active subscription with the contract"),
+    given("contract", Text, "The contract that the commitment is in"),
+    given("commitment", Text, "The commitment; it has a term"),
+    given("period", Text, "A period of the term, YYYY-MM: this one, or an earlier one as it was handed in"),
+    given("billed", Exact, "Net amount (of a quantity: usage) that counted in the period"),
+    CURRENCY,
+];
+
+/// `notices`.
+pub const NOTICES: &[Column] = &[
+    RUN,
+    given("account_id", Text, "Whose usage or amount it is; of a wider scope, the account that stands for it"),
+    given("subscription_id", Text, "The subscription; blank when the scope is wider"),
+    given("threshold", Text, "The threshold"),
+    given("reached", Exact, "The quantity or net amount of the period"),
+    given("at", Exact, "From where on there is a notice"),
+    given("unit", Text, "Unit of the quantity, or currency of the amount"),
+    given("message", Text, "What the book says"),
+];
+
 /// `control_totals`.
 pub const CONTROL_TOTALS: &[Column] = &[
     RUN,

@@ -176,6 +176,9 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],
+        Table::CommitmentShares => &["subscription_id", "commitment", "amount_covered"],
+        Table::CommitmentBalances => &["subscription_id", "commitment", "period", "billed"],
+        Table::Notices => &["account_id", "subscription_id", "threshold", "reached"],
         Table::ControlTotals => &["scope", "measure", "value"],
     }
 }

@@ -190,6 +190,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions, credits] =
         &case.tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, balances] = &case.tables;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -231,10 +232,12 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let credits = credits.as_deref().map(|rows| held(rows, &accounts));
     let others = [tax_rates, fx_rates, overrides, levels, exemptions].map(|rows| rows.as_deref().map(plain));
     let [tax_rates, fx_rates, overrides, mut levels, exemptions] = others;
+    let others = [tax_rates, fx_rates, overrides, levels, balances].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, mut levels, mut balances] = others;
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
-        for (_, row) in levels.iter_mut().flatten() {
+        for (_, row) in levels.iter_mut().chain(&mut balances).flatten() {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
@@ -266,6 +269,7 @@ fn held(rows: &[GivenRow], accounts: &Written) -> Written {
         }
     }
     credits
+    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, balances]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

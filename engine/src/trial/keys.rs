@@ -75,6 +75,9 @@ static GIVEN: Record = Record {
             "credits",
             ROWS,
             "rows of the credits table; credit_id is C1, C2, … when left out, account_id that of the only account, currency the account's",
+            "commitment_balances",
+            ROWS,
+            "rows of the commitment_balances table: subscription_id (left out: that of the only subscription), commitment, period, billed",
         ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
@@ -82,6 +85,7 @@ static GIVEN: Record = Record {
 
 /// The reference tables a test may give, in the order they are written.
 pub(super) const TABLES: [&str; 9] = [
+pub(super) const TABLES: [&str; 8] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -91,6 +95,7 @@ pub(super) const TABLES: [&str; 9] = [
     "levels",
     "tax_exemptions",
     "credits",
+    "commitment_balances",
 ];
 
 /// A list of rows; of each, only the columns that matter.
@@ -119,11 +124,15 @@ static EXPECT: Record = Record {
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
         Key::optional("buckets_include", ROWS, "some rows of usage_buckets"),
+        Key::optional("notices", ROWS, "all rows of notices"),
+        Key::optional("notices_include", ROWS, "some rows of notices"),
+        Key::optional("commitment_balances", ROWS, "all rows of commitment_balances"),
     ]],
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
 pub(super) const SECTIONS: [(&str, Table, bool); 16] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 13] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
@@ -140,4 +149,7 @@ pub(super) const SECTIONS: [(&str, Table, bool); 16] = [
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),
     ("buckets_include", Table::UsageBuckets, false),
+    ("notices", Table::Notices, true),
+    ("notices_include", Table::Notices, false),
+    ("commitment_balances", Table::CommitmentBalances, true),
 ];

@@ -23,6 +23,9 @@ const TABLES: [(&str, &str); 9] = [
     ("expected_suspense.csv", "suspense"),
     ("expected_buckets.csv", "usage_buckets"),
     ("expected_rated_usage.csv", "rated_usage"),
+    ("expected_shares.csv", "commitment_shares"),
+    ("expected_balances.csv", "commitment_balances"),
+    ("expected_notices.csv", "notices"),
 ];
 const PERIOD: &str = "2026-10";
 

@@ -124,6 +124,7 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     let mut usage = vec![row(&["id", "kind", "who", "used_at", "amount", "label"])];
     let mut levels = vec![row(&["subscription_id", "meter", "level"])];
     let mut credits = vec![row(&["credit_id", "account_id", "currency", "granted"])];
+    let mut balances = vec![row(&["subscription_id", "commitment", "period", "billed"])];
     for case in cases {
         let currency = Some(case.word("currency")).filter(|word| !word.is_empty()).unwrap_or_else(|| "USD".to_owned());
         accounts.push(row(&[&case.id, "", &currency, &case.word("tax_jurisdiction"), &case.word("tax_exemptions")]));
@@ -143,6 +144,10 @@ fn lay_out(place: &Path, cases: &[&Case]) {
         }
     }
     let given = [("levels", levels.len() > 1), ("credits", credits.len() > 1)];
+    for (case, name, commitment, billed) in cases.iter().flat_map(|case| balanced(case)) {
+        balances.push(row(&[&format!("{case}.{name}"), &commitment, "2026-09", &billed]));
+    }
+    let tables = [("levels", levels.len() > 1), ("commitment_balances", balances.len() > 1)];
     for (name, rows) in [
         ("accounts", accounts),
         ("identifiers", identifiers),
@@ -157,12 +162,30 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     for (name, _) in given.into_iter().filter(|(_, given)| *given) {
         pipeline = pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv"));
     }
+        ("commitment_balances", balances),
+    ] {
+        write(&place.join(format!("{name}.csv")), rows.concat());
+    }
+    let pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
+    let named = tables.iter().filter(|(_, there)| *there).map(|(name, _)| format!("\n  {name}: {name}.csv"));
+    let pipeline = pipeline.replace("reference:", &format!("reference:{}", named.collect::<String>()));
     write(&place.join("pipeline.yaml"), pipeline);
 }
 
 fn row(fields: &[&str]) -> String {
     let quoted: Vec<String> = fields.iter().map(|field| format!("\"{field}\"")).collect();
     format!("{}\n", quoted.join(","))
+}
+
+/// Case, subscription, commitment and amount of each balance that a case has from the month before.
+fn balanced(case: &Case) -> Vec<(String, String, String, String)> {
+    let mut found = Vec::new();
+    for (name, of) in case.entries("balances") {
+        for (commitment, billed) in of.as_object().into_iter().flatten() {
+            found.push((case.id.clone(), name.clone(), commitment.clone(), text(billed)));
+        }
+    }
+    found
 }
 
 /// Id and row of each subscription of a case; one of its own name unless the case lists them.

@@ -8,6 +8,9 @@ mod cases;
 // Numbers of invoices, and taxes of a tax service.
 #[cfg(test)]
 mod assembly;
+// Bounds, commitments and thresholds.
+#[cfg(test)]
+mod around;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;

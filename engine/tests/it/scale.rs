@@ -89,6 +89,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         fx_rates: None,
         levels: None,
         credits: None,
+        commitment_balances: None,
         price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();

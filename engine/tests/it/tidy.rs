@@ -27,6 +27,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "allowance",
             "fx",
             "discount",
+            "bounds",
+            "commitment",
             "tax",
             "invoice",
             "credit",

@@ -1,5 +1,6 @@
 //! Every key of a charge: the models, what they are applied to, and their numbers.
 
+use super::around::PRORATE;
 use super::{MODES, OTHER_MODEL};
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
@@ -95,6 +96,28 @@ pub(super) const APPLIED: &[Key] = &[
         "false",
         "where records are priced one by one: every rated record is a row of the table `rated_usage`",
     ),
+    Key::optional(
+        "minimum",
+        Kind::Number,
+        "least amount of the charge in a period for whoever shares its scope, also without usage; of percentage: of a line with a quantity above zero",
+    ),
+    Key::optional(
+        "maximum",
+        Kind::Number,
+        "greatest amount of the charge in a period for whoever shares its scope; of percentage: of a line with a quantity above zero",
+    ),
+    Key::defaulted(
+        "minimum_prorate",
+        PRORATE,
+        "prorated",
+        "what the minimum is when subscribed for a part of the period: by the days, or in full",
+    ),
+    Key::defaulted(
+        "bounds",
+        Kind::OneOf(&["after_discounts", "before_discounts"]),
+        "after_discounts",
+        "whether minimum and maximum hold for what line discounts leave, or for what they are taken of",
+    ),
 ];
 
 static CONVERT: Record = Record {
@@ -140,8 +163,6 @@ pub(super) const NUMBERS: &[Key] = &[
         "whether started packages count, only full ones, or parts",
     ),
     Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
-    Key::optional("minimum", Kind::Number, "least amount of a line; of a quantity above zero"),
-    Key::optional("maximum", Kind::Number, "greatest amount of a line; of a quantity above zero"),
     Key::defaulted("record_fee", Kind::Number, "0", "due for each record that is not free"),
     Key::optional("free_records", Kind::Whole, "the first records of the period, which are free"),
     Key::optional("free_amount", Kind::Number, "amount that is free; whichever of the two ends first ends both"),
@@ -265,8 +286,6 @@ pub(in crate::book) static MODELS: &[Variant] = &[
         about: "a percentage of an amount",
         required: &["percent"],
         optional: &[
-            "minimum",
-            "maximum",
             "record_fee",
             "free_records",
             "free_amount",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::around::Bounds;
 use super::calendar::Calendar;
 use super::prefix::Prefixes;
 use super::recurring::Schedule;
@@ -33,6 +34,8 @@ pub struct Price {
     pub itemise: bool,
     /// Of a recurring or one-time amount: where it is due; `None`: everywhere.
     pub when: Option<Located>,
+    /// Least and greatest amount of a period.
+    pub bounds: Bounds,
     /// The layer it comes from: `list`, `layer:<id>`, `contract:<id>`, `plan:<id>` or `override:<account>`.
     pub layer: String,
     /// The rule's file and line.
@@ -213,6 +216,10 @@ pub enum Model {
         /// Amount for quantity 1.
         amount: Decimal,
     },
+    /// A commitment of a contract: its lines are made of other lines.
+    Commitment,
+    /// Bounds of an account: their lines are made of other lines.
+    AccountBound,
 }
 
 /// Terms of a percentage that look at single records, in order of time.
@@ -261,7 +268,15 @@ impl Model {
             Self::Sql { .. } => "sql",
             Self::Recurring { .. } => "recurring",
             Self::OneTime { .. } => "one_time",
+            Self::Commitment => "commitment",
+            Self::AccountBound => "account_bound",
         }
+    }
+
+    /// Whether lines of it are made of other lines, so that nobody subscribes to it.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        matches!(self, Self::Commitment | Self::AccountBound)
     }
 
     /// The name of band number `named`, of models whose bands have names: windows and destinations.
@@ -292,6 +307,7 @@ impl Price {
             round_amount: None,
             itemise: false,
             when: None,
+            bounds: Bounds::default(),
             layer: "list".to_owned(),
             place,
         }
@@ -300,7 +316,8 @@ impl Price {
     /// Whether both price alike, wherever they stand.
     #[must_use]
     pub fn same_terms(&self, other: &Self) -> bool {
-        let alike = |price: &Self| (price.scope, price.each, price.restarts, price.zero_usage, price.convert);
+        let alike =
+            |price: &Self| (price.scope, price.each, price.restarts, price.zero_usage, price.convert, price.bounds);
         alike(self) == alike(other)
             && (self.free_units, self.round_amount, self.itemise)
                 == (other.free_units, other.round_amount, other.itemise)

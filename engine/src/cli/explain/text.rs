@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::run::{counted, grouped, money};
-use super::price;
+use super::{made, price};
 use crate::run::explain::Explanation;
 use crate::run::explain::model::{AllowanceUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row};
 
@@ -74,6 +74,7 @@ fn page(one: &Explanation) -> Vec<String> {
     if let Some(fixed) = &one.fixed {
         page.extend([String::new(), "Amount".to_owned(), format!("  {}", fixed_amount(fixed, one))]);
     }
+    page.extend(one.made_of.iter().flat_map(made::shown));
     page.extend(steps(one));
     page.extend(taxes(one));
     page.extend(credits(one));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+use super::made::MadeOf;
 use super::terms::Terms;
 use crate::money::Decimal;
 
@@ -50,6 +51,8 @@ pub struct Explanation {
     /// The exchange of the amount into the currency of the account.
     #[serde(default)]
     pub exchange: Option<ExchangeUse>,
+    /// How a line that is made of other lines came about: by a minimum, a maximum or a commitment.
+    pub made_of: Option<MadeOf>,
     /// The discount of the line.
     pub discount: Option<DiscountUse>,
     /// From the rated amount to the net.

@@ -7,12 +7,15 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 
 use super::super::batches::line_ids;
+use super::super::made::Made;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
 use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
+use super::super::{Job, Prepared, RunOptions, intake, rating};
+use super::made::{MadeOf, is_discounted, made_of};
 use super::model::{
     AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse,
     PortionUse, Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
@@ -29,6 +32,7 @@ use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
 use crate::guide::Guide;
 use crate::lines::{Line, LineKind, Part, Portion};
+use crate::lines::{Band, Line, Part, Portion};
 use crate::meter::Cells;
 use crate::money::Decimal;
 use crate::rate::Facts;
@@ -42,6 +46,7 @@ pub(super) struct Own {
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
     pub(super) exchange: Option<ExchangeUse>,
+    pub(super) made_of: Option<MadeOf>,
     pub(super) discount: Option<DiscountUse>,
     pub(super) rounding: RoundingSteps,
     pub(super) sources: Vec<SourceShare>,
@@ -85,7 +90,8 @@ pub(super) async fn walk(
         if let Entry::Vacant(place) = witnesses.entry(account) {
             place.insert(rater.witnessed(account)?);
         }
-        let view = View { job: &job, rater: &rater, usage: &usage, line, seen: &witnesses[&account] };
+        let (seen, made) = (&witnesses[&account], billing.made.as_slice());
+        let view = View { job: &job, rater: &rater, usage: &usage, line, seen, made };
         own.push(view.own()?);
     }
     Ok(own)
@@ -98,6 +104,7 @@ struct View<'v> {
     usage: &'v Usage,
     line: &'v Line,
     seen: &'v [Seen],
+    made: &'v [Made],
 }
 
 impl View<'_> {
@@ -113,6 +120,9 @@ impl View<'_> {
             exchange: self.exchange(rating.as_ref(), allowances.as_ref(), fixed.as_ref()),
             allowances,
             fixed,
+            allowances: self.allowances(),
+            fixed: self.fixed(),
+            made_of: made_of(job, self.made, line)?,
             discount: self.discount(),
             rounding: self.rounding().ok_or_else(too_much)?,
             sources: self.sources().ok_or_else(too_much)?,
@@ -142,6 +152,9 @@ impl View<'_> {
 
     fn tried(&self) -> Outcome<Vec<TriedPrice>> {
         let job = self.job;
+        if let Some(only) = super::made::tried(job, self.line) {
+            return Ok(vec![only]);
+        }
         let (subscription, charge) = (self.line.subscription, self.line.charge as usize);
         let day = job.period.day_of(self.line.service_start).map_or(job.period.first_day, |day| job.period.date(day));
         let asked = Asked { book: job.book, reference: job.reference, subscription, charge, day };
@@ -307,7 +320,8 @@ impl View<'_> {
     fn discount(&self) -> Option<DiscountUse> {
         let job = self.job;
         let account = job.reference.subscriptions[self.line.subscription as usize].account;
-        let (at, percent) = job.discounts.applied(self.line.charge as usize, account)?;
+        let found = job.discounts.applied(self.line.charge as usize, account);
+        let (at, percent) = found.filter(|_| is_discounted(job, self.line))?;
         let discount = &job.book.discounts[at];
         Some(DiscountUse { id: discount.id.clone(), place: place_ref(&discount.place), percent: Exact(percent) })
     }
@@ -315,7 +329,8 @@ impl View<'_> {
     fn rounding(&self) -> Option<RoundingSteps> {
         let (job, line) = (self.job, self.line);
         let account = job.reference.subscriptions[line.subscription as usize].account;
-        let (rounding, percent) = (job.book.rounding, job.discounts.percent(line.charge as usize, account));
+        let percent = job.discounts.percent(line.charge as usize, account).filter(|_| is_discounted(job, line));
+        let rounding = job.book.rounding;
         let base = if rounding.discount_base == DiscountBase::Unrounded { line.rated } else { line.list };
         Some(RoundingSteps {
             rated: Exact(line.rated),
@@ -333,7 +348,9 @@ impl View<'_> {
     /// The files of the records behind the line: of its subscription, meter, dimension values and days.
     fn sources(&self) -> Option<Vec<SourceShare>> {
         let (job, line, records) = (self.job, self.line, &self.usage.buckets.singles);
-        let Some(number) = job.book.charges[line.charge as usize].meter else { return Some(Vec::new()) };
+        let bound = matches!(line.band, Band::Minimum | Band::Maximum);
+        let meter = job.book.charges[line.charge as usize].meter.filter(|_| !bound);
+        let Some(number) = meter else { return Some(Vec::new()) };
         let meter = &job.book.meters[number];
         let own = records.subscription.partition_point(|other| *other < line.subscription)
             ..records.subscription.partition_point(|other| *other <= line.subscription);

@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 
 use super::super::batches::band_text;
 use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
+use super::made;
+use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps};
 use super::words::{read_base, read_mode, read_scope};
 use crate::allowance::Pools;
 use crate::book::model::{Allowance, LineRounding, Model, Price};
@@ -38,7 +40,11 @@ pub struct Again {
 #[must_use]
 pub fn rerate(explanation: &Explanation) -> Option<Again> {
     let steps = explanation.rounding.as_ref()?;
-    let (quantity, rated, records) = match (&explanation.fixed, &explanation.allowances, &explanation.rating) {
+    if let Some(made) = &explanation.made_of {
+        let (quantity, rated) = made::again(made, steps.digits, read_mode(&steps.mode)?)?;
+        return settled(explanation, steps, (quantity, rated, 0));
+    }
+    let of = match (&explanation.fixed, &explanation.allowances, &explanation.rating) {
         (Some(fixed), ..) => (fixed.quantity.0, fixed_amount(fixed)?, 0),
         (None, Some(AllowanceUse { own: Some((draw, part)), .. }), _) => {
             let again = draws(explanation.allowances.as_ref()?)?;
@@ -55,6 +61,15 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
     };
     let rate = explanation.exchange.as_ref().map(|exchange| exchange.rate.0);
     let rated = rate.map_or(Some(rated), |rate| rated.times(rate))?;
+    settled(explanation, steps, of)
+}
+
+/// The billed amounts of a quantity, rated amount and number of records.
+fn settled(
+    explanation: &Explanation,
+    steps: &RoundingSteps,
+    (quantity, rated, records): (Decimal, Decimal, u64),
+) -> Option<Again> {
     let percent = explanation.discount.as_ref().map(|discount| discount.percent.0);
     let amounts = amounts(rated, percent, rounding(steps)?, steps.digits)?;
     let (list, discount, net) = (amounts.list, amounts.discount, amounts.net.minus(included(explanation)?)?);

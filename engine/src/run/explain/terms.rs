@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::model::{Exact, PortionUse};
 use super::schedule::ScheduleTerms;
 use super::words::{
-    Word, each_word, mode_word, read_each, read_mode, read_scope, read_span, scope_word, span_word, zero_word,
+    Word, bounds_word, each_word, mode_word, read_each, read_mode, read_scope, read_span, scope_word, span_word,
+    zero_word,
 };
 use crate::book::model::{
     Calendar, Convert, Destination, Model, Prefixes, Price, RecordTerms, RoundAmount, Tier, Window, ZeroUsage,
@@ -77,12 +78,15 @@ pub struct Terms {
     /// Percent.
     #[serde(skip_serializing_if = "none")]
     pub percent: Option<Exact>,
-    /// Least amount of a line.
+    /// Least amount of the charge in a period; of percentage, of a line.
     #[serde(skip_serializing_if = "none")]
     pub minimum: Option<Exact>,
-    /// Greatest amount of a line.
+    /// Greatest amount of the charge in a period; of percentage, of a line.
     #[serde(skip_serializing_if = "none")]
     pub maximum: Option<Exact>,
+    /// `after_discounts` or `before_discounts`: what minimum and maximum of the charge hold for.
+    #[serde(skip_serializing_if = "none")]
+    pub bounds: Option<String>,
     /// Due for each record.
     #[serde(skip_serializing_if = "none")]
     pub record_fee: Option<Exact>,
@@ -247,6 +251,9 @@ impl Terms {
             divide_round: price.convert.and_then(|convert| convert.round).map(|(_, mode)| mode_word(mode).to_owned()),
             round_amount_digits: price.round_amount.map(|rounding| rounding.digits),
             round_amount_mode: price.round_amount.map(|rounding| mode_word(rounding.mode).to_owned()),
+            minimum: price.bounds.minimum.map(Exact),
+            maximum: price.bounds.maximum.map(Exact),
+            bounds: price.bounds.any().then(|| bounds_word(price.bounds.before_discounts).to_owned()),
             ..Self::default()
         };
         terms.numbers(&price.model, portions);
@@ -288,6 +295,7 @@ impl Terms {
                 (self.amount, self.schedule) = (some(*amount), Some(ScheduleTerms::of(schedule)));
             }
             Model::OneTime { amount } => self.amount = some(*amount),
+            Model::Commitment | Model::AccountBound => {}
         }
     }
 

@@ -13,10 +13,12 @@ use crate::harness::text;
 
 /// What may stand in a file of cases; all but the last two in a case of its own, too.
 const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "out_of_scope",
     "needs",
     "product",
     "plan",
+    "contract",
     "period",
     "currency",
     "tax_jurisdiction",
@@ -25,6 +27,7 @@ const KEYS: [&str; 16] = [
     "usage",
     "levels",
     "credits",
+    "balances",
     "check",
     "lines",
     "about",
