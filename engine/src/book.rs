@@ -16,9 +16,8 @@ use index::{Declared, Index};
 use lay::Material;
 use lists::Lists;
 use model::{
-    AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, MissingTax, Plan, PriceBook, Product, TaxRules,
-    AccountOverride, Charge, Commitment, Contract, DiscountBase, LineRounding, Listed, Meter, Plan, Price, PriceBook,
-    Product,
+    AccountOverride, Charge, Commitment, Contract, DiscountBase, LineRounding, Listed, Meter, MissingTax, Plan, Price,
+    PriceBook, Product, TaxRules,
 };
 use plans::Shelf;
 use sections::Sections;

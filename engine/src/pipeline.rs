@@ -166,7 +166,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let (accounts, subscriptions, identifiers) = (table("accounts"), table("subscriptions"), table("identifiers"));
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
     let (levels, tax_exemptions, credits) = (table("levels"), table("tax_exemptions"), table("credits"));
-    let (levels, commitment_balances) = (table("levels"), table("commitment_balances"));
+    let commitment_balances = table("commitment_balances");
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
     Some(ReferencePaths {
         accounts,
@@ -178,6 +178,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
         levels,
         tax_exemptions,
         credits,
+        commitment_balances,
     })
 }
 
@@ -186,8 +187,6 @@ fn exchange(node: &Node, environment: &Environment<'_>, faults: &mut Faults) -> 
     let mut folder = |key: &str| folders.get(key).and_then(|node| path(node, environment, faults));
     let (requests, answers) = (folder("requests"), folder("answers"));
     Some(TaxExchange { requests: requests?, answers: answers? })
-        commitment_balances,
-    })
 }
 
 fn limits(node: Option<&Node>, faults: &mut Faults) -> Option<Limits> {

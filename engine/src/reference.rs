@@ -44,8 +44,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 9] = [
-const ROLES: [&str; 8] = [
+const ROLES: [&str; 10] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -109,15 +108,12 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.levels.as_ref(),
         paths.tax_exemptions.as_ref(),
         paths.credits.as_ref(),
+        paths.commitment_balances.as_ref(),
     ];
     let mut files: Files = std::array::from_fn(|_| None);
     let fetched = futures::future::join_all(all.map(fetch_one)).await;
     files.iter_mut().zip(fetched).for_each(|(file, fetched)| *file = fetched);
     files
-        paths.commitment_balances.as_ref(),
-    ];
-    let [a, b, c, d, e, f, g, h] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f, g, h).into()
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -165,8 +161,8 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions, credits] = tables;
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, commitment_balances] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = tables;
+    let [levels, exemptions, credits, commitment_balances] = more;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),

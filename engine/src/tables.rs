@@ -48,7 +48,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
@@ -128,7 +128,6 @@ impl Table {
     #[must_use]
     pub fn schema(self) -> SchemaRef {
         static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
-        static SCHEMAS: LazyLock<[SchemaRef; 10]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

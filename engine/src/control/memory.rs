@@ -298,6 +298,8 @@ const VIOLATIONS: &[(&str, &str)] = &[
          FULL JOIN credit_balances AS b ON d.credit_id = b.credit_id \
          WHERE b.credit_id IS NULL OR coalesce(d.drawn, 0) <> b.drawn OR b.opening <> b.drawn + b.expired + b.\"left\"",
         "credits whose balance is not what is drawn from them",
+    ),
+    (
         "SELECT count(*) FROM commitment_shares AS s LEFT JOIN invoice_lines AS l ON s.line_id = l.line_id \
          WHERE l.line_id IS NULL",
         "shares of commitments without a line",

@@ -196,6 +196,8 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
     ] {
         if !value.is_zero() {
             put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+        }
+    }
     // Runs without commitments have no totals of them.
     for (rows, sum, (count_of, amount)) in [
         ("commitment_shares", "amount_covered", totals.shares),

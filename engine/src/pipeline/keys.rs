@@ -119,6 +119,11 @@ static REFERENCE: Record = Record {
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
         Key::optional("credits", Kind::Path, "prepaid credits and what is left of them"),
+        Key::optional(
+            "commitment_balances",
+            Kind::Path,
+            "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
+        ),
     ]],
 };
 
@@ -154,10 +159,6 @@ static INVOICES: Record = Record {
             "number",
             Kind::Text,
             "the number: text with {seq} (or {seq:06}, with zeros before it), {year} and {month} of the period; without gaps, it goes on from the latest earlier period in the output",
-        Key::optional(
-            "commitment_balances",
-            Kind::Path,
-            "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
         ),
     ]],
 };

@@ -110,6 +110,7 @@ pub struct ReferencePaths {
     pub tax_exemptions: Option<Located>,
     /// Optional.
     pub credits: Option<Located>,
+    /// Optional.
     pub commitment_balances: Option<Located>,
 }
 

@@ -268,6 +268,10 @@ pub struct Credit {
     pub expires_on: Option<NaiveDate>,
     /// Ids of the products it is for, checked later against the book; empty for all.
     pub products: Vec<String>,
+    /// Its row.
+    pub place: Place,
+}
+
 /// One row of `commitment_balances`, not yet matched with the book.
 #[derive(Clone, Debug)]
 pub struct CommitmentBalance {

@@ -91,6 +91,7 @@ fn bound(
         records: 0,
         service_start: job.period.start(),
         service_end: job.period.end(),
+        exchange: 0,
     });
     let spans = vec![Span { amount: bound, days: 1 }];
     let made = Made { line: name(&line), spans, of: 1, bound, before: Decimal::ZERO, sum, lines, price: None };

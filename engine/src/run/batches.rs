@@ -342,10 +342,6 @@ pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u1
         let begin = (line.stretch > 0 || by_interval(job, line)).then(|| line.service_start.to_string());
         let version = version.changes().then(|| format!("version {}", version.start));
         let group = groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
-        // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
-        // Only a price that changes inside the period gives the same line twice.
-        let begin = (line.stretch > 0).then(|| line.service_start.to_string());
-        let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
         // Free units beside an allowance, and a fee or bound beside a window or destination of that name, have the same
         // tier.
         let apart = match line.band {

@@ -9,7 +9,7 @@ use super::made::{Made, Making, settled, too_much};
 use super::rater::Rater;
 use crate::bounds::{Moved, Span, by_days, moved};
 use crate::catalog::Stretch;
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind};
 use crate::money::Decimal;
 use crate::period::days_together;
@@ -149,6 +149,12 @@ fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut 
     if own.before_discounts != before_discounts {
         return Ok(());
     }
+    let active = |number: &&u32| {
+        let (start, end) = runs_of(job, **number);
+        let (from, to) = rater.bounds(&stretches[last]);
+        start < to && from < end
+    };
+    let Some(subscription) = one.subscriptions.iter().find(active).copied() else { return Ok(()) };
     let of = i64::try_from(job.period.days()).unwrap_or(i64::MAX);
     let minimum: Vec<Span> = match own.in_full {
         true => own.minimum.map(|amount| Span { amount, days: of }).into_iter().collect(),
@@ -164,12 +170,11 @@ fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut 
     };
     // A stretch without a greatest amount has no end to it.
     let maximum: Option<Vec<Span>> = stretches.iter().map(most).collect();
-    let active = |number: &&u32| {
-        let (start, end) = runs_of(job, **number);
-        let (from, to) = rater.bounds(&stretches[last]);
-        start < to && from < end
+    let minimum = exchanged(job, subscription, stretches[last].days.end, minimum)?;
+    let maximum = match maximum {
+        Some(spans) => Some(exchanged(job, subscription, stretches[last].days.end, spans)?),
+        None => None,
     };
-    let Some(subscription) = one.subscriptions.iter().find(active).copied() else { return Ok(()) };
     let account = &job.reference.accounts[job.reference.subscriptions[subscription as usize].account as usize];
     let sum_of = |spans: &[Span]| -> Outcome<Decimal> {
         let bound = by_days(spans, of).and_then(|bound| match before_discounts {
@@ -208,6 +213,7 @@ fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut 
         records: 0,
         service_start,
         service_end,
+        exchange: 0,
     };
     let line = if before_discounts { line } else { settled(line) };
     let made = Made {
@@ -222,6 +228,21 @@ fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut 
     };
     making.add(job, line, made);
     Ok(())
+}
+
+/// The same amounts in the currency of the account, when the price is in another: at the rate of the day before `end`.
+fn exchanged(job: &Job<'_>, subscription: u32, end: u16, spans: Vec<Span>) -> Outcome<Vec<Span>> {
+    let number = job.fx.number(subscription, end.saturating_sub(1));
+    if number == 0 || spans.is_empty() {
+        return Ok(spans);
+    }
+    let missing = || job.fx.missing(number, job.book, job.reference, job.period);
+    let Some(rate) = job.fx.rate(number) else {
+        return Err(missing().unwrap_or_else(|| Fault::ours("a bound has no exchange rate")).into());
+    };
+    let other = |span: Span| span.amount.times(rate).map(|amount| Span { amount, ..span });
+    let all: Option<Vec<Span>> = spans.into_iter().map(other).collect();
+    Ok(all.ok_or_else(|| too_much("the bounds of a charge"))?)
 }
 
 fn runs_of(job: &Job<'_>, subscription: u32) -> (i64, i64) {

@@ -289,6 +289,7 @@ impl Whole<'_> {
             records: 0,
             service_start: holder.starts_at.max(period.start()),
             service_end: holder.ends_at.min(period.end()),
+            exchange: 0,
         });
         let made = Made {
             line: name(&line),

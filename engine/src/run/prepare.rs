@@ -90,13 +90,21 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let fx = faults.keep(Fx::new(&book, &reference, &catalog, &period));
     let computations = faults.keep(computations(&book, &reference, &catalog));
-    let (Some(fx), Some(computations)) = (fx, computations) else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, fx, discounts, computations })
     let groups = faults.keep(Groups::new(&book, &reference, &catalog, &period));
-    let (Some(computations), Some(groups), Some(account_bounds)) = (computations, groups, account_bounds) else {
-        return Err(faults);
-    };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations })
+    let (Some(fx), Some(computations)) = (fx, computations) else { return Err(faults) };
+    let (Some(groups), Some(account_bounds)) = (groups, account_bounds) else { return Err(faults) };
+    faults.or(Prepared {
+        pipeline,
+        period,
+        book,
+        reference,
+        catalog,
+        fx,
+        discounts,
+        groups,
+        account_bounds,
+        computations,
+    })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -297,15 +305,15 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, fx, discounts, computations } = self;
-        Job { pipeline, period, book, reference, catalog, fx, discounts, computations, guide, files, sources, cells }
-        let Self { pipeline, period, book, reference, catalog, discounts, groups, account_bounds, computations } = self;
+        let Self { pipeline, period, book, reference, catalog, fx, discounts, .. } = self;
+        let Self { groups, account_bounds, computations, .. } = self;
         Job {
             pipeline,
             period,
             book,
             reference,
             catalog,
+            fx,
             discounts,
             groups,
             account_bounds,

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 
-use super::assembly;
 use super::around;
+use super::assembly;
 use super::batches;
 use super::itemised::rated_usage;
 use super::options::{Reason, Total};

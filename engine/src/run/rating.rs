@@ -3,8 +3,8 @@
 //! lines joined in order.
 
 use super::Job;
-use super::conversion::exchange_records;
 use super::commitments::CommitmentRows;
+use super::conversion::exchange_records;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::made::Made;
@@ -49,8 +49,6 @@ pub(super) struct Billing {
     pub(super) records: Vec<LineRecord>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
-    /// How the lines that are made of other lines came about.
-    pub(super) made: Vec<Made>,
     /// What commitments have come to.
     pub(super) commitments: CommitmentRows,
     /// Thresholds reached, by account, subscription and threshold.
@@ -66,6 +64,10 @@ pub(super) struct Rated {
     pub(super) groups: Groups,
     records: Vec<LineRecord>,
     charges: Vec<ChargeTotals>,
+    /// How the lines that are made of other lines came about.
+    pub(super) made: Vec<Made>,
+    commitments: CommitmentRows,
+    notices: Vec<Notice>,
 }
 
 /// Rates the usage cube and everything that is due without usage.
@@ -107,20 +109,13 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines } = settle(&rater, lines)?;
+    let Settled { lines, made, commitments, notices } = settle(&rater, lines)?;
     let mut records = of_lines(job, records, &lines)?;
     exchange_records(job, &lines, &mut records)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Rated { lines, groups: cube.groups, records, charges })
-    let Settled { lines, made, commitments, notices } = settle(&rater, lines)?;
-    let records = of_lines(job, records, &lines)?;
-    let taxes = taxes(job, &lines)?;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
-    let charges = charge_totals(job, &given, &lines)?;
-    drop(rater);
     let groups = cube.groups;
-    Ok(Billing { lines, taxes, invoices, groups, records, charges, made, commitments, notices })
+    Ok(Rated { lines, groups, records, charges, made, commitments, notices })
 }
 
 /// Puts taxed lines on invoices.
@@ -128,7 +123,7 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
 /// # Errors
 /// `G003` for sums that do not fit.
 pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
-    let Rated { lines, groups, records, charges } = rated;
+    let Rated { lines, groups, records, charges, commitments, notices, .. } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
@@ -147,6 +142,8 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
         groups,
         records,
         charges,
+        commitments,
+        notices,
     })
 }
 

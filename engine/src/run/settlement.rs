@@ -3,9 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::Job;
-use super::conversion::exchange;
 use super::commitments::{CommitmentRows, commitments as held_against};
+use super::conversion::exchange;
 use super::made::Made;
 use super::notices::{Notice, notices as reached};
 use super::rater::Rater;
@@ -36,11 +35,9 @@ pub(super) struct Settled {
 /// # Errors
 /// `R021` for exchange rates that are missing, `G003` for amounts that do not fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
-    let mut settled = Settled { lines };
-    exchange(rater.job, &mut settled.lines)?;
-    round(rater.job, &mut settled.lines)?;
     let mut settled = Settled { lines, ..Settled::default() };
     let Settled { lines, made, commitments, notices } = &mut settled;
+    exchange(rater.job, lines)?;
     bounds::charges(rater, lines, made, true)?;
     round(rater.job, lines)?;
     bounds::charges(rater, lines, made, false)?;

@@ -188,9 +188,8 @@ pub(super) fn from_anywhere(path: &str) -> String {
 
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, exemptions, credits] =
-        &case.tables;
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, balances] = &case.tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
+    let [levels, exemptions, credits, balances] = more;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -230,10 +229,8 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         }
     }
     let credits = credits.as_deref().map(|rows| held(rows, &accounts));
-    let others = [tax_rates, fx_rates, overrides, levels, exemptions].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels, exemptions] = others;
-    let others = [tax_rates, fx_rates, overrides, levels, balances].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels, mut balances] = others;
+    let others = [tax_rates, fx_rates, overrides, levels, exemptions, balances].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, mut levels, exemptions, mut balances] = others;
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
@@ -251,6 +248,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         levels,
         exemptions,
         credits,
+        balances,
     ]
 }
 
@@ -269,7 +267,6 @@ fn held(rows: &[GivenRow], accounts: &Written) -> Written {
         }
     }
     credits
-    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, balances]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

@@ -143,11 +143,11 @@ fn lay_out(place: &Path, cases: &[&Case]) {
             levels.push(row(&[&case.id, &meter, &text(&level)]));
         }
     }
-    let given = [("levels", levels.len() > 1), ("credits", credits.len() > 1)];
     for (case, name, commitment, billed) in cases.iter().flat_map(|case| balanced(case)) {
         balances.push(row(&[&format!("{case}.{name}"), &commitment, "2026-09", &billed]));
     }
-    let tables = [("levels", levels.len() > 1), ("commitment_balances", balances.len() > 1)];
+    let tables =
+        [("levels", levels.len() > 1), ("credits", credits.len() > 1), ("commitment_balances", balances.len() > 1)];
     for (name, rows) in [
         ("accounts", accounts),
         ("identifiers", identifiers),
@@ -155,13 +155,6 @@ fn lay_out(place: &Path, cases: &[&Case]) {
         ("usage", usage),
         ("levels", levels),
         ("credits", credits),
-    ] {
-        write(&place.join(format!("{name}.csv")), rows.concat());
-    }
-    let mut pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
-    for (name, _) in given.into_iter().filter(|(_, given)| *given) {
-        pipeline = pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv"));
-    }
         ("commitment_balances", balances),
     ] {
         write(&place.join(format!("{name}.csv")), rows.concat());

@@ -14,7 +14,6 @@ use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
-use super::super::{Job, Prepared, RunOptions, intake, rating};
 use super::made::{MadeOf, is_discounted, made_of};
 use super::model::{
     AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse,
@@ -31,8 +30,7 @@ use crate::catalog::Asked;
 use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
 use crate::guide::Guide;
-use crate::lines::{Line, LineKind, Part, Portion};
-use crate::lines::{Band, Line, Part, Portion};
+use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::meter::Cells;
 use crate::money::Decimal;
 use crate::rate::Facts;
@@ -90,7 +88,7 @@ pub(super) async fn walk(
         if let Entry::Vacant(place) = witnesses.entry(account) {
             place.insert(rater.witnessed(account)?);
         }
-        let (seen, made) = (&witnesses[&account], billing.made.as_slice());
+        let (seen, made) = (&witnesses[&account], rated.made.as_slice());
         let view = View { job: &job, rater: &rater, usage: &usage, line, seen, made };
         own.push(view.own()?);
     }
@@ -120,8 +118,6 @@ impl View<'_> {
             exchange: self.exchange(rating.as_ref(), allowances.as_ref(), fixed.as_ref()),
             allowances,
             fixed,
-            allowances: self.allowances(),
-            fixed: self.fixed(),
             made_of: made_of(job, self.made, line)?,
             discount: self.discount(),
             rounding: self.rounding().ok_or_else(too_much)?,

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::super::batches::band_text;
-use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
 use super::made;
-use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps};
+use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
 use super::words::{read_base, read_mode, read_scope};
 use crate::allowance::Pools;
 use crate::book::model::{Allowance, LineRounding, Model, Price};
@@ -44,7 +43,7 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
         let (quantity, rated) = made::again(made, steps.digits, read_mode(&steps.mode)?)?;
         return settled(explanation, steps, (quantity, rated, 0));
     }
-    let of = match (&explanation.fixed, &explanation.allowances, &explanation.rating) {
+    let (quantity, rated, records) = match (&explanation.fixed, &explanation.allowances, &explanation.rating) {
         (Some(fixed), ..) => (fixed.quantity.0, fixed_amount(fixed)?, 0),
         (None, Some(AllowanceUse { own: Some((draw, part)), .. }), _) => {
             let again = draws(explanation.allowances.as_ref()?)?;
@@ -61,7 +60,7 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
     };
     let rate = explanation.exchange.as_ref().map(|exchange| exchange.rate.0);
     let rated = rate.map_or(Some(rated), |rate| rated.times(rate))?;
-    settled(explanation, steps, of)
+    settled(explanation, steps, (quantity, rated, records))
 }
 
 /// The billed amounts of a quantity, rated amount and number of records.
