@@ -325,7 +325,7 @@ fn every_broken_identity_is_told_with_both_numbers() {
     totals.charges[0].quantity_on_lines = Decimal::ZERO;
     totals.currencies[1].invoice_net = dec("11.99");
     let faults = totals.reconcile().unwrap_err();
-    assert_eq!(faults.0.len(), 4, "{faults}");
+    assert_eq!(faults.0.len(), 5, "{faults}");
     assert_eq!(
         faults.0[0].message,
         "source bridge, file day=01/a.csv: 6 records read, but 5 accounted for (rated 4, suspended 0, duplicate 1, \

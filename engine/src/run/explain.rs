@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use model::Explanation;
 use model::{Committed, Exact, Rerated, Row};
 use own::Own;
-use rerate::{Again, rerate};
+use rerate::{Again, rerate, taxes_follow};
 
 use super::numbers::first_of;
 use super::{Prepared, RunOptions};
@@ -256,6 +256,9 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
         return Err(Fault::ours(format!("line {id} is {told:?}, rated again {:?}", own.again)).into());
     }
     check_records(explanation, &id)?;
+    if !taxes_follow(explanation) {
+        return Err(Fault::ours(format!("the taxes of line {id} do not follow from their rates")).into());
+    }
     // Only what is written into the JSON counts.
     let text = serde_json::to_string(&explanation).map_err(|cause| Fault::ours(format!("no JSON: {cause}")))?;
     let alone: Explanation =

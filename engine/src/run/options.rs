@@ -189,6 +189,7 @@ impl Outlook {
                 ("subscriptions", reference.subscriptions.len()),
                 ("identifiers", reference.identifiers.len()),
                 ("tax_rates", reference.tax_rates.len()),
+                ("tax_exemptions", reference.tax_exemptions.len()),
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),

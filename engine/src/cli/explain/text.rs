@@ -268,7 +268,12 @@ fn steps(one: &Explanation) -> Vec<String> {
 }
 
 fn taxes(one: &Explanation) -> Vec<String> {
-    let mut page = vec![String::new(), "Taxes".to_owned()];
+    let title = match one.rounding.as_ref().map(|steps| steps.tax.as_str()) {
+        Some("invoice") => "Taxes, each rounded together with that of the invoice's other lines",
+        Some("service") => "Taxes, as the tax service has answered",
+        _ => "Taxes",
+    };
+    let mut page = vec![String::new(), title.to_owned()];
     if one.taxes.is_empty() {
         page.push("  none".to_owned());
     }

@@ -267,6 +267,9 @@ pub struct RoundingSteps {
     /// Taxes that the price includes, which are no part of the net.
     #[serde(default)]
     pub tax_included: Exact,
+    /// How taxes are rounded: each on its `line`, together on the `invoice`, or by the tax `service` that answered them.
+    #[serde(default)]
+    pub tax: String,
     /// What is left.
     pub net: Exact,
 }

@@ -336,6 +336,12 @@ impl View<'_> {
             list: Exact(line.list),
             discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
             discount: Exact(line.discount),
+            tax: match (&job.pipeline.tax_exchange, job.book.tax.by_invoice) {
+                (Some(_), _) => "service",
+                (None, true) => "invoice",
+                (None, false) => "line",
+            }
+            .to_owned(),
             tax_included: Exact(line.list.minus(line.discount)?.minus(line.net)?),
             net: Exact(line.net),
         })

@@ -75,6 +75,26 @@ fn settled(
     Some(Again { quantity, rated, list, discount, net, records })
 }
 
+/// Whether the taxes of the line follow from their rates, where each is rounded on its line: nothing of who is exempt, else
+/// the rate of the taxable amount, or less where the tax has a cap. What a price includes is held by the net.
+#[must_use]
+pub fn taxes_follow(explanation: &Explanation) -> bool {
+    let Some(steps) = explanation.rounding.as_ref().filter(|steps| steps.tax == "line") else { return true };
+    explanation.taxes.iter().all(|tax| follows(tax, steps) == Some(true))
+}
+
+fn follows(tax: &Row, steps: &RoundingSteps) -> Option<bool> {
+    let number = |column: &str| Decimal::parse(tax.get(column)?.as_str()?).ok();
+    let (percent, taxable, amount) = (number("rate_percent")?, number("taxable_amount")?, number("amount")?);
+    if tax.get("exempt")?.as_bool()? {
+        return Some(amount.is_zero());
+    }
+    let full = percent.percent_of(taxable)?.rounded(steps.digits, read_mode(&steps.mode)?)?;
+    let same_side = amount.is_zero() || amount.is_negative() == full.is_negative();
+    let capped = same_side && amount.units().abs() < full.units().abs();
+    Some(!number("amount_included")?.is_zero() || amount == full || capped)
+}
+
 /// The taxes that the price includes, by the rows of the line.
 fn included(explanation: &Explanation) -> Option<Decimal> {
     let part = |tax: &Row| Decimal::parse(tax.get("amount_included")?.as_str()?).ok();
