@@ -4,7 +4,7 @@
 //! A rate is that of the day itself, else the newest that is not too old. All rates a run may need are looked up before
 //! usage is read; nothing here touches a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 
@@ -67,14 +67,17 @@ impl Fx {
             ExchangeDay::ServiceEnd => None,
         };
         let mut known: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        let mut needed: BTreeSet<u32> = BTreeSet::new();
         let mut pair_of = vec![SAME; reference.subscriptions.len()];
         for (at, (row, pair)) in (0..).zip(reference.subscriptions.iter().zip(&mut pair_of)) {
-            let active = row.starts_at < period.end() && period.start() < row.ends_at;
             let to = reference.accounts[row.account as usize].currency.as_str();
-            let from = price_currency(book, catalog, at).filter(|from| active && *from != to);
-            let Some(from) = from else { continue };
+            let Some(from) = price_currency(book, catalog, at).filter(|from| *from != to) else { continue };
             let next = u32::try_from(known.len()).unwrap_or(SAME);
             *pair = *known.entry((from, to)).or_insert(next);
+            // A rate that nobody's lines can need is not missed.
+            if row.starts_at < period.end() && period.start() < row.ends_at {
+                needed.insert(*pair);
+            }
         }
         let mut pairs: Vec<((&str, &str), u32)> = known.into_iter().collect();
         pairs.sort_by_key(|(_, number)| *number);
@@ -83,7 +86,8 @@ impl Fx {
         fx.pair_of = if fx.pairs.is_empty() { Vec::new() } else { pair_of };
         let mut faults = Faults::default();
         if let Some(day) = fx.day {
-            for pair in fx.pairs.iter().filter(|pair| pair.rates[usize::from(day)].is_none()) {
+            let needed = (0_u32..).zip(&fx.pairs).filter(|(number, _)| needed.contains(number));
+            for (_, pair) in needed.filter(|(_, pair)| pair.rates[usize::from(day)].is_none()) {
                 faults.push(table.missing(pair, period.date(day)));
             }
         }
@@ -213,7 +217,7 @@ impl<'r> RateTable<'r> {
     /// What the table has of the pair under other types or the other way round.
     fn others(&self, pair: &Pair) -> String {
         let types = self.rates.iter().filter(|rate| (&rate.from, &rate.to) == (&pair.from, &pair.to));
-        let types: std::collections::BTreeSet<String> = types.map(|rate| format!("`{}`", rate.rate_type)).collect();
+        let types: BTreeSet<String> = types.map(|rate| format!("`{}`", rate.rate_type)).collect();
         let turned = self.rates.iter().any(|rate| (&rate.from, &rate.to) == (&pair.to, &pair.from));
         match (types.is_empty(), turned && !self.exchange.inverse) {
             (false, _) => format!("; it has it with `rate_type` {}", types.into_iter().collect::<Vec<_>>().join(", ")),

@@ -159,6 +159,13 @@ static INVOICES: Record = Record {
             "number",
             Kind::Text,
             "the number: text with {seq} (or {seq:06}, with zeros before it), {year} and {month} of the period; without gaps, it goes on from the latest earlier period in the output",
+        Key::optional("fx_rates", Kind::Path, "exchange rates: from, to, date, rate and, if need be, rate_type"),
+        Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+        Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
+        Key::optional(
+            "credits",
+            Kind::Path,
+            "prepaid credits: credit_id, account_id, currency, granted and, if need be, left, priority, granted_on, expires_on, products",
         ),
     ]],
 };
