@@ -152,7 +152,7 @@ fn balances_that_fit_no_commitment_are_refused() {
 
 #[test]
 fn a_minimum_too_large_for_a_line_is_told() {
-    charge("minimum: 100000000000000").refused("G003", 2).says("voice/minutes");
+    charge("minimum: 100000000000001").refused("G003", 2).says("voice/minutes");
 }
 
 #[test]
