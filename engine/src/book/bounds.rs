@@ -8,6 +8,7 @@ use super::model::{AccountBound, Bounds, Threshold, Watched};
 use super::price::{above_zero, is_metered, not_negative, scope};
 use super::sections::twice;
 use crate::fault::{Fault, Faults, Place, codes};
+use crate::money::Decimal;
 use crate::yaml::Node;
 
 /// Keys of a charge that say its bounds.
@@ -46,10 +47,7 @@ pub(super) fn bounds(fields: &Fields<'_>, model: &str, faults: &mut Faults) -> B
 }
 
 /// `minimum` and `maximum`, neither of them negative, the one not above the other.
-fn least_and_greatest(
-    fields: &Fields<'_>,
-    faults: &mut Faults,
-) -> (Option<crate::money::Decimal>, Option<crate::money::Decimal>) {
+fn least_and_greatest(fields: &Fields<'_>, faults: &mut Faults) -> (Option<Decimal>, Option<Decimal>) {
     let (minimum, maximum) = (not_negative(fields, "minimum", faults), not_negative(fields, "maximum", faults));
     if let (Some(least), Some(most), Some(node)) = (minimum, maximum, fields.get("maximum"))
         && least > most

@@ -2,6 +2,8 @@
 //!
 //! Such a charge is declared by what needs it, not under its product: it has no meter and nobody subscribes to it.
 
+use std::collections::BTreeMap;
+
 use super::fields::{Entry, Fields};
 use super::index::{Declared, Index, charges_of, find};
 use super::model::{Commitment, Committed, Model, Over, Validity};
@@ -32,7 +34,7 @@ fn id_of(node: &Node, contract: &Located) -> Located {
 /// of contracts that have a commitment of that name.
 pub(super) fn derived<'a>(
     sections: &Sections<'a>,
-    products: &std::collections::BTreeMap<&'a str, usize>,
+    products: &BTreeMap<&'a str, usize>,
     faults: &mut Faults,
 ) -> Vec<Declared<'a>> {
     let of_contracts = sections
@@ -44,7 +46,7 @@ pub(super) fn derived<'a>(
         .iter()
         .filter_map(|node| Some((node.get("id")?.located()?, *node, Model::AccountBound)));
     let mut declared: Vec<Declared<'a>> = Vec::new();
-    let mut known: std::collections::BTreeMap<(usize, String), usize> = std::collections::BTreeMap::new();
+    let mut known: BTreeMap<(usize, String), usize> = BTreeMap::new();
     for (key, node, model) in of_contracts.chain(of_accounts) {
         let Some(named) = node.get("product") else { continue };
         let Some(product) = find(products, named, "product", faults) else { continue };

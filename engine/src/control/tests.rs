@@ -393,6 +393,48 @@ async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
 }
 
+fn shares(lines: &[u128]) -> RecordBatch {
+    let same = |text: &str| build::constant(text, 2);
+    let columns = vec![
+        build::hex_ids(lines).unwrap(),
+        build::hex_ids(&[20, 20]).unwrap(),
+        same(RUN),
+        same("A2"),
+        same("S2"),
+        same("big"),
+        same("least"),
+        build::decimal18_4([dec("4"), dec("5.5")]).unwrap(),
+        same("USD"),
+    ];
+    Table::CommitmentShares.batch(columns).unwrap()
+}
+
+#[tokio::test]
+async fn datafusion_finds_a_share_without_its_line_and_a_sum_of_shares_that_differs() {
+    let (mut tables, mut totals) = fixture();
+    totals.currencies[1].shares = (2, dec("9.5"));
+    totals.notices = 1;
+    tables.pop();
+    tables.push((Table::CommitmentShares, shares(&[2, 3])));
+    tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    // Nobody has told the table of the notice.
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 the run: notices is 1 in the run, but 0 by DataFusion");
+    totals.notices = 0;
+    totals.currencies[1].shares.1 = dec("9.51");
+    tables[5].1 = shares(&[2, 99]);
+    tables[6].1 = totals.to_batch(RUN).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    let messages: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "currency USD: amount_covered is 9.51 in the run, but 9.5 by DataFusion",
+            "1 shares of commitments without a line"
+        ]
+    );
+}
+
 #[tokio::test]
 async fn credits_are_held_against_invoices_draws_and_balances() {
     let (tables, totals) = credited_fixture(["5", "2"]);

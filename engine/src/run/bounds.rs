@@ -5,13 +5,13 @@ use hashbrown::HashMap;
 
 use super::Job;
 use super::circles::Sharer;
-use super::made::{Made, Making, settled, too_much};
+use super::made::{Made, Making, name, settled, too_much};
 use super::rater::Rater;
 use crate::bounds::{Moved, Span, by_days, moved};
 use crate::catalog::Stretch;
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind};
-use crate::money::Decimal;
+use crate::money::{Decimal, Rounding};
 use crate::period::days_together;
 
 /// Whoever shares the bounds of a charge on the same terms, in one currency.
@@ -131,82 +131,115 @@ pub(super) fn charges(
     making.settle(rater, lines, all)
 }
 
+/// The bounds of a period by the days of its stretches.
+struct Terms<'r> {
+    /// The last stretch that is subscribed to: its price says how bounds are meant, and has the line.
+    last: usize,
+    stretches: &'r [Stretch],
+    /// Days of the period.
+    of: i64,
+    minimum: Vec<Span>,
+    /// `None` where there is no end to it.
+    maximum: Option<Vec<Span>>,
+}
+
+impl<'r> Terms<'r> {
+    /// The terms of those who share them; `None` when nobody is subscribed on any day.
+    fn new(job: &'r Job<'r>, one: &Bounded) -> Option<Self> {
+        let stretches = job.catalog.terms[one.terms as usize].as_slice();
+        let runs = one.subscriptions.iter().map(|number| {
+            let row = &job.reference.subscriptions[*number as usize];
+            (row.start, row.end)
+        });
+        let runs: Vec<(NaiveDate, Option<NaiveDate>)> = runs.collect();
+        let dates = |stretch: &Stretch| (job.period.date(stretch.days.start), job.period.date(stretch.days.end));
+        let held: Vec<i64> = stretches.iter().map(dates).map(|(from, to)| days_together(&runs, from, to)).collect();
+        let last = held.iter().rposition(|days| *days > 0)?;
+        let bounds = |stretch: &Stretch| job.catalog.prices[stretch.price as usize].bounds;
+        let of = i64::try_from(job.period.days()).ok()?;
+        let own = bounds(stretches.get(last)?);
+        let minimum = if own.in_full {
+            own.minimum.map(|amount| Span { amount, days: of }).into_iter().collect()
+        } else {
+            let spans = stretches.iter().zip(&held);
+            spans.filter_map(|(one, days)| Some(Span { amount: bounds(one).minimum?, days: *days })).collect()
+        };
+        // A stretch without a greatest amount has no end to it.
+        let most = |stretch: &Stretch| {
+            let days = i64::from(stretch.days.end) - i64::from(stretch.days.start);
+            Some(Span { amount: bounds(stretch).maximum?, days })
+        };
+        Some(Self { last, stretches, of, minimum, maximum: stretches.iter().map(most).collect() })
+    }
+
+    fn stretch(&self) -> &'r Stretch {
+        &self.stretches[self.last]
+    }
+
+    /// The amount of a bound: what holds for what discounts leave is kept to the minor unit, so that the lines add up to it.
+    fn amount(&self, spans: &[Span], rounded: Option<(u32, Rounding)>) -> Outcome<Decimal> {
+        let bound = by_days(spans, self.of).and_then(|bound| match rounded {
+            Some((digits, mode)) => bound.rounded(digits, mode),
+            None => Some(bound),
+        });
+        Ok(bound.ok_or_else(|| too_much("the bounds of a charge"))?)
+    }
+}
+
 /// Adds the line of those who share a bound, if there is one to add.
 fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut Making) -> Outcome<()> {
     let job = rater.job;
-    let stretches = job.catalog.terms[one.terms as usize].as_slice();
-    let runs = |number: &u32| {
-        let row = &job.reference.subscriptions[*number as usize];
-        (row.start, row.end)
-    };
-    let runs: Vec<(NaiveDate, Option<NaiveDate>)> = one.subscriptions.iter().map(runs).collect();
-    let dates = |stretch: &Stretch| (job.period.date(stretch.days.start), job.period.date(stretch.days.end));
-    let held: Vec<i64> = stretches.iter().map(dates).map(|(from, to)| days_together(&runs, from, to)).collect();
-    // The price at the end says how its bounds are meant, and has the line.
-    let Some(last) = held.iter().rposition(|days| *days > 0) else { return Ok(()) };
-    let price = |stretch: &Stretch| &job.catalog.prices[stretch.price as usize];
-    let own = price(&stretches[last]).bounds;
-    if own.before_discounts != before_discounts {
+    let Some(mut terms) = Terms::new(job, one) else { return Ok(()) };
+    if job.catalog.prices[terms.stretch().price as usize].bounds.before_discounts != before_discounts {
         return Ok(());
     }
+    let (from, to) = rater.bounds(terms.stretch());
     let active = |number: &&u32| {
-        let (start, end) = runs_of(job, **number);
-        let (from, to) = rater.bounds(&stretches[last]);
-        start < to && from < end
+        let row = &job.reference.subscriptions[**number as usize];
+        row.starts_at < to && from < row.ends_at
     };
     let Some(subscription) = one.subscriptions.iter().find(active).copied() else { return Ok(()) };
-    let of = i64::try_from(job.period.days()).unwrap_or(i64::MAX);
-    let minimum: Vec<Span> = match own.in_full {
-        true => own.minimum.map(|amount| Span { amount, days: of }).into_iter().collect(),
-        false => stretches
-            .iter()
-            .zip(&held)
-            .filter_map(|(stretch, days)| Some(Span { amount: price(stretch).bounds.minimum?, days: *days }))
-            .collect(),
-    };
-    let most = |stretch: &Stretch| {
-        let days = i64::from(stretch.days.end) - i64::from(stretch.days.start);
-        Some(Span { amount: price(stretch).bounds.maximum?, days })
-    };
-    // A stretch without a greatest amount has no end to it.
-    let maximum: Option<Vec<Span>> = stretches.iter().map(most).collect();
-    let minimum = exchanged(job, subscription, stretches[last].days.end, minimum)?;
-    let maximum = match maximum {
-        Some(spans) => Some(exchanged(job, subscription, stretches[last].days.end, spans)?),
-        None => None,
-    };
+    let end = terms.stretch().days.end;
+    terms.minimum = exchanged(job, subscription, end, terms.minimum)?;
+    terms.maximum = terms.maximum.map(|spans| exchanged(job, subscription, end, spans)).transpose()?;
     let account = &job.reference.accounts[job.reference.subscriptions[subscription as usize].account as usize];
-    let sum_of = |spans: &[Span]| -> Outcome<Decimal> {
-        let bound = by_days(spans, of).and_then(|bound| match before_discounts {
-            true => Some(bound),
-            // To the minor unit, so that the lines add up to it.
-            false => bound.rounded(account.minor_digits, job.book.rounding.mode),
-        });
-        Ok(bound.ok_or_else(|| too_much("the bounds of a charge"))?)
-    };
-    let least = if minimum.is_empty() { None } else { Some(sum_of(&minimum)?) };
-    let greatest = match &maximum {
-        Some(spans) => Some(sum_of(spans)?),
-        None => None,
-    };
-    let found = moved(one.sum, least, greatest).ok_or_else(|| too_much("the amounts of a charge"))?;
-    let (band, amount, spans, bound) = match found {
+    let rounded = (!before_discounts).then_some((account.minor_digits, job.book.rounding.mode));
+    let amount = |spans: &[Span]| terms.amount(spans, rounded);
+    let least = if terms.minimum.is_empty() { None } else { Some(amount(&terms.minimum)?) };
+    let most = terms.maximum.as_deref().map(amount).transpose()?;
+    let found = moved(one.sum, least, most).ok_or_else(|| too_much("the amounts of a charge"))?;
+    let (band, rated, bound) = match found {
         None => return Ok(()),
-        Some(Moved::ToMinimum(amount)) => (Band::Minimum, amount, minimum, least),
-        Some(Moved::ToMaximum(amount)) => (Band::Maximum, amount, maximum.unwrap_or_default(), greatest),
+        Some(Moved::ToMinimum(amount)) => (Band::Minimum, amount, least),
+        Some(Moved::ToMaximum(amount)) => (Band::Maximum, amount, most),
     };
-    let (service_start, service_end) = rater.bounds(&stretches[last]);
-    let line = Line {
+    let line = line(&terms, (subscription, one.charge), (band, rated), (from, to));
+    let line = if before_discounts { line } else { settled(line) };
+    let of = terms.of;
+    let spans = if band == Band::Minimum { terms.minimum } else { terms.maximum.unwrap_or_default() };
+    let (bound, before, sum, lines) = (bound.unwrap_or_default(), Decimal::ZERO, one.sum, one.lines);
+    making.add(job, line, Made { line: name(&line), spans, of, bound, before, sum, lines, price: None });
+    Ok(())
+}
+
+/// A line of a bound, before discounts and rounding.
+fn line(
+    terms: &Terms<'_>,
+    (subscription, charge): (u32, usize),
+    (band, rated): (Band, Decimal),
+    (service_start, service_end): (i64, i64),
+) -> Line {
+    Line {
         subscription,
-        charge: u32::try_from(one.charge).unwrap_or(u32::MAX),
-        price: stretches[last].price,
+        charge: u32::try_from(charge).unwrap_or(u32::MAX),
+        price: terms.stretch().price,
         kind: LineKind::Usage,
         group: 0,
         band,
-        stretch: if stretches.len() > 1 { u16::try_from(last + 1).unwrap_or(u16::MAX) } else { 0 },
+        stretch: if terms.stretches.len() > 1 { u16::try_from(terms.last + 1).unwrap_or(u16::MAX) } else { 0 },
         quantity: Decimal::ZERO,
         unit_price: None,
-        rated: amount,
+        rated,
         list: Decimal::ZERO,
         discount: Decimal::ZERO,
         net: Decimal::ZERO,
@@ -214,20 +247,7 @@ fn bound(rater: &Rater<'_>, one: &Bounded, before_discounts: bool, making: &mut 
         service_start,
         service_end,
         exchange: 0,
-    };
-    let line = if before_discounts { line } else { settled(line) };
-    let made = Made {
-        line: super::made::name(&line),
-        spans,
-        of,
-        bound: bound.unwrap_or_default(),
-        before: Decimal::ZERO,
-        sum: one.sum,
-        lines: one.lines,
-        price: None,
-    };
-    making.add(job, line, made);
-    Ok(())
+    }
 }
 
 /// The same amounts in the currency of the account, when the price is in another: at the rate of the day before `end`.
@@ -243,9 +263,4 @@ fn exchanged(job: &Job<'_>, subscription: u32, end: u16, spans: Vec<Span>) -> Ou
     let other = |span: Span| span.amount.times(rate).map(|amount| Span { amount, ..span });
     let all: Option<Vec<Span>> = spans.into_iter().map(other).collect();
     Ok(all.ok_or_else(|| too_much("the bounds of a charge"))?)
-}
-
-fn runs_of(job: &Job<'_>, subscription: u32) -> (i64, i64) {
-    let row = &job.reference.subscriptions[subscription as usize];
-    (row.starts_at, row.ends_at)
 }

@@ -1,6 +1,6 @@
 //! Who holds which commitments, and whose lines count towards them: known before anything is used.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -136,7 +136,7 @@ impl Groups {
 
     /// A sum over several currencies is no sum.
     fn check_currencies(&self, facts: Facts<'_>, faults: &mut Faults) {
-        let mut told: BTreeMap<u32, ()> = BTreeMap::new();
+        let mut told: BTreeSet<u32> = BTreeSet::new();
         let mut covering = Vec::new();
         let account = |number: u32| {
             let account = facts.reference.subscriptions[number as usize].account;
@@ -148,7 +148,7 @@ impl Groups {
                 let group = &self.all[*at as usize];
                 let Some(first) = group.members.first().map(|first| account(*first)) else { continue };
                 let other = account(number);
-                if first.currency == other.currency || told.insert(*at, ()).is_some() {
+                if first.currency == other.currency || !told.insert(*at) {
                     continue;
                 }
                 let commitment = &facts.book.commitments[group.commitment];

@@ -78,7 +78,11 @@ pub const INVOICE_LINES: &[Column] = &[
     given("model", Text, "Charge model that priced the line"),
     given("meter", Text, "Meter whose usage is billed; blank without usage"),
     given("dimensions", TextMap, "Dimension values the line stands for"),
-    given("tier", Text, "Tier or band from 1, `included` for an allowance; blank without tiers"),
+    given(
+        "tier",
+        Text,
+        "Tier or band from 1, `included` for an allowance, `minimum`, `maximum` or `overage` for what a bound or commitment adds; blank without tiers",
+    ),
     given(
         "quantity",
         Exact,

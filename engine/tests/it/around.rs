@@ -143,14 +143,16 @@ fn balances_that_fit_no_commitment_are_refused() {
     }
     let twice = with_balances("S1,year,2026-09,5\nS1,year,2026-09,6");
     twice.refused("R004", 2).says("balances.csv:3").says("stands in line 2 already");
-    with_balances("").write("balances.csv", "subscription_id,commitment,billed\n");
+    let without = with_balances("");
+    without.write("balances.csv", "subscription_id,commitment,billed\n");
+    without.refused("R002", 2).says("the column `period` is missing");
     let monthly = with_balances("S1,year,2026-09,5").with("book.yaml", "per: term, term_months: 12, ", "");
     monthly.refused("B005", 2).says("has no term");
 }
 
 #[test]
 fn a_minimum_too_large_for_a_line_is_told() {
-    charge("minimum: 100000000000000").refused("G003", 2).says("voice/minutes");
+    charge("minimum: 100000000000001").refused("G003", 2).says("voice/minutes");
 }
 
 #[test]

@@ -57,7 +57,9 @@ fn rounded(number: Units, digits: u32, mode: &str) -> Units {
 
 /// The line of this explanation, worked out.
 pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
-    let (model, quantity, rated) = if explanation["fixed"].is_object() {
+    let (model, quantity, rated) = if explanation["made_of"].is_object() {
+        made(&explanation["made_of"], &explanation["rounding"])
+    } else if explanation["fixed"].is_object() {
         let fixed = &explanation["fixed"];
         let full = ratio(units(&fixed["amount"]), units(&fixed["quantity"]), ONE);
         let (part, of) = (fixed["part"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
@@ -94,6 +96,33 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
     let taxes = explanation["taxes"].as_array().unwrap();
     let net = net - taxes.iter().map(|tax| units(&tax["amount_included"])).sum::<Units>();
     Some(Worked { model, quantity, rated, list, discount, net })
+}
+
+/// Kind, quantity and amount of a line that is made of other lines.
+fn made(made: &Value, rounding: &Value) -> (String, Units, Units) {
+    let digits = u32::try_from(rounding["digits"].as_u64().unwrap()).unwrap();
+    let cents = |number: Units| rounded(number, digits, rounding["mode"].as_str().unwrap());
+    let of = Units::from(made["of"].as_i64().unwrap());
+    let spans = made["spans"].as_array().unwrap().iter();
+    // Whole days of an amount fit; the division is the one rounding.
+    let days: Units = spans.map(|span| units(&span["amount"]) * Units::from(span["days"].as_i64().unwrap())).sum();
+    let exact = ratio(days, 1, of);
+    let bound = if made["rounded"] == true { cents(exact) } else { exact };
+    assert_eq!(bound, units(&made["bound"]), "{made:#}");
+    let (before, sum) = (units(&made["before"]), units(&made["sum"]));
+    let what = made["what"].as_str().unwrap();
+    let (quantity, rated) = match what {
+        "shortfall" => {
+            let missing = bound - before - sum;
+            (missing, cents(ratio(missing, units(&made["price"]), ONE)))
+        }
+        "overage" => {
+            let beyond = (before + sum - bound).max(0) - (before - bound).max(0);
+            (units(&made["quantity"]), cents(ratio(beyond, units(&made["price"]), ONE)))
+        }
+        _ => (units(&made["quantity"]), bound - before - sum),
+    };
+    (what.to_owned(), quantity, rated)
 }
 
 /// What the allowances cover of the line's usage: of all draws before it, and its own.
