@@ -1,4 +1,5 @@
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels.
+//! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, price
+//! overrides, levels.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -13,6 +14,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod accounts;
+mod amendments;
 pub mod called;
 mod check;
 mod columnar;
@@ -32,12 +34,12 @@ mod tests;
 mod text;
 
 use ids::Ids;
-use model::{Account, Index, Reference};
+use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+const ROLES: [&str; 8] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "amendments"];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -54,6 +56,18 @@ pub async fn load(paths: &ReferencePaths, timezone: Tz) -> Outcome<Reference> {
 }
 
 impl Reference {
+    /// Takes the versions of all subscriptions in place of the subscriptions; what pointed to a subscription points to its
+    /// first version.
+    fn take(&mut self, versions: Vec<Subscription>) {
+        let firsts = (0..).zip(&versions).filter(|(at, version)| version.first == *at).map(|(at, _)| at);
+        let firsts: Vec<Index> = firsts.collect();
+        self.identifiers.renumber(&firsts);
+        for level in &mut self.levels {
+            level.subscription = firsts.get(level.subscription as usize).copied().unwrap_or_default();
+        }
+        self.subscriptions = versions;
+    }
+
     /// The index of the account named `id`.
     #[must_use]
     pub fn account_index(&self, id: &str) -> Option<Index> {
@@ -81,9 +95,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.fx_rates.as_ref(),
         paths.price_overrides.as_ref(),
         paths.levels.as_ref(),
+        paths.amendments.as_ref(),
     ];
-    let [a, b, c, d, e, f, g] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f, g).into()
+    let mut fetched = futures::future::join_all(all.map(fetch_one)).await.into_iter();
+    std::array::from_fn(|_| fetched.next().flatten())
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -131,7 +146,7 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, amendments] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -140,7 +155,12 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let taxes = tax_rates.as_ref().map(|table| rates::tax_rates(table, timezone));
     let known_taxes = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
     let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
-    let subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
+    let mut subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
+    for column in amendments.iter().flat_map(amendments::custom_columns) {
+        if !subscription_columns.contains(column) {
+            subscription_columns.push(column.clone());
+        }
+    }
     let (accounts, (subscriptions, identifiers)) = rayon::join(
         || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
         || {
@@ -169,6 +189,12 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         levels: or_empty(faults, levels),
         ..Reference::default()
     };
+    if let Some(table) = amendments {
+        let keys = (subscription_ids, account_ids);
+        let versions = amendments::versions(table, keys, &reference.subscriptions, timezone);
+        reference.amendments = table.rows();
+        reference.take(faults.keep(versions).unwrap_or_default());
+    }
     reference.subscriptions_of = subscriptions::by_account(&reference);
     reference
 }

@@ -56,6 +56,7 @@ codes! {
     R007 Rules "Validities overlap.";
     R008 Rules "An end that is not after its start.";
     R009 Rules "Unknown currency.";
+    R010 Rules "An amendment that does not fit its subscription.";
     U001 Input "No usage file matches the path of a source.";
     U002 Input "A usage file cannot be read to its end.";
     U003 Input "A usage file lacks a declared column or has it in another type.";

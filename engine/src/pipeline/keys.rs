@@ -114,6 +114,11 @@ static REFERENCE: Record = Record {
         Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+        Key::optional(
+            "amendments",
+            Kind::Path,
+            "what changes of subscriptions from some day on: another plan or quantity, a pause, an end",
+        ),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
     ]],
 };

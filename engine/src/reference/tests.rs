@@ -17,6 +17,8 @@ use crate::money::Decimal;
 use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
+mod amendments;
+
 const ACCOUNTS: &str = "\
 account_id,parent_id,level,name,currency,bill_to,segment,tax_jurisdiction,tax_exemptions,country
 A1,,customer,Acme,USD,,large,US-CO,,US
@@ -100,6 +102,7 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                amendments: path("amendments"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

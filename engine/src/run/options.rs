@@ -184,12 +184,13 @@ impl Outlook {
             sources: sources.collect(),
             reference: BTreeMap::from([
                 ("accounts", reference.accounts.len()),
-                ("subscriptions", reference.subscriptions.len()),
+                ("subscriptions", (0..).zip(&reference.subscriptions).filter(|(at, row)| row.first == *at).count()),
                 ("identifiers", reference.identifiers.len()),
                 ("tax_rates", reference.tax_rates.len()),
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),
+                ("amendments", reference.amendments),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -3,6 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::deferred::{Computations, circular, ordered};
+use super::recurring::recall;
 use super::subjects::{self, bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
 use crate::book::Spoken;
@@ -72,8 +73,11 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
     let applies = faults.keep(layers::applies(&book, &reference, &period));
     // Prices are checked even under conditions that cannot be: then as if they held for everybody.
-    let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
-    let catalog = faults.keep(catalog);
+    let applies = applies.unwrap_or_default();
+    let mut catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
+    if let Some(catalog) = &mut catalog {
+        faults.keep(recall(&book, &reference, &period, &applies, catalog));
+    }
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));

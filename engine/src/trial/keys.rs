@@ -70,13 +70,18 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional(
+            "amendments",
+            ROWS,
+            "rows of the amendments table: subscription_id (left out: that of the only subscription), from, kind, what is replaced",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "amendments"];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));

@@ -54,7 +54,7 @@ fn shown(label: &str, prices: &[(&str, &Model)], version: &Subscription, earlier
     let stretches: Vec<Priced<'_>> =
         prices.iter().enumerate().map(|(at, (from, model))| Priced { from: day(from), to: until(at), model }).collect();
     let earlier: Vec<(NaiveDate, NaiveDate)> = earlier.iter().map(|(from, to)| (day(from), day(to))).collect();
-    let holder = Holder { version, cycle_day: 15, earlier: &earlier };
+    let holder = Holder { version, cycle_day: 15, earlier: &earlier, billed_at: None };
     let all = due(&stretches, &holder, &period).unwrap();
     let one = |one: &Fixed| format!("{}{}..{} {}", if one.credit { "c " } else { "" }, one.from, one.to, one.amount);
     all.iter().map(one).collect::<Vec<_>>().join("; ")

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::harness::text;
 
 /// What may stand in a file of cases; all but the last two in a case of its own, too.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "out_of_scope",
     "needs",
     "product",
@@ -21,7 +21,9 @@ const KEYS: [&str; 15] = [
     "currency",
     "tax_jurisdiction",
     "tax_exemptions",
+    "bill_cycle_day",
     "subscriptions",
+    "amendments",
     "usage",
     "levels",
     "check",
