@@ -167,11 +167,9 @@ impl Owed<'_> {
         if prorate == Prorate::None && self.is_billed(interval) {
             return Ok(());
         }
-        let last = self.stretches.len().saturating_sub(1);
         for (stretch, priced) in (0_u16..).zip(self.stretches) {
-            let at = usize::from(stretch);
-            let from = if at == 0 { days.0 } else { days.0.max(priced.from) };
-            let to = if at == last { days.1 } else { days.1.min(priced.to) };
+            let from = if priced.from <= self.period.first_day { days.0 } else { days.0.max(priced.from) };
+            let to = if priced.to >= self.period.end_day() { days.1 } else { days.1.min(priced.to) };
             let Model::Recurring { amount, .. } = priced.model else { continue };
             if from >= to {
                 continue;

@@ -74,12 +74,12 @@ S1,2026-08-01,pause,,,,,,
     assert_eq!(
         tables("misfits", rows).faults(),
         [
-            "amendments.csv:2 R010 `S1` is amended from 2026-01-01 on, but begins on 2026-01-01",
-            "amendments.csv:3 R010 `S2` is amended from 2026-12-01 on, but has ended before 2026-12-01",
-            "amendments.csv:4 R010 `S3` is resumed on 2026-03-01 without a pause",
-            "amendments.csv:6 R010 `S3` is paused on 2026-05-01, in a pause",
-            "amendments.csv:8 R010 `S3` is amended from 2026-07-01 on, but has ended before 2026-06-01",
-            "amendments.csv:10 R004 `S1` is amended from 2026-08-01 on in line 9 already",
+            "amendments.csv:2: R010 `S1` is amended from 2026-01-01 on, but begins on 2026-01-01",
+            "amendments.csv:3: R010 `S2` is amended from 2026-12-01 on, but has ended before 2026-12-01",
+            "amendments.csv:4: R010 `S3` is resumed on 2026-03-01 without a pause",
+            "amendments.csv:6: R010 `S3` is paused on 2026-05-01, in a pause",
+            "amendments.csv:8: R010 `S3` is amended from 2026-07-01 on, but has ended before 2026-06-01",
+            "amendments.csv:10: R004 `S1` is amended from 2026-08-01 on in line 9 already",
         ]
     );
 }
@@ -100,17 +100,17 @@ S1,,change,,,,2,,
     assert_eq!(
         tables("cells", rows).codes(),
         [
-            "amendments.csv:2 R005",
-            "amendments.csv:3 R003",
-            "amendments.csv:4 R003",
-            "amendments.csv:5 R005",
-            "amendments.csv:6 R003",
-            "amendments.csv:7 R003",
-            "amendments.csv:8 R010",
-            "amendments.csv:9 R010",
-            "amendments.csv:10 R003",
-            "amendments.csv:10 R003",
-            "amendments.csv:11 R003",
+            "amendments.csv:2: R005",
+            "amendments.csv:3: R003",
+            "amendments.csv:4: R003",
+            "amendments.csv:5: R005",
+            "amendments.csv:6: R003",
+            "amendments.csv:7: R003",
+            "amendments.csv:8: R010",
+            "amendments.csv:9: R010",
+            "amendments.csv:10: R003",
+            "amendments.csv:10: R003",
+            "amendments.csv:11: R003",
         ]
     );
     let hints = hints(tables("hints", "S1,2026-08-02,upgrade,,,,2,,\nS1,2026-01-01,end,,,,,,\n"));
@@ -139,11 +139,11 @@ fn days_of_cycles_and_trials_are_checked() {
     assert_eq!(
         base("odd-days").with("accounts.csv", accounts).with("subscriptions.csv", trial).codes(),
         [
-            "accounts.csv:2 R003",
-            "accounts.csv:3 R003",
-            "accounts.csv:4 R003",
-            "subscriptions.csv:2 R008",
-            "subscriptions.csv:3 R003",
+            "accounts.csv:2: R003",
+            "accounts.csv:3: R003",
+            "accounts.csv:4: R003",
+            "subscriptions.csv:2: R008",
+            "subscriptions.csv:3: R003",
         ]
     );
 }
