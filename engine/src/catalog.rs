@@ -17,6 +17,7 @@ use resolve::Resolver;
 use stack::{Stacks, Standing};
 
 mod derived;
+mod earlier;
 mod levels;
 mod offers;
 mod overrides;
@@ -82,6 +83,8 @@ pub struct Catalog {
     applies: Applies,
     /// All overrides, of the book and of the table.
     overrides: Vec<AccountOverride>,
+    /// Prices at which earlier runs have billed a subscription's charge.
+    earlier: HashMap<(Index, usize), u32>,
 }
 
 impl Catalog {
@@ -128,7 +131,7 @@ impl Catalog {
             charge_of,
             terms: resolver.terms,
             by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
-            openings: levels::openings(book, reference, &mut faults),
+            openings: levels::openings(book, reference, period, &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],
@@ -142,6 +145,7 @@ impl Catalog {
             rows,
             applies: applies.clone(),
             overrides: overrides.clone(),
+            earlier: HashMap::new(),
         };
         catalog.mark(book);
         faults.sort();

@@ -1,5 +1,7 @@
 //! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, tax exemptions, price
 //! overrides, levels, prepaid credits.
+//! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, price
+//! overrides, levels.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -17,6 +19,7 @@ use crate::store::Location;
 
 mod accounts;
 mod answers;
+mod amendments;
 pub mod called;
 mod check;
 mod columnar;
@@ -56,6 +59,8 @@ const ROLES: [&str; 10] = [
     "credits",
     "commitment_balances",
 ];
+const ROLES: [&str; 8] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "amendments"];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -72,6 +77,18 @@ pub async fn load(paths: &ReferencePaths, timezone: Tz) -> Outcome<Reference> {
 }
 
 impl Reference {
+    /// Takes the versions of all subscriptions in place of the subscriptions; what pointed to a subscription points to its
+    /// first version.
+    fn take(&mut self, versions: Vec<Subscription>) {
+        let firsts = (0..).zip(&versions).filter(|(at, version)| version.first == *at).map(|(at, _)| at);
+        let firsts: Vec<Index> = firsts.collect();
+        self.identifiers.renumber(&firsts);
+        for level in &mut self.levels {
+            level.subscription = firsts.get(level.subscription as usize).copied().unwrap_or_default();
+        }
+        self.subscriptions = versions;
+    }
+
     /// The index of the account named `id`.
     #[must_use]
     pub fn account_index(&self, id: &str) -> Option<Index> {
@@ -114,6 +131,10 @@ async fn fetch(paths: &ReferencePaths) -> Files {
     let fetched = futures::future::join_all(all.map(fetch_one)).await;
     files.iter_mut().zip(fetched).for_each(|(file, fetched)| *file = fetched);
     files
+        paths.amendments.as_ref(),
+    ];
+    let mut fetched = futures::future::join_all(all.map(fetch_one)).await.into_iter();
+    std::array::from_fn(|_| fetched.next().flatten())
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -163,6 +184,7 @@ fn digest(files: &Files) -> String {
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = tables;
     let [levels, exemptions, credits, commitment_balances] = more;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, amendments] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -171,7 +193,12 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let taxes = tax_rates.as_ref().map(|table| taxes::tax_rates(table, timezone));
     let known_taxes: BTreeSet<&str> = taxes.iter().flatten().flatten().map(|rate| rate.tax.as_str()).collect();
     let account_columns = accounts.as_ref().map(accounts::custom_columns).unwrap_or_default();
-    let subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
+    let mut subscription_columns = subscriptions.as_ref().map(subscriptions::custom_columns).unwrap_or_default();
+    for column in amendments.iter().flat_map(amendments::custom_columns) {
+        if !subscription_columns.contains(column) {
+            subscription_columns.push(column.clone());
+        }
+    }
     let (accounts, (subscriptions, identifiers)) = rayon::join(
         || accounts.as_ref().map(|table| accounts::accounts(table, account_ids, &known_taxes, timezone)),
         || {
@@ -208,6 +235,12 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         commitment_balances: or_empty(faults, balances),
         ..Reference::default()
     };
+    if let Some(table) = amendments {
+        let keys = (subscription_ids, account_ids);
+        let versions = amendments::versions(table, keys, &reference.subscriptions, timezone);
+        reference.amendments = table.rows();
+        reference.take(faults.keep(versions).unwrap_or_default());
+    }
     reference.subscriptions_of = subscriptions::by_account(&reference);
     reference
 }

@@ -9,6 +9,7 @@ use crate::yaml::tests::pointed;
 
 mod damage;
 mod patches;
+mod recurring;
 mod tables;
 
 fn dec(text: &str) -> Decimal {

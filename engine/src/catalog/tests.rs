@@ -69,6 +69,7 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         tax_exemptions: None,
         credits: None,
         commitment_balances: None,
+        amendments: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }

@@ -109,12 +109,15 @@ impl Cube<'_> {
         let mut held: Vec<Held> = Vec::new();
         let mut places: HashMap<&[Arc<str>], usize> = HashMap::new();
         let fresh = |group, level| Held { group, level, since: i64::MIN, sum: Weighted::default(), records: 0 };
-        for row in self.opening_rows(subscription, wanted.meter) {
+        // A level goes on from one version of a subscription to the next.
+        for row in (active.first..=subscription).flat_map(|version| self.opening_rows(version, wanted.meter)) {
             places.insert(&self.openings[row].values, held.len());
             held.push(fresh(grouping.openings[row], self.openings[row].level));
         }
         let records = &self.buckets.singles;
-        for row in self.record_rows(subscription, wanted.meter) {
+        let own = self.record_rows(subscription, wanted.meter);
+        let earlier = (active.first..subscription).flat_map(|version| self.record_rows(version, wanted.meter));
+        for row in earlier.chain(own.clone()) {
             let (cell, time) = (records.cell[row] as usize, records.time[row]);
             // The values of attributes stand behind: they keep no levels apart.
             let values = &records.cells[cell].values;
@@ -125,7 +128,7 @@ impl Cube<'_> {
             let one = &mut held[place];
             one.hold(ruler.at(time), &within)?;
             one.level = level.after(one.level, Decimal::from_units(records.quantity[row]))?;
-            one.records += u64::from((midnight..end).contains(&time));
+            one.records += u64::from(own.contains(&row) && (midnight..end).contains(&time));
         }
         held.iter_mut().try_for_each(|one| one.hold(i64::MAX, &within))?;
         Some(held)

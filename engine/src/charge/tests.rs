@@ -59,6 +59,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         tax_exemptions: None,
         credits: None,
         commitment_balances: None,
+        amendments: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

@@ -59,6 +59,7 @@ codes! {
     R009 Rules "Unknown currency.";
     R020 Rules "A line for whose jurisdiction and tax category there is no tax rate.";
     R021 Input "No exchange rate of the day, nor one that is young enough.";
+    R010 Rules "An amendment that does not fit its subscription.";
     U001 Input "No usage file matches the path of a source.";
     U002 Input "A usage file cannot be read to its end.";
     U003 Input "A usage file lacks a declared column or has it in another type.";

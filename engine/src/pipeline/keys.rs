@@ -117,6 +117,11 @@ static REFERENCE: Record = Record {
         Key::optional("tax_exemptions", Kind::Path, "who is exempt from which tax, with those below them"),
         Key::optional("fx_rates", Kind::Path, "exchange rates: from, to, date, rate and, if need be, rate_type"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+        Key::optional(
+            "amendments",
+            Kind::Path,
+            "what changes of subscriptions from some day on: another plan or quantity, a pause, an end",
+        ),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
         Key::optional(
             "credits",

@@ -34,6 +34,8 @@ pub struct Holder<'h> {
     pub cycle_day: u32,
     /// Days of the earlier versions of the subscription that owed the same charge.
     pub earlier: &'h [(NaiveDate, NaiveDate)],
+    /// The price at which an earlier run has billed what is given back; that of the period's first day when not known.
+    pub billed_at: Option<&'h Model>,
 }
 
 /// An amount due in a period, or given back.
@@ -70,6 +72,25 @@ pub fn due(stretches: &[Priced<'_>], holder: &Holder<'_>, period: &Period) -> Re
     Ok(all)
 }
 
+/// The first day that an earlier run has billed of what `holder` is given back by this one; it was billed at the price of the
+/// last day of the period that holds it.
+#[must_use]
+pub fn billed_from(stretches: &[Priced<'_>], holder: &Holder<'_>, period: &Period) -> Option<NaiveDate> {
+    let owed = Owed { stretches, holder, period };
+    owed.pieces().into_iter().find_map(|piece| match piece {
+        Piece::Unused { from, .. } => Some(from),
+        Piece::Owed { .. } => None,
+    })
+}
+
+/// What a run has to do with an interval.
+enum Piece {
+    /// These days of it are billed.
+    Owed { interval: Interval, days: (NaiveDate, NaiveDate) },
+    /// It was billed from a day on, but is used to an end only.
+    Unused { interval: Interval, from: NaiveDate, end: NaiveDate },
+}
+
 /// Everything that decides what is owed.
 struct Owed<'o> {
     stretches: &'o [Priced<'o>],
@@ -94,32 +115,39 @@ impl Owed<'_> {
     }
 
     fn recurring(&self, all: &mut Vec<Fixed>) -> Result<(), Unrated> {
-        let (version, period) = (self.holder.version, self.period);
-        let Some(schedule) = self.schedule(version.start) else { return Ok(()) };
-        let start = first_paid(version, schedule);
-        let (first_day, end_day) = (period.first_day, period.end_day());
-        let anchors = Anchors { begins: version.begins, cycle_day: self.holder.cycle_day };
-        for interval in intervals(schedule, anchors, (first_day, end_day)) {
-            let from = start.max(interval.start);
-            if from >= interval.end || version.end.is_some_and(|end| end <= from) {
-                continue;
-            }
-            if !schedule.advance {
-                if interval.end <= end_day {
-                    let to = version.end.map_or(interval.end, |end| end.min(interval.end));
-                    self.bill((from, to), interval, all)?;
-                }
-                continue;
-            }
-            // An end after the period is not known yet.
-            let end = version.end.filter(|end| *end < end_day && *end < interval.end);
-            if from >= first_day && from < end_day {
-                self.bill((from, end.unwrap_or(interval.end)), interval, all)?;
-            } else if let Some(end) = end.filter(|end| from < first_day && first_day <= *end) {
-                self.give_back((end, interval.end), interval, all)?;
+        for piece in self.pieces() {
+            match piece {
+                Piece::Owed { interval, days } => self.bill(days, interval, all)?,
+                Piece::Unused { interval, end, .. } => self.give_back((end, interval.end), interval, all)?,
             }
         }
         Ok(())
+    }
+
+    /// What this run has to do with each interval.
+    fn pieces(&self) -> Vec<Piece> {
+        let (version, period) = (self.holder.version, self.period);
+        let Some(schedule) = self.schedule(version.start) else { return Vec::new() };
+        let start = first_paid(version, schedule);
+        let (first_day, end_day) = (period.first_day, period.end_day());
+        let anchors = Anchors { begins: version.begins, cycle_day: self.holder.cycle_day };
+        let piece = |interval: Interval| {
+            let from = start.max(interval.start);
+            if from >= interval.end || version.end.is_some_and(|end| end <= from) {
+                return None;
+            }
+            if !schedule.advance {
+                let days = (from, version.end.map_or(interval.end, |end| end.min(interval.end)));
+                return (interval.end <= end_day).then_some(Piece::Owed { interval, days });
+            }
+            // An end after the period is not known yet.
+            let end = version.end.filter(|end| *end < end_day && *end < interval.end);
+            if from >= first_day {
+                return (from < end_day).then(|| Piece::Owed { interval, days: (from, end.unwrap_or(interval.end)) });
+            }
+            end.filter(|end| first_day <= *end).map(|end| Piece::Unused { interval, from, end })
+        };
+        intervals(schedule, anchors, (first_day, end_day)).filter_map(piece).collect()
     }
 
     /// The schedule of the price on `day`, or on the nearest day of the period.
@@ -139,11 +167,9 @@ impl Owed<'_> {
         if prorate == Prorate::None && self.is_billed(interval) {
             return Ok(());
         }
-        let last = self.stretches.len().saturating_sub(1);
         for (stretch, priced) in (0_u16..).zip(self.stretches) {
-            let at = usize::from(stretch);
-            let from = if at == 0 { days.0 } else { days.0.max(priced.from) };
-            let to = if at == last { days.1 } else { days.1.min(priced.to) };
+            let from = if priced.from <= self.period.first_day { days.0 } else { days.0.max(priced.from) };
+            let to = if priced.to >= self.period.end_day() { days.1 } else { days.1.min(priced.to) };
             let Model::Recurring { amount, .. } = priced.model else { continue };
             if from >= to {
                 continue;
@@ -159,12 +185,10 @@ impl Owed<'_> {
         Ok(())
     }
 
-    /// Gives back what was billed for the days `[end, …)` of `interval` by an earlier run, at the price of the period's
-    /// first day.
+    /// Gives back what an earlier run has billed for these days of `interval`.
     fn give_back(&self, days: (NaiveDate, NaiveDate), interval: Interval, all: &mut Vec<Fixed>) -> Result<(), Unrated> {
-        let Some(Priced { model: Model::Recurring { amount, schedule }, .. }) = self.stretches.first() else {
-            return Ok(());
-        };
+        let first = self.stretches.first().map(|priced| priced.model);
+        let Some(Model::Recurring { amount, schedule }) = self.holder.billed_at.or(first) else { return Ok(()) };
         if schedule.credit_unused && schedule.prorate != Prorate::None {
             all.extend(self.part(*amount, days, (interval, schedule.prorate), false, (0, true))?);
         }

@@ -20,8 +20,11 @@ pub struct Reference {
     pub account_columns: Vec<String>,
     /// Names of the subscriptions table's custom columns, in its order.
     pub subscription_columns: Vec<String>,
-    /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
+    /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill); the versions of one by
+    /// their days.
     pub subscriptions: Vec<Subscription>,
+    /// Rows of the amendments table, which has made versions of subscriptions.
+    pub amendments: usize,
     /// What usage records call those who used.
     pub identifiers: Identifiers,
     /// Subscription indices of each account (by account index), ascending.

@@ -135,7 +135,8 @@ fn subscription(
     })
 }
 
-fn quantity(checker: &mut Checker<'_>, column: Column, row: usize) -> Option<Decimal> {
+/// A quantity that is not below zero; 1 when blank.
+pub(super) fn quantity(checker: &mut Checker<'_>, column: Column, row: usize) -> Option<Decimal> {
     let quantity = checker.decimal(row, column, Some(Decimal::ONE))?;
     if quantity.is_negative() {
         checker.bad(row, column, "below zero", "end the subscription instead");

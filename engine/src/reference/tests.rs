@@ -18,6 +18,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod taxes;
+mod amendments;
 
 const ACCOUNTS: &str = "\
 account_id,parent_id,level,name,currency,bill_to,segment,tax_jurisdiction,tax_exemptions,country
@@ -105,6 +106,7 @@ impl Tables {
                 tax_exemptions: path("tax_exemptions"),
                 credits: path("credits"),
                 commitment_balances: path("commitment_balances"),
+                amendments: path("amendments"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

@@ -62,7 +62,7 @@ impl Circles {
     pub(super) fn sharer(&self, job: &Job<'_>, subscription: u32, scope: Scope) -> Sharer {
         let account = job.reference.subscriptions[subscription as usize].account;
         match scope {
-            Scope::Subscription => (account, subscription),
+            Scope::Subscription => (account, job.reference.subscriptions[subscription as usize].first),
             Scope::Account => (account, u32::MAX),
             Scope::Package => (account, job.catalog.offer_of[subscription as usize]),
             Scope::Subtree => (self.topmost[account as usize], u32::MAX),

@@ -186,7 +186,7 @@ impl Outlook {
             sources: sources.collect(),
             reference: BTreeMap::from([
                 ("accounts", reference.accounts.len()),
-                ("subscriptions", reference.subscriptions.len()),
+                ("subscriptions", (0..).zip(&reference.subscriptions).filter(|(at, row)| row.first == *at).count()),
                 ("identifiers", reference.identifiers.len()),
                 ("tax_rates", reference.tax_rates.len()),
                 ("tax_exemptions", reference.tax_exemptions.len()),
@@ -194,6 +194,7 @@ impl Outlook {
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),
                 ("credits", reference.credits.len()),
+                ("amendments", reference.amendments),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -5,6 +5,7 @@ use arrow::datatypes::SchemaRef;
 use super::account_bounds::Holds;
 use super::committed::Groups;
 use super::deferred::{Computations, circular, ordered};
+use super::recurring::recall;
 use super::subjects::{self, bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
 use crate::book::Spoken;
@@ -85,6 +86,11 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
     let catalog = faults.keep(catalog);
     faults.keep(credit::check(&reference, &book));
+    let applies = applies.unwrap_or_default();
+    let mut catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
+    if let Some(catalog) = &mut catalog {
+        faults.keep(recall(&book, &reference, &period, &applies, catalog));
+    }
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };

@@ -164,8 +164,11 @@ impl<'r> Rater<'r> {
         if wide && sharing.prices.iter().any(|price| is_shared(price)) {
             return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
         }
-        for subscription in sharing.subscriptions.chunks(1) {
-            self.portions(sharing, subscription, meter, pools, piece)?;
+        // Versions of a subscription to the same plan or product go on where the one before them has ended.
+        let rows = &self.job.reference.subscriptions;
+        let whole = |at: &u32| (rows[*at as usize].first, self.job.catalog.offer_of[*at as usize]);
+        for versions in sharing.subscriptions.chunk_by(|a, b| whole(a) == whole(b)) {
+            self.portions(sharing, versions, meter, pools, piece)?;
         }
         Ok(())
     }
@@ -227,7 +230,11 @@ impl<'r> Rater<'r> {
         let account = self.job.reference.subscriptions[subscription as usize].account;
         let itemised = self.job.catalog.itemised[sharing.charge];
         let before = portions.clone();
+        // All versions of a subscription draw on what its first one has.
+        let holder = self.job.reference.subscriptions[subscription as usize].first;
+        portions.iter_mut().for_each(|portion| portion.subscription = holder);
         let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
+        portions.iter_mut().for_each(|portion| portion.subscription = subscription);
         if itemised {
             piece.records.extend(covered_records((sharing.charge, &sharing.prices), &before, &portions));
         }
@@ -329,7 +336,11 @@ impl<'r> Rater<'r> {
     ) -> Outcome<()> {
         for part in parts {
             let portion = portions[part.portion];
-            let (start, end) = self.bounds(&sharing.stretches[usize::from(portion.stretch)]);
+            let (mut start, mut end) = self.bounds(&sharing.stretches[usize::from(portion.stretch)]);
+            let version = &self.job.reference.subscriptions[portion.subscription as usize];
+            if version.changes() {
+                (start, end) = (start.max(version.starts_at), end.min(version.ends_at));
+            }
             let (subscription, group) = (portion.subscription, portion.group);
             let line = Unrounded { subscription, group, stretch: portion.stretch, kind, part: *part, start, end };
             self.add_line(sharing, &line, piece)?;

@@ -67,9 +67,9 @@ pub(crate) fn reference_column(reference: &Reference, of: &str, name: &str, rows
             Some(build::decimal38(subscriptions().map(|row| row.quantity.units()).collect()))
         }
         ("subscription", "start") => {
-            Some(Arc::new(subscriptions().map(|row| date(Some(row.start))).collect::<Date32Array>()))
+            Some(Arc::new(subscriptions().map(|row| date(Some(row.begins))).collect::<Date32Array>()))
         }
-        ("subscription", "end") => Some(Arc::new(subscriptions().map(|row| date(row.end)).collect::<Date32Array>())),
+        ("subscription", "end") => Some(Arc::new(subscriptions().map(|row| date(row.ends)).collect::<Date32Array>())),
         ("subscription", name) => {
             let texts = subscriptions().map(|row| subscription_text(reference, row, name));
             Some(Arc::new(texts.collect::<StringArray>()))

@@ -190,6 +190,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
     let [levels, exemptions, credits, balances] = more;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, amendments] = &case.tables;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -267,6 +268,16 @@ fn held(rows: &[GivenRow], accounts: &Written) -> Written {
         }
     }
     credits
+    let others = [tax_rates, fx_rates, overrides, levels, amendments].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, mut levels, mut amendments] = others;
+    if let [(_, only)] = subscriptions.as_slice()
+        && let Some(id) = only.get("subscription_id")
+    {
+        for (_, row) in levels.iter_mut().chain(&mut amendments).flatten() {
+            row.entry("subscription_id").or_insert_with(|| id.clone());
+        }
+    }
+    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, amendments]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

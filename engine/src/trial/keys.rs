@@ -80,6 +80,9 @@ static GIVEN: Record = Record {
             "commitment_balances",
             ROWS,
             "rows of the commitment_balances table: subscription_id (left out: that of the only subscription), commitment, period, billed",
+            "amendments",
+            ROWS,
+            "rows of the amendments table: subscription_id (left out: that of the only subscription), from, kind, what is replaced",
         ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
@@ -98,6 +101,8 @@ pub(super) const TABLES: [&str; 10] = [
     "credits",
     "commitment_balances",
 ];
+pub(super) const TABLES: [&str; 8] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "amendments"];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));

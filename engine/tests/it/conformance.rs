@@ -117,7 +117,9 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     for (from, to) in [("book.yaml", "books/book.yaml"), ("reference/tax_rates.csv", "tax_rates.csv")] {
         write(&place.join(to), fs::read(home().join(from)).unwrap());
     }
-    let mut accounts = vec![row(&["account_id", "parent_id", "currency", "tax_jurisdiction", "tax_exemptions"])];
+    let mut accounts =
+        vec![row(&["account_id", "parent_id", "currency", "tax_jurisdiction", "tax_exemptions", "bill_cycle_day"])];
+    let mut amendments = vec![row(&["subscription_id", "from", "kind", "plan", "product", "quantity"])];
     let mut identifiers = vec![row(&["identifier", "subscription_id"])];
     let mut subscriptions =
         vec![row(&["subscription_id", "account_id", "plan", "product", "quantity", "start", "end", "contract"])];
@@ -127,7 +129,16 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     let mut balances = vec![row(&["subscription_id", "commitment", "period", "billed"])];
     for case in cases {
         let currency = Some(case.word("currency")).filter(|word| !word.is_empty()).unwrap_or_else(|| "USD".to_owned());
-        accounts.push(row(&[&case.id, "", &currency, &case.word("tax_jurisdiction"), &case.word("tax_exemptions")]));
+        let own = |name: &str| case.word(name);
+        let (jurisdiction, exempt, cycle) = (own("tax_jurisdiction"), own("tax_exemptions"), own("bill_cycle_day"));
+        accounts.push(row(&[&case.id, "", &currency, &jurisdiction, &exempt, &cycle]));
+        for amendment in case.list("amendments") {
+            let column = |name: &str| amendment.get(name).map(text).unwrap_or_default();
+            let id = format!("{}.{}", case.id, column("subscription"));
+            let rest = ["from", "kind", "plan", "product", "quantity"].map(column);
+            let [from, kind, plan, product, quantity] = rest.each_ref().map(String::as_str);
+            amendments.push(row(&[&id, from, kind, plan, product, quantity]));
+        }
         for (id, columns) in subscribed(case) {
             subscriptions.push(columns);
             identifiers.push(row(&[&id, &id]));
@@ -148,6 +159,7 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     }
     let tables =
         [("levels", levels.len() > 1), ("credits", credits.len() > 1), ("commitment_balances", balances.len() > 1)];
+    let (carried, amended) = (levels.len() > 1, amendments.len() > 1);
     for (name, rows) in [
         ("accounts", accounts),
         ("identifiers", identifiers),
@@ -156,12 +168,18 @@ fn lay_out(place: &Path, cases: &[&Case]) {
         ("levels", levels),
         ("credits", credits),
         ("commitment_balances", balances),
+        ("amendments", amendments),
     ] {
         write(&place.join(format!("{name}.csv")), rows.concat());
     }
     let pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
     let named = tables.iter().filter(|(_, there)| *there).map(|(name, _)| format!("\n  {name}: {name}.csv"));
     let pipeline = pipeline.replace("reference:", &format!("reference:{}", named.collect::<String>()));
+    let with = |pipeline: String, name: &str, there: bool| match there {
+        true => pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv")),
+        false => pipeline,
+    };
+    let pipeline = with(with(pipeline, "levels", carried), "amendments", amended);
     write(&place.join("pipeline.yaml"), pipeline);
 }
 

@@ -90,6 +90,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         levels: None,
         credits: None,
         commitment_balances: None,
+        amendments: None,
         price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();

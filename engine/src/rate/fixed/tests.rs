@@ -55,7 +55,7 @@ fn shown(label: &str, prices: &[(&str, &Model)], version: &Subscription, earlier
     let stretches: Vec<Priced<'_>> =
         prices.iter().enumerate().map(|(at, (from, model))| Priced { from: day(from), to: until(at), model }).collect();
     let earlier: Vec<(NaiveDate, NaiveDate)> = earlier.iter().map(|(from, to)| (day(from), day(to))).collect();
-    let holder = Holder { version, cycle_day: 15, earlier: &earlier };
+    let holder = Holder { version, cycle_day: 15, earlier: &earlier, billed_at: None };
     let all = due(&stretches, &holder, &period).unwrap();
     let one = |one: &Fixed| format!("{}{}..{} {}", if one.credit { "c " } else { "" }, one.from, one.to, one.amount);
     all.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -220,4 +220,47 @@ fn a_one_time_amount_is_due_with_the_first_version_that_has_it() {
     assert_eq!(shown("2026-10", &october, &version("2026-10-15", None), &[]), "2026-10-15..2026-10-16 100");
     assert_eq!(shown("2026-10", &october, &version("2026-10-15", None), &[("2026-01-01", "2026-10-15")]), "");
     assert_eq!(shown("2026-11", &[("2026-11-01", &once)], &version("2026-10-15", None), &[]), "");
+}
+
+/// Prices at which every day costs 1, billed by the runs of three years: every day of every version is paid once.
+#[test]
+fn all_runs_together_bill_every_day_once() {
+    let versions = [("2025-03-10", "2025-05-20"), ("2025-05-20", "2025-08-01"), ("2025-09-15", "2026-04-12")];
+    let (trial, last) = (day("2025-03-17"), day("2026-04-12"));
+    let held: i64 = versions.iter().map(|(from, to)| (day(to) - day(from).max(trial)).num_days()).sum();
+    let prices = [
+        ("365", Every::Months(12), Anchor::Start),
+        ("365", Every::Months(12), Anchor::Calendar),
+        ("7", Every::Days(7), Anchor::Calendar),
+        ("100", Every::Days(100), Anchor::Start),
+        ("1", Every::Days(1), Anchor::Start),
+    ];
+    for (amount, every, anchor) in prices {
+        for (advance, prorate) in [(true, Prorate::ByDay), (false, Prorate::ByDay), (true, Prorate::BySecond)] {
+            let model = fee(amount, Schedule { advance, prorate, ..schedule(every, anchor) });
+            let mut sum = Decimal::ZERO;
+            for month in 0..36 {
+                let first_day = day("2025-01-01").checked_add_months(chrono::Months::new(month)).unwrap();
+                let period = Period::month(&first_day.format("%Y-%m").to_string(), chrono_tz::UTC).unwrap();
+                let stretch = Priced { from: first_day, to: period.end_day(), model: &model };
+                for (from, to) in versions {
+                    let version = Subscription {
+                        begins: day("2025-03-10"),
+                        ends: Some(last),
+                        trial_end: Some(trial),
+                        ..version(from, Some(to))
+                    };
+                    let holder = Holder { version: &version, cycle_day: 1, earlier: &[], billed_at: Some(&model) };
+                    for one in due(&[stretch], &holder, &period).unwrap() {
+                        sum = sum.plus(one.amount).unwrap();
+                    }
+                }
+            }
+            assert_eq!(
+                sum.rounded(9, crate::money::Rounding::HalfUp).unwrap(),
+                Decimal::whole(held),
+                "{every:?} {anchor:?} {advance} {prorate:?}"
+            );
+        }
+    }
 }

@@ -294,7 +294,7 @@ impl View<'_> {
         let nth = self.nth().ok()?;
         let stretches = &job.catalog.terms[job.catalog.terms_of(line.subscription, nth) as usize];
         let prices: Vec<&Price> = stretches.iter().map(|one| &job.catalog.prices[one.price as usize]).collect();
-        let all = owed(job, (line.subscription, line.charge as usize), &priced(job, stretches, &prices)).ok()?;
+        let all = owed(job, (line.subscription, line.charge as usize), &priced(job.period, stretches, &prices)).ok()?;
         let own = all.iter().find(|fixed| {
             let same = (fixed.credit, fixed.stretch) == (line.kind == LineKind::Credit, self.stretch());
             same && bounds(job, fixed).is_ok_and(|bounds| bounds == (line.service_start, line.service_end))

@@ -13,6 +13,7 @@ use crate::harness::text;
 
 /// What may stand in a file of cases; all but the last two in a case of its own, too.
 const KEYS: [&str; 18] = [
+const KEYS: [&str; 17] = [
     "out_of_scope",
     "needs",
     "product",
@@ -22,7 +23,9 @@ const KEYS: [&str; 18] = [
     "currency",
     "tax_jurisdiction",
     "tax_exemptions",
+    "bill_cycle_day",
     "subscriptions",
+    "amendments",
     "usage",
     "levels",
     "credits",
