@@ -47,7 +47,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 11] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -58,9 +58,8 @@ const ROLES: [&str; 10] = [
     "tax_exemptions",
     "credits",
     "commitment_balances",
+    "amendments",
 ];
-const ROLES: [&str; 8] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "amendments"];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -83,8 +82,9 @@ impl Reference {
         let firsts = (0..).zip(&versions).filter(|(at, version)| version.first == *at).map(|(at, _)| at);
         let firsts: Vec<Index> = firsts.collect();
         self.identifiers.renumber(&firsts);
-        for level in &mut self.levels {
-            level.subscription = firsts.get(level.subscription as usize).copied().unwrap_or_default();
+        let of_levels = self.levels.iter_mut().map(|row| &mut row.subscription);
+        for subscription in of_levels.chain(self.commitment_balances.iter_mut().map(|row| &mut row.subscription)) {
+            *subscription = firsts.get(*subscription as usize).copied().unwrap_or_default();
         }
         self.subscriptions = versions;
     }
@@ -126,11 +126,6 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.tax_exemptions.as_ref(),
         paths.credits.as_ref(),
         paths.commitment_balances.as_ref(),
-    ];
-    let mut files: Files = std::array::from_fn(|_| None);
-    let fetched = futures::future::join_all(all.map(fetch_one)).await;
-    files.iter_mut().zip(fetched).for_each(|(file, fetched)| *file = fetched);
-    files
         paths.amendments.as_ref(),
     ];
     let mut fetched = futures::future::join_all(all.map(fetch_one)).await.into_iter();
@@ -183,8 +178,7 @@ fn digest(files: &Files) -> String {
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = tables;
-    let [levels, exemptions, credits, commitment_balances] = more;
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, amendments] = tables;
+    let [levels, exemptions, credits, commitment_balances, amendments] = more;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),

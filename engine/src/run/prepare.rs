@@ -83,14 +83,12 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
     let applies = faults.keep(layers::applies(&book, &reference, &period));
     // Prices are checked even under conditions that cannot be: then as if they held for everybody.
-    let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
-    let catalog = faults.keep(catalog);
-    faults.keep(credit::check(&reference, &book));
     let applies = applies.unwrap_or_default();
     let mut catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
     if let Some(catalog) = &mut catalog {
         faults.keep(recall(&book, &reference, &period, &applies, catalog));
     }
+    faults.keep(credit::check(&reference, &book));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };

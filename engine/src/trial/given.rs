@@ -189,8 +189,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
-    let [levels, exemptions, credits, balances] = more;
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, amendments] = &case.tables;
+    let [levels, exemptions, credits, balances, amendments] = more;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -230,15 +229,18 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         }
     }
     let credits = credits.as_deref().map(|rows| held(rows, &accounts));
-    let others = [tax_rates, fx_rates, overrides, levels, exemptions, balances].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels, exemptions, mut balances] = others;
+    let others = [tax_rates, fx_rates, overrides, exemptions].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, exemptions] = others;
+    // Rows about a subscription, which there may be only one of.
+    let mut of_subscriptions = [levels, balances, amendments].map(|rows| rows.as_deref().map(plain));
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
-        for (_, row) in levels.iter_mut().chain(&mut balances).flatten() {
+        for (_, row) in of_subscriptions.iter_mut().flatten().flatten() {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
+    let [levels, balances, amendments] = of_subscriptions;
     [
         Some(accounts),
         Some(subscriptions),
@@ -250,6 +252,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         exemptions,
         credits,
         balances,
+        amendments,
     ]
 }
 
@@ -268,16 +271,6 @@ fn held(rows: &[GivenRow], accounts: &Written) -> Written {
         }
     }
     credits
-    let others = [tax_rates, fx_rates, overrides, levels, amendments].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels, mut amendments] = others;
-    if let [(_, only)] = subscriptions.as_slice()
-        && let Some(id) = only.get("subscription_id")
-    {
-        for (_, row) in levels.iter_mut().chain(&mut amendments).flatten() {
-            row.entry("subscription_id").or_insert_with(|| id.clone());
-        }
-    }
-    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, amendments]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {
