@@ -112,6 +112,7 @@ pub struct ReferencePaths {
     pub credits: Option<Located>,
     /// Optional.
     pub commitment_balances: Option<Located>,
+    /// Optional.
     pub amendments: Option<Located>,
 }
 
