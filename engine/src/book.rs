@@ -15,7 +15,9 @@ use files::Files;
 use index::{Declared, Index};
 use lay::Material;
 use lists::Lists;
-use model::{AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, Plan, PriceBook, Product};
+use model::{
+    AccountOverride, Charge, DiscountBase, DiscountOrder, LineRounding, Listed, Meter, Plan, PriceBook, Product,
+};
 use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
@@ -197,7 +199,9 @@ fn line_rounding(node: &Node) -> LineRounding {
     let fields = Fields::of(node);
     let rounded = fields.text("discount_base", "unrounded") == "rounded";
     let discount_base = if rounded { DiscountBase::Rounded } else { DiscountBase::Unrounded };
-    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base }
+    let percent_first = fields.text("discount_order", "declared") == "percent_first";
+    let discount_order = if percent_first { DiscountOrder::PercentFirst } else { DiscountOrder::Declared };
+    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base, discount_order }
 }
 
 /// The ISO 4217 code `node` holds, or a fault.

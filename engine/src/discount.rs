@@ -1,6 +1,6 @@
 //! Discounts, and the one rounding of a line: rated amount -> list, discount and net in minor units.
 
-use crate::book::model::{Discount, DiscountBase, LineRounding, Percent};
+use crate::book::model::{Discount, DiscountBase, LineRounding, Percent, Reduction};
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::Decimal;
 use crate::reference::model::Reference;
@@ -42,11 +42,12 @@ impl Discounts {
         let mut faults = Faults::default();
         let mut rules = Vec::new();
         for discount in discounts {
-            let percents = match &discount.percent {
-                Percent::Fixed(percent) => vec![Some(*percent); reference.accounts.len()],
-                Percent::AccountColumn(column) => column_percents(column, reference, &mut faults),
+            let percents = match &discount.reduction {
+                Reduction::Percent(Percent::Fixed(percent)) => vec![Some(*percent); reference.accounts.len()],
+                Reduction::Percent(Percent::AccountColumn(column)) => column_percents(column, reference, &mut faults),
+                _ => vec![None; reference.accounts.len()],
             };
-            rules.push(Rule { on: discount.on.clone(), percents });
+            rules.push(Rule { on: discount.on.as_ref().map(|on| on.charges.clone()), percents });
         }
         faults.or(Self { rules })
     }
@@ -117,7 +118,6 @@ fn column_percents(column: &Located, reference: &Reference, faults: &mut Faults)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::Rounding;
 
     fn dec(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_base_of_a_discount_decides_the_last_cent() {
-        let base = |discount_base| LineRounding { mode: Rounding::HalfUp, discount_base };
+        let base = |discount_base| LineRounding { discount_base, ..LineRounding::default() };
         let shown =
             |amounts: Amounts| (amounts.list.to_string(), amounts.discount.to_string(), amounts.net.to_string());
         // 10.005 less 10 % is 9.0045 -> 9.00; of the rounded 10.01 the discount is 1.001 -> 1.00, the net 9.01.

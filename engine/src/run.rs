@@ -5,6 +5,7 @@
 
 mod batches;
 mod circles;
+mod conditions;
 mod deferred;
 pub mod explain;
 mod intake;
@@ -22,6 +23,7 @@ mod subjects;
 mod unpriced;
 mod witness;
 
+use conditions::Conditions;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
@@ -63,6 +65,7 @@ pub(crate) struct Job<'j> {
     pub(crate) catalog: &'j Catalog,
     pub(crate) discounts: &'j Discounts,
     pub(crate) computations: &'j Computations,
+    pub(crate) conditions: &'j Conditions,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],

@@ -29,6 +29,7 @@ pub(super) struct Declared<'a> {
 pub(super) struct Index<'a> {
     pub(super) meters: BTreeMap<&'a str, usize>,
     pub(super) products: BTreeMap<&'a str, usize>,
+    pub(super) plans: BTreeMap<&'a str, usize>,
     /// In order of (product, charge).
     pub(super) charges: Vec<Declared<'a>>,
     charge_ids: BTreeMap<String, usize>,
@@ -79,7 +80,8 @@ impl<'a> Index<'a> {
             }
         }
         let charge_ids = charges.iter().enumerate().map(|(index, charge)| (charge.id.clone(), index)).collect();
-        Self { meters, products, charges, charge_ids, counted }
+        let plans = positions(&sections.plans);
+        Self { meters, products, plans, charges, charge_ids, counted }
     }
 
     /// The index of the charge called `id`, or a fault.

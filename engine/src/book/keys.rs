@@ -3,9 +3,12 @@
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 mod charge;
+mod discount;
 
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+use discount::DISCOUNT;
+pub(super) use discount::REDUCTIONS;
 
 /// The currencies' word for "that of the account".
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
@@ -43,7 +46,7 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "discounts",
             Kind::List(&Kind::Record(&DISCOUNT)),
-            "percentage discounts; the first that matches a line applies",
+            "what comes off lines, accounts and invoices, in the order declared, each off what the earlier ones left",
         ),
         Key::optional(
             "overrides",
@@ -63,6 +66,12 @@ static ROUNDING: Record = Record {
             Kind::OneOf(&["unrounded", "rounded"]),
             "unrounded",
             "whether a discount is taken of the unrounded amount, or of the rounded one and rounded by itself",
+        ),
+        Key::defaulted(
+            "discount_order",
+            Kind::OneOf(&["declared", "percent_first"]),
+            "declared",
+            "in which order the discounts of a level come off: as declared, or percentages before all others",
         ),
     ]],
 };
@@ -261,21 +270,6 @@ static ALLOWANCE: Record = Record {
             "subscription",
             "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
         ),
-    ]],
-};
-
-static DISCOUNT: Record = Record {
-    title: "a discount",
-    choice: None,
-    keys: &[&[
-        Key::required("id", Kind::Text, "its id"),
-        Key::optional("percent", Kind::Number, "for everybody: 10 means 10 %"),
-        Key::optional(
-            "percent_column",
-            Kind::Text,
-            "custom column of the accounts table that holds the percentage; a blank takes the nearest ancestor's, 0 ends it",
-        ),
-        Key::optional("on", Kind::List(&Kind::Text), "products or `product/charge` it applies to; all when left out"),
     ]],
 };
 

@@ -22,6 +22,8 @@ pub struct Spoken {
     pub queries: Vec<(Vec<String>, Located)>,
     /// Conditions of layers.
     pub conditions: Vec<Located>,
+    /// Conditions of discounts.
+    pub discounts: Vec<Located>,
 }
 
 impl Spoken {
@@ -41,6 +43,7 @@ impl Spoken {
             }
         }
         spoken.conditions.extend(sections.layers.iter().filter_map(|layer| layer.get("when")?.located()));
+        spoken.discounts.extend(sections.discounts.iter().filter_map(|discount| discount.get("when")?.located()));
         spoken
     }
 }

@@ -2,8 +2,9 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::conditions::{Conditions, Known, asked, condition_names};
 use super::deferred::{Computations, circular, ordered};
-use super::subjects::{self, bucket_schema, formula_names};
+use super::subjects::{bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
 use crate::book::Spoken;
 use crate::book::SqlOfPrice;
@@ -38,6 +39,8 @@ pub struct Prepared {
     pub discounts: Discounts,
     /// The SQL of prices, compiled.
     computations: Computations,
+    /// The conditions that are asked while it is rated, compiled.
+    conditions: Conditions,
 }
 
 /// Loads and checks the pipeline file at `path` for the period labelled `label`.
@@ -77,8 +80,9 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));
-    let Some(computations) = computations else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations })
+    let conditions = faults.keep(Conditions::compile(&reference, &ids(&book), asked(&book)));
+    let (Some(computations), Some(conditions)) = (computations, conditions) else { return Err(faults) };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations, conditions })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -112,7 +116,8 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
     faults.or(computations)
 }
 
-fn ids(book: &PriceBook) -> [Vec<String>; 3] {
+/// The ids of meters, charges and products.
+pub(super) fn ids(book: &PriceBook) -> [Vec<String>; 3] {
     [
         book.meters.iter().map(|meter| meter.id.clone()).collect(),
         book.charges.iter().map(|charge| charge.id.clone()).collect(),
@@ -143,10 +148,12 @@ fn check_spoken(spoken: &Spoken, reference: &Reference) -> Outcome<()> {
     for (dimensions, query) in &spoken.queries {
         faults.keep(rules.query(query, &bucket_schema(dimensions)));
     }
-    let mut names = subjects::names(reference);
-    names.products = Some(spoken.products.clone());
-    for condition in &spoken.conditions {
-        faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+    let ids = [spoken.meters.clone(), spoken.charges.clone(), spoken.products.clone()];
+    for (known, conditions) in [(Known::Products, &spoken.conditions), (Known::Amounts, &spoken.discounts)] {
+        let names = condition_names(reference, ids.clone(), known);
+        for condition in conditions {
+            faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+        }
     }
     faults.sort();
     faults.or(())
@@ -275,7 +282,20 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, discounts, computations } = self;
-        Job { pipeline, period, book, reference, catalog, discounts, computations, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, discounts, computations, conditions } = self;
+        Job {
+            pipeline,
+            period,
+            book,
+            reference,
+            catalog,
+            discounts,
+            computations,
+            conditions,
+            guide,
+            files,
+            sources,
+            cells,
+        }
     }
 }

@@ -60,7 +60,8 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
 }
 
 fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {
-    Some(LineRounding { mode: read_mode(&steps.mode)?, discount_base: read_base(&steps.discount_base)? })
+    let (mode, discount_base) = (read_mode(&steps.mode)?, read_base(&steps.discount_base)?);
+    Some(LineRounding { mode, discount_base, ..LineRounding::default() })
 }
 
 fn fixed_amount(fixed: &FixedAmount) -> Option<Decimal> {
