@@ -22,6 +22,8 @@ pub enum Table {
     InvoiceLines,
     /// One row per invoice line and tax.
     InvoiceTaxes,
+    /// One row per invoice line and discount.
+    LineDiscounts,
     /// One row per bill-to account and currency.
     Invoices,
     /// Usage of one subscription, meter, dimension set and day.
@@ -36,9 +38,10 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
+        Self::LineDiscounts,
         Self::Invoices,
         Self::UsageBuckets,
         Self::RatedUsage,
@@ -52,6 +55,7 @@ impl Table {
         match self {
             Self::InvoiceLines => "invoice_lines",
             Self::InvoiceTaxes => "invoice_taxes",
+            Self::LineDiscounts => "line_discounts",
             Self::Invoices => "invoices",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
@@ -66,6 +70,7 @@ impl Table {
         match self {
             Self::InvoiceLines => columns::INVOICE_LINES,
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
+            Self::LineDiscounts => columns::LINE_DISCOUNTS,
             Self::Invoices => columns::INVOICES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
@@ -80,7 +85,7 @@ impl Table {
     pub const fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::InvoiceLines => &["account_id", "subscription_id", "product", "charge"],
-            Self::InvoiceTaxes => &["account_id"],
+            Self::InvoiceTaxes | Self::LineDiscounts => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
@@ -92,7 +97,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 8]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

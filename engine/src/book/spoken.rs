@@ -24,6 +24,8 @@ pub struct Spoken {
     pub conditions: Vec<Located>,
     /// Conditions of discounts.
     pub discounts: Vec<Located>,
+    /// Conditions of recurring and one-time amounts.
+    pub fees: Vec<Located>,
 }
 
 impl Spoken {
@@ -38,6 +40,7 @@ impl Spoken {
         let sql = |fields: &Fields<'_>, key: &str| fields.get(key).and_then(Node::located);
         for charge in &index.charges {
             spoken.formulas.extend(sql(&charge.fields, "formula").map(|formula| (charge.id.clone(), formula)));
+            spoken.fees.extend(sql(&charge.fields, "when"));
             if let Some(meter) = index.meter_of(charge) {
                 spoken.queries.extend(sql(&charge.fields, "sql").map(|query| (meter.dimensions.clone(), query)));
             }

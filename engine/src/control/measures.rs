@@ -62,6 +62,12 @@ pub const RECOUNTS: &[Recount] = &[
         only: None,
         measures: &[("records_itemised", Rows), ("amount_itemised", Sum("amount_rated"))],
     },
+    Recount {
+        table: Table::LineDiscounts,
+        by: &["currency"],
+        only: None,
+        measures: &[("line_discounts", Rows), ("amount_line_discounts", Sum("amount"))],
+    },
     Recount { table: Table::InvoiceTaxes, by: &["currency"], only: None, measures: &[("amount_tax", Sum("amount"))] },
     Recount {
         table: Table::Invoices,

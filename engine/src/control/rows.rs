@@ -168,6 +168,8 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
         ("amount_list", totals.amount_list),
         ("amount_discount", totals.amount_discount),
         ("amount_net", totals.amount_net),
+        ("line_discounts", count(totals.line_discounts)),
+        ("amount_line_discounts", totals.amount_line_discounts),
         ("amount_tax", totals.amount_tax),
         ("invoices", count(totals.invoices)),
         ("invoice_lines", count(totals.invoice_lines)),

@@ -88,6 +88,22 @@ fn taxes() -> RecordBatch {
     Table::InvoiceTaxes.batch(columns).unwrap()
 }
 
+fn line_discounts() -> RecordBatch {
+    let same = |text: &str| build::constant(text, 2);
+    let columns = vec![
+        build::hex_ids(&[2, 2]).unwrap(),
+        build::hex_ids(&[10, 10]).unwrap(),
+        same(RUN),
+        same("A1"),
+        same("A1"),
+        texts(&[0, 1], &["launch", "loyal"]),
+        texts(&[0, 1], &["", "C1"]),
+        money(&["0.30", "0.05"]),
+        same("USD"),
+    ];
+    Table::LineDiscounts.batch(columns).unwrap()
+}
+
 fn invoices() -> RecordBatch {
     let columns = vec![
         build::hex_ids(&[10, 20]).unwrap(),
@@ -188,6 +204,8 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         amount_list: dec("12.35"),
         amount_discount: dec("0.35"),
         amount_net: dec("12"),
+        line_discounts: 2,
+        amount_line_discounts: dec("0.35"),
         amount_tax: dec("0.87"),
         invoices: 1,
         invoice_lines: 2,
@@ -207,6 +225,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         (Table::Invoices, invoices()),
         (Table::UsageBuckets, buckets()),
         (Table::Suspense, suspense()),
+        (Table::LineDiscounts, line_discounts()),
         (Table::ControlTotals, totals.to_batch(RUN).unwrap()),
     ];
     (tables, totals)
@@ -308,16 +327,27 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
 }
 
 #[tokio::test]
+async fn datafusion_finds_a_line_that_is_not_discounted_by_the_sum_of_its_discounts() {
+    let (mut tables, totals) = fixture();
+    let mut columns = tables[5].1.columns().to_vec();
+    columns[0] = build::hex_ids(&[1, 2]).unwrap();
+    tables[5].1 = Table::LineDiscounts.batch(columns).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    let message = "G001 2 invoice lines whose discount is not the sum of their rows in line_discounts";
+    assert_eq!(faults.to_string(), message);
+}
+
+#[tokio::test]
 async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     let (mut tables, totals) = itemised_fixture();
     check_in_memory(&tables, &totals).await.unwrap();
     // The sums of the charge are what they were: one record has changed lines.
-    tables[5].1 = rated_usage(&[2, 2, 3]);
+    tables[6].1 = rated_usage(&[2, 2, 3]);
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 2 invoice lines that are not the sum of their rated records");
     let (mut tables, mut totals) = itemised_fixture();
     totals.charges[0].itemised = Some((4, dec("12.006172839450617284")));
-    tables[6].1 = totals.to_batch(RUN).unwrap();
+    tables[7].1 = totals.to_batch(RUN).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
 }

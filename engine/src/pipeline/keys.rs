@@ -115,6 +115,7 @@ static REFERENCE: Record = Record {
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
+        Key::optional("coupons", Kind::Path, "who has redeemed which discount with `coupon: true`"),
     ]],
 };
 

@@ -54,6 +54,8 @@ pub struct ReferencePaths {
     pub price_overrides: Option<Located>,
     /// Optional.
     pub levels: Option<Located>,
+    /// Optional.
+    pub coupons: Option<Located>,
 }
 
 /// One usage source.

@@ -100,6 +100,7 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                coupons: path("coupons"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

@@ -190,6 +190,7 @@ impl Outlook {
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),
+                ("coupons", reference.coupons.len()),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

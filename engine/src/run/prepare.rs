@@ -77,7 +77,7 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     // Prices are checked even under conditions that cannot be: then as if they held for everybody.
     let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
     let catalog = faults.keep(catalog);
-    let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let discounts = faults.keep(Discounts::new(&book.discounts, book.rounding.discount_order, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let computations = faults.keep(computations(&book, &reference, &catalog));
     let conditions = faults.keep(Conditions::compile(&reference, &ids(&book), asked(&book)));
@@ -149,7 +149,9 @@ fn check_spoken(spoken: &Spoken, reference: &Reference) -> Outcome<()> {
         faults.keep(rules.query(query, &bucket_schema(dimensions)));
     }
     let ids = [spoken.meters.clone(), spoken.charges.clone(), spoken.products.clone()];
-    for (known, conditions) in [(Known::Products, &spoken.conditions), (Known::Amounts, &spoken.discounts)] {
+    for (known, conditions) in
+        [(Known::Products, &spoken.conditions), (Known::Usage, &spoken.fees), (Known::Amounts, &spoken.discounts)]
+    {
         let names = condition_names(reference, ids.clone(), known);
         for condition in conditions {
             faults.keep(rules.subject_expression(condition, &names, Want::Predicate));

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 
 use super::batches;
 use super::itemised::rated_usage;
+use super::line_discounts::{add_discounts, line_discounts, rows_of};
 use super::options::{Reason, Total};
 use super::pools::Pools;
 use super::rating::Billing;
@@ -72,6 +73,7 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.amount_discount = sum(total.amount_discount, line.discount)?;
         total.amount_net = sum(total.amount_net, line.net)?;
     }
+    add_discounts(job, billing, &mut totals)?;
     for tax in &billing.taxes {
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
@@ -106,10 +108,11 @@ pub(super) async fn write(
     let pools = Pools::new(job, billing, run_id);
     let order = batches::account_order(job, &usage.buckets);
     let controls = totals.to_batch(run_id)?;
-    let (lines, taxes) = (billing.lines.len(), billing.taxes.len());
+    let (lines, taxes, taken) = (billing.lines.len(), billing.taxes.len(), rows_of(billing));
     let tables = [
         rows(Table::InvoiceLines, lines, |range| batches::invoice_lines(job, &pools, billing, range)),
         rows(Table::InvoiceTaxes, taxes, |range| batches::invoice_taxes(job, &pools, billing, range)),
+        rows(Table::LineDiscounts, taken.len(), |range| line_discounts(job, &pools, billing, &taken, range)),
         rows(Table::Invoices, billing.invoices.len(), |range| batches::invoices(job, &pools, &billing.invoices[range])),
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])

@@ -95,6 +95,16 @@ impl<'r> Rater<'r> {
         });
     }
 
+    /// The account of a line's subscription.
+    pub(super) fn account_of(&self, line: &Line) -> Index {
+        self.job.reference.subscriptions[line.subscription as usize].account
+    }
+
+    /// Digits of the minor unit that a line is rounded to.
+    pub(super) fn digits_of(&self, line: &Line) -> u32 {
+        self.job.reference.accounts[self.account_of(line) as usize].minor_digits
+    }
+
     /// Rates the accounts of a unit.
     pub(super) fn accounts(&self, accounts: &[Index]) -> Outcome<Piece> {
         let mut piece = Piece::default();

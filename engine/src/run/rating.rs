@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::Job;
 use super::deferred::rate_deferred;
+use super::discounts::Discounting;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
@@ -29,6 +30,8 @@ const LINES: usize = 1 << 14;
 pub(super) struct Billing {
     /// Sorted by account, subscription, charge, kind, dimension values, band.
     pub(super) lines: Vec<Line>,
+    /// What discounts have taken off the lines.
+    pub(super) discounting: Discounting,
     /// In the order of the lines.
     pub(super) taxes: Vec<TaxRow>,
     /// Sorted by bill-to account and currency.
@@ -80,13 +83,13 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines } = settle(&rater, lines)?;
+    let Settled { lines, discounting } = settle(&rater, lines)?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    Ok(Billing { lines, discounting, taxes, invoices, groups: cube.groups, records, charges })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {

@@ -3,12 +3,13 @@
 
 use rayon::prelude::*;
 
-use super::Job;
+use super::discounts::Discounting;
 use super::rater::Rater;
 use super::unpriced::Unpriced;
-use crate::discount::{Amounts, amounts};
+use crate::book::model::DiscountBase;
 use crate::fault::Outcome;
 use crate::lines::{Line, is_payable};
+use crate::money::Decimal;
 
 /// Lines rounded as one piece of parallel work.
 const LINES: usize = 1 << 14;
@@ -18,26 +19,31 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// What discounts have taken off them.
+    pub(super) discounting: Discounting,
 }
 
 /// Settles rated lines, which are in the order of the table.
 ///
 /// # Errors
-/// `G003` for amounts that do not fit.
+/// `E007` for conditions that cannot be computed, `G003` for amounts that do not fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
-    let mut settled = Settled { lines };
-    round(rater.job, &mut settled.lines)?;
+    let mut settled = Settled { lines, ..Settled::default() };
+    settled.discounting.off_lines(rater, &mut settled.lines)?;
+    round(rater, &mut settled.lines)?;
+    settled.discounting.off_accounts(rater, &mut settled.lines)?;
+    settled.discounting.settle(&settled.lines)?;
     Ok(settled)
 }
 
-/// Line discounts, and the one rounding of each line.
-fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
+/// The one rounding of each line: of what it comes to, and of what discounts have left.
+fn round(rater: &Rater<'_>, lines: &mut [Line]) -> Outcome<()> {
     let rounded = |lines: &mut [Line]| {
         let mut unpriced = Unpriced::default();
         for line in lines {
-            match billed(job, line) {
-                Some(Amounts { list, discount, net }) => (line.list, line.discount, line.net) = (list, discount, net),
-                None => unpriced.amount(job, line.charge as usize, line.price, line.subscription, line.quantity),
+            match billed(rater, line) {
+                Some((list, discount, net)) => (line.list, line.discount, line.net) = (list, discount, net),
+                None => unpriced.amount(rater.job, line.charge as usize, line.price, line.subscription, line.quantity),
             }
         }
         unpriced
@@ -48,11 +54,14 @@ fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
     unpriced.told()
 }
 
-/// The rounded amounts of a line; `None` when one has no place in the table.
-fn billed(job: &Job<'_>, line: &Line) -> Option<Amounts> {
-    let account = job.reference.subscriptions[line.subscription as usize].account;
-    let digits = job.reference.accounts[account as usize].minor_digits;
-    let percent = job.discounts.percent(line.charge as usize, account);
-    let amounts = amounts(line.rated, percent, job.book.rounding, digits)?;
-    [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable).then_some(amounts)
+/// List, discount and net of a line; `None` when one has no place in the table.
+fn billed(rater: &Rater<'_>, line: &Line) -> Option<(Decimal, Decimal, Decimal)> {
+    let (rounding, digits) = (rater.job.book.rounding, rater.digits_of(line));
+    let list = line.rated.rounded(digits, rounding.mode)?;
+    let net = match rounding.discount_base {
+        DiscountBase::Unrounded => line.rated.minus(line.discount)?.rounded(digits, rounding.mode)?,
+        DiscountBase::Rounded => list.minus(line.discount)?,
+    };
+    let discount = list.minus(net)?;
+    [list, discount, net].into_iter().all(is_payable).then_some((list, discount, net))
 }

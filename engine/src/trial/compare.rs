@@ -169,6 +169,7 @@ fn usual(table: Table) -> &'static [&'static str] {
     match table {
         Table::InvoiceLines => &["subscription_id", "charge", "tier", "quantity", "amount_net"],
         Table::InvoiceTaxes => &["charge", "tax", "taxable_amount", "amount"],
+        Table::LineDiscounts => &["charge", "discount", "amount"],
         Table::Invoices => &["bill_to_account_id", "currency", "amount_net", "amount_tax"],
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],

@@ -188,7 +188,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = &case.tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, coupons] = &case.tables;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -236,7 +236,8 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
-    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels]
+    let coupons = coupons.as_ref().map(|rows| numbered(rows, "coupon_id", "C"));
+    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, coupons]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

@@ -70,13 +70,14 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional("coupons", ROWS, "rows of the coupons table; coupon_id is C1, C2, … when left out"),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] =
+    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels", "coupons"];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));
@@ -92,6 +93,8 @@ static EXPECT: Record = Record {
         Key::optional("lines_include", ROWS, "some rows of invoice_lines"),
         Key::optional("taxes", ROWS, "all rows of invoice_taxes; columns of their lines can be named too"),
         Key::optional("taxes_include", ROWS, "some rows of invoice_taxes"),
+        Key::optional("discounts", ROWS, "all rows of line_discounts; columns of their lines can be named too"),
+        Key::optional("discounts_include", ROWS, "some rows of line_discounts"),
         Key::optional("invoices", ROWS, "all rows of invoices"),
         Key::optional("invoices_include", ROWS, "some rows of invoices"),
         Key::optional("suspense", ROWS, "all rows of suspense; left out: there are none"),
@@ -102,11 +105,13 @@ static EXPECT: Record = Record {
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 12] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
     ("taxes_include", Table::InvoiceTaxes, false),
+    ("discounts", Table::LineDiscounts, true),
+    ("discounts_include", Table::LineDiscounts, false),
     ("invoices", Table::Invoices, true),
     ("invoices_include", Table::Invoices, false),
     ("suspense", Table::Suspense, true),

@@ -7,11 +7,13 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 
 use super::super::batches::line_ids;
+use super::super::discounts::Discounting;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating};
+use super::discounts;
 use super::model::{
     AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
     RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
@@ -21,7 +23,7 @@ use super::rows::instant;
 use super::sum;
 use super::terms::Terms;
 use super::words::{base_word, mode_word, scope_word};
-use crate::book::model::{Aggregate, DiscountBase, Model};
+use crate::book::model::{Aggregate, Model};
 use crate::catalog::Asked;
 use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
@@ -39,7 +41,7 @@ pub(super) struct Own {
     pub(super) allowances: Option<AllowanceUse>,
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
-    pub(super) discount: Option<DiscountUse>,
+    pub(super) discounts: Vec<DiscountUse>,
     pub(super) rounding: RoundingSteps,
     pub(super) sources: Vec<SourceShare>,
     /// What the line comes to this time.
@@ -80,7 +82,8 @@ pub(super) async fn walk(
         if let Entry::Vacant(place) = witnesses.entry(account) {
             place.insert(rater.witnessed(account)?);
         }
-        let view = View { job: &job, rater: &rater, usage: &usage, line, seen: &witnesses[&account] };
+        let (discounting, seen) = (&billing.discounting, &witnesses[&account]);
+        let view = View { job: &job, rater: &rater, usage: &usage, line, at: *at, discounting, seen };
         own.push(view.own()?);
     }
     Ok(own)
@@ -92,6 +95,9 @@ struct View<'v> {
     rater: &'v Rater<'v>,
     usage: &'v Usage,
     line: &'v Line,
+    /// Position of the line.
+    at: usize,
+    discounting: &'v Discounting,
     seen: &'v [Seen],
 }
 
@@ -99,6 +105,7 @@ impl View<'_> {
     fn own(&self) -> Outcome<Own> {
         let (job, line) = (self.job, self.line);
         let rating = self.rating()?;
+        let discounts = discounts::told(job, self.discounting, self.at, line)?;
         let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
         let price = &job.catalog.prices[line.price as usize];
         Ok(Own {
@@ -106,8 +113,8 @@ impl View<'_> {
             price: Terms::of(price, place_ref(&price.place), portions),
             allowances: self.allowances(),
             fixed: self.fixed(),
-            discount: self.discount(),
-            rounding: self.rounding().ok_or_else(too_much)?,
+            rounding: self.rounding(&discounts).ok_or_else(too_much)?,
+            discounts,
             sources: self.sources().ok_or_else(too_much)?,
             again: Again {
                 quantity: line.quantity,
@@ -260,26 +267,16 @@ impl View<'_> {
         Some(FixedAmount { amount: Exact(amount), quantity: Exact(subscription.quantity), days, of, prorated })
     }
 
-    fn discount(&self) -> Option<DiscountUse> {
-        let job = self.job;
-        let account = job.reference.subscriptions[self.line.subscription as usize].account;
-        let (at, percent) = job.discounts.applied(self.line.charge as usize, account)?;
-        let discount = &job.book.discounts[at];
-        Some(DiscountUse { id: discount.id.clone(), place: place_ref(&discount.place), percent: Exact(percent) })
-    }
-
-    fn rounding(&self) -> Option<RoundingSteps> {
-        let (job, line) = (self.job, self.line);
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let (rounding, percent) = (job.book.rounding, job.discounts.percent(line.charge as usize, account));
-        let base = if rounding.discount_base == DiscountBase::Unrounded { line.rated } else { line.list };
+    fn rounding(&self, discounts: &[DiscountUse]) -> Option<RoundingSteps> {
+        let (job, line, rounding) = (self.job, self.line, self.job.book.rounding);
+        let of_line = discounts.iter().filter(|one| one.level == "line").map(|one| one.off.0);
         Some(RoundingSteps {
             rated: Exact(line.rated),
-            digits: job.reference.accounts[account as usize].minor_digits,
+            digits: self.rater.digits_of(line),
             mode: mode_word(rounding.mode).to_owned(),
-            discount_base: base_word(rounding.discount_base).to_owned(),
+            discount_base: base_word(job.book.rounding.discount_base).to_owned(),
             list: Exact(line.list),
-            discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
+            discount_unrounded: sum(of_line)?,
             discount: Exact(line.discount),
             net: Exact(line.net),
         })

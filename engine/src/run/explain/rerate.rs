@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use serde_json::Value;
 
 use super::super::batches::band_text;
-use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps};
-use super::words::{read_base, read_mode, read_scope};
+use super::discounts;
+use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating};
+use super::words::read_scope;
 use crate::allowance::Pools;
-use crate::book::model::{Allowance, LineRounding, Model, Price};
-use crate::discount::amounts;
+use crate::book::model::{Allowance, Model, Price};
 use crate::fault::Place;
 use crate::lines::{Part, Portion};
 use crate::money::Decimal;
@@ -53,15 +54,10 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
         }
         _ => return None,
     };
-    let percent = explanation.discount.as_ref().map(|discount| discount.percent.0);
-    let amounts = amounts(rated, percent, rounding(steps)?, steps.digits)?;
-    let (list, discount, net) = (amounts.list, amounts.discount, amounts.net);
+    let unit_price =
+        explanation.line.get("unit_price").and_then(Value::as_str).and_then(|text| Decimal::parse(text).ok());
+    let (list, discount, net) = discounts::again(&explanation.discounts, steps, (rated, quantity, unit_price))?;
     Some(Again { quantity, rated, list, discount, net, records })
-}
-
-fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {
-    let (mode, discount_base) = (read_mode(&steps.mode)?, read_base(&steps.discount_base)?);
-    Some(LineRounding { mode, discount_base, ..LineRounding::default() })
 }
 
 fn fixed_amount(fixed: &FixedAmount) -> Option<Decimal> {
