@@ -16,8 +16,8 @@ use index::{Declared, Index};
 use lay::Material;
 use lists::Lists;
 use model::{
-    AccountOverride, Charge, Commitment, Contract, DiscountBase, LineRounding, Listed, Meter, MissingTax, Plan, Price,
-    PriceBook, Product, TaxRules,
+    AccountOverride, Charge, Commitment, Contract, DiscountBase, DiscountOrder, LineRounding, Listed, Meter,
+    MissingTax, Plan, Price, PriceBook, Product, TaxRules,
 };
 use plans::Shelf;
 use sections::Sections;
@@ -226,7 +226,9 @@ fn line_rounding(node: &Node) -> LineRounding {
     let fields = Fields::of(node);
     let rounded = fields.text("discount_base", "unrounded") == "rounded";
     let discount_base = if rounded { DiscountBase::Rounded } else { DiscountBase::Unrounded };
-    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base }
+    let percent_first = fields.text("discount_order", "declared") == "percent_first";
+    let discount_order = if percent_first { DiscountOrder::PercentFirst } else { DiscountOrder::Declared };
+    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base, discount_order }
 }
 
 fn tax_rules(sections: &Sections<'_>) -> TaxRules {

@@ -93,6 +93,10 @@ pub struct CurrencyTotals {
     pub amount_tax_included: Decimal,
     /// Sum of the lines after discount, before tax.
     pub amount_net: Decimal,
+    /// Rows of `line_discounts`.
+    pub line_discounts: u64,
+    /// Their sum.
+    pub amount_line_discounts: Decimal,
     /// Sum of the tax rows.
     pub amount_tax: Decimal,
     /// Sum of what tax rows say is included in prices.
@@ -209,6 +213,7 @@ fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
     let mut same = |left, right| agree(faults, &name, left, right);
     let (lines, net, tax) = (count(totals.lines), totals.amount_net, totals.amount_tax);
     same(("lines", lines), ("line counts of the invoices", count(totals.invoice_lines)));
+    same(("discount of the lines", totals.amount_discount), ("in line_discounts", totals.amount_line_discounts));
     same(("net of the lines", net), ("net of the invoices", totals.invoice_net));
     same(("tax of the lines", tax), ("tax of the invoices", totals.invoice_tax));
     same(("net of the sub-totals", totals.subtotal_net), ("net of the invoices", totals.invoice_net));

@@ -180,6 +180,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
         credits,
         commitment_balances,
         amendments,
+        coupons: table("coupons"),
     })
 }
 

@@ -1,7 +1,5 @@
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, tax exemptions, price
-//! overrides, levels, prepaid credits.
-//! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, price
-//! overrides, levels.
+//! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, tax
+//! exemptions, price overrides, levels, balances of commitments, prepaid credits, coupons.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -25,6 +23,7 @@ mod check;
 mod columnar;
 mod credits;
 mod commitment_balances;
+mod coupons;
 mod hierarchy;
 mod identifiers;
 mod ids;
@@ -47,7 +46,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 11] = [
+const ROLES: [&str; 12] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -59,6 +58,7 @@ const ROLES: [&str; 11] = [
     "credits",
     "commitment_balances",
     "amendments",
+    "coupons",
 ];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
@@ -127,6 +127,7 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.credits.as_ref(),
         paths.commitment_balances.as_ref(),
         paths.amendments.as_ref(),
+        paths.coupons.as_ref(),
     ];
     let mut fetched = futures::future::join_all(all.map(fetch_one)).await.into_iter();
     std::array::from_fn(|_| fetched.next().flatten())
@@ -178,7 +179,7 @@ fn digest(files: &Files) -> String {
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = tables;
-    let [levels, exemptions, credits, commitment_balances, amendments] = more;
+    let [levels, exemptions, credits, commitment_balances, amendments, coupons] = more;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -214,6 +215,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let credits = credits.as_ref().map(|table| credits::credits(table, account_ids, timezone));
     let balances =
         commitment_balances.as_ref().map(|table| commitment_balances::balances(table, subscription_ids, timezone));
+    let coupons = coupons.as_ref().map(|table| coupons::coupons(table, subscription_ids, account_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -227,6 +229,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         levels: or_empty(faults, levels),
         credits: or_empty(faults, credits),
         commitment_balances: or_empty(faults, balances),
+        coupons: or_empty(faults, coupons),
         ..Reference::default()
     };
     if let Some(table) = amendments {

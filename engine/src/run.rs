@@ -14,6 +14,8 @@ mod commitments;
 mod committed;
 mod deferred;
 mod exchange;
+mod conditions;
+mod discounts;
 pub mod explain;
 mod intake;
 mod itemised;
@@ -21,6 +23,7 @@ mod layers;
 mod numbers;
 mod made;
 mod notices;
+mod line_discounts;
 pub mod options;
 mod pools;
 mod prepaid;
@@ -38,6 +41,7 @@ mod witness;
 
 use account_bounds::Holds;
 use committed::Groups;
+use conditions::Conditions;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
@@ -83,6 +87,7 @@ pub(crate) struct Job<'j> {
     pub(crate) groups: &'j Groups,
     pub(crate) account_bounds: &'j Holds,
     pub(crate) computations: &'j Computations,
+    pub(crate) conditions: &'j Conditions,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],

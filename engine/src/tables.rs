@@ -22,6 +22,8 @@ pub enum Table {
     InvoiceLines,
     /// One row per invoice line and tax.
     InvoiceTaxes,
+    /// One row per invoice line and discount.
+    LineDiscounts,
     /// One row per bill-to account and currency.
     Invoices,
     /// One row per invoice, account on the way to the billed one, and product.
@@ -48,9 +50,10 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
+        Self::LineDiscounts,
         Self::Invoices,
         Self::InvoiceSubtotals,
         Self::CreditDraws,
@@ -70,6 +73,7 @@ impl Table {
         match self {
             Self::InvoiceLines => "invoice_lines",
             Self::InvoiceTaxes => "invoice_taxes",
+            Self::LineDiscounts => "line_discounts",
             Self::Invoices => "invoices",
             Self::InvoiceSubtotals => "invoice_subtotals",
             Self::CreditDraws => "credit_draws",
@@ -90,6 +94,7 @@ impl Table {
         match self {
             Self::InvoiceLines => columns::INVOICE_LINES,
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
+            Self::LineDiscounts => columns::LINE_DISCOUNTS,
             Self::Invoices => columns::INVOICES,
             Self::InvoiceSubtotals => columns::INVOICE_SUBTOTALS,
             Self::CreditDraws => columns::CREDIT_DRAWS,
@@ -110,7 +115,7 @@ impl Table {
     pub const fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::InvoiceLines => &["account_id", "subscription_id", "product", "charge"],
-            Self::InvoiceTaxes => &["account_id"],
+            Self::InvoiceTaxes | Self::LineDiscounts => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::InvoiceSubtotals => &["account_id", "product"],
             Self::CreditDraws | Self::CreditBalances => &["credit_id"],

@@ -33,6 +33,7 @@ pub(super) struct Declared<'a> {
 pub(super) struct Index<'a> {
     pub(super) meters: BTreeMap<&'a str, usize>,
     pub(super) products: BTreeMap<&'a str, usize>,
+    pub(super) plans: BTreeMap<&'a str, usize>,
     /// In order of (product, charge).
     pub(super) charges: Vec<Declared<'a>>,
     charge_ids: BTreeMap<String, usize>,
@@ -101,7 +102,8 @@ impl<'a> Index<'a> {
                 Some(_) => drop(derived_ids.insert((charge.product, charge.key.text.clone()), index)),
             }
         }
-        Self { meters, products, charges, charge_ids, derived_ids, counted }
+        let plans = positions(&sections.plans);
+        Self { meters, products, plans, charges, charge_ids, derived_ids, counted }
     }
 
     /// The index of the charge called `id`, or a fault.
@@ -119,7 +121,7 @@ impl<'a> Index<'a> {
     }
 
     /// The charges a product or `product/charge` means.
-    fn named(&self, named: &Located, faults: &mut Faults) -> Vec<usize> {
+    pub(super) fn named(&self, named: &Located, faults: &mut Faults) -> Vec<usize> {
         if named.text.contains('/') {
             return self.charge(named, faults).into_iter().collect();
         }

@@ -4,11 +4,14 @@ use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 mod around;
 mod charge;
+mod discount;
 
 use super::exchange::MAX_AGE_DAYS;
 use around::{ACCOUNT_BOUND, COMMITMENTS, THRESHOLD};
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+use discount::DISCOUNT;
+pub(super) use discount::REDUCTIONS;
 
 /// The currencies' word for "that of the account".
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
@@ -52,7 +55,7 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "discounts",
             Kind::List(&Kind::Record(&DISCOUNT)),
-            "percentage discounts; the first that matches a line applies",
+            "what comes off lines, accounts and invoices, in the order declared, each off what the earlier ones left",
         ),
         Key::optional(
             "account_bounds",
@@ -118,6 +121,12 @@ static ROUNDING: Record = Record {
             Kind::OneOf(&["line", "invoice"]),
             "line",
             "whether the tax of every line is rounded, or once the sum of a tax at one rate over an invoice, split over its lines by the largest remainder",
+        ),
+        Key::defaulted(
+            "discount_order",
+            Kind::OneOf(&["declared", "percent_first"]),
+            "declared",
+            "in which order the discounts of a level come off: as declared, or percentages before all others",
         ),
     ]],
 };
@@ -334,21 +343,6 @@ static ALLOWANCE: Record = Record {
             "subscription",
             "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
         ),
-    ]],
-};
-
-static DISCOUNT: Record = Record {
-    title: "a discount",
-    choice: None,
-    keys: &[&[
-        Key::required("id", Kind::Text, "its id"),
-        Key::optional("percent", Kind::Number, "for everybody: 10 means 10 %"),
-        Key::optional(
-            "percent_column",
-            Kind::Text,
-            "custom column of the accounts table that holds the percentage; a blank takes the nearest ancestor's, 0 ends it",
-        ),
-        Key::optional("on", Kind::List(&Kind::Text), "products or `product/charge` it applies to; all when left out"),
     ]],
 };
 

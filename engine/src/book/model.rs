@@ -10,6 +10,7 @@ use crate::money::{Decimal, Rounding};
 mod aggregate;
 mod around;
 mod calendar;
+mod discount;
 mod patch;
 mod prefix;
 mod price;
@@ -18,6 +19,7 @@ mod recurring;
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
 pub use around::{AccountBound, Bounds, Commitment, Committed, Over, Threshold, Watched};
 pub use calendar::{Calendar, Span, Window};
+pub use discount::{Discount, DiscountLevel, DiscountOrder, On, Percent, Reduction};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
 pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
@@ -97,6 +99,8 @@ pub struct LineRounding {
     pub mode: Rounding,
     /// What a discount percentage is taken of.
     pub discount_base: DiscountBase,
+    /// In which order the discounts of a level come off.
+    pub discount_order: DiscountOrder,
 }
 
 /// What a percentage discount is taken of.
@@ -281,26 +285,4 @@ pub struct Allowance {
     pub shared_over: Scope,
     /// Where it stands.
     pub place: Place,
-}
-
-/// A percentage discount on lines.
-#[derive(Clone, Debug)]
-pub struct Discount {
-    /// Its id in the book.
-    pub id: String,
-    /// How much.
-    pub percent: Percent,
-    /// Charge indices it applies to, sorted; `None` for all.
-    pub on: Option<Vec<usize>>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// Where a discount's percentage stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Percent {
-    /// The same for everybody; 6.5 means 6.5 %.
-    Fixed(Decimal),
-    /// In this custom column of the accounts table; a blank takes the nearest ancestor's.
-    AccountColumn(Located),
 }

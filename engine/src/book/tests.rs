@@ -1,6 +1,6 @@
 //! Small books and what is said about them, as a user meets it: the folder is in memory, the texts are YAML.
 
-use super::model::{Aggregate, Model, Percent, Scope};
+use super::model::{Aggregate, Model, On, Percent, Reduction, Scope};
 use super::*;
 use crate::fault::Place;
 use crate::money::{Decimal, Rounding};
@@ -93,7 +93,7 @@ async fn what_does_not_fit_together_is_reported_at_its_place() {
         ("currency: dollars\n", &["R009 15 dollars"]),
         ("discounts: [ { id: a, percent: 10 }, { id: a, percent: 5 } ]\n", &["B002 15 a"]),
         ("discounts: [ { id: a } ]\n", &["B005 15 a"]),
-        ("discounts: [ { id: a, percent: 10, percent_column: x } ]\n", &["B005 15 a"]),
+        ("discounts: [ { id: a, percent: 10, percent_column: x } ]\n", &["B005 15 x"]),
         ("discounts: [ { id: a, percent: 101 } ]\n", &["B001 15 101"]),
         (
             "discounts: [ { id: a, percent: 1, on: [video/minutes, audio, recording/x] } ]\n",
@@ -370,8 +370,8 @@ async fn a_sound_book_becomes_values() {
     assert!(matches!(minutes.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
     assert_eq!((plan.prices[1].charge, minutes.scope), (2, Scope::Account));
     assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
-    assert_eq!(book.discounts[0].on, Some(vec![2, 3]));
-    assert_eq!(book.discounts[1].percent, Percent::Fixed(dec("10")));
+    assert_eq!(book.discounts[0].on, Some(On { charges: vec![2, 3], plans: Vec::new() }));
+    assert_eq!(book.discounts[1].reduction, Reduction::Percent(Percent::Fixed(dec("10"))));
     let set_up = book.lay(&book.charges[1].listed[0].layered, &book.overrides[0].patch).unwrap().price;
     assert!(matches!(set_up.model, Model::OneTime { amount } if amount == dec("50")));
     assert_eq!((set_up.layer.as_str(), book.overrides[0].account.as_str()), ("override:A0001", "A0001"));

@@ -60,6 +60,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         credits: None,
         commitment_balances: None,
         amendments: None,
+        coupons: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

@@ -81,6 +81,12 @@ pub const RECOUNTS: &[Recount] = &[
         only: None,
         measures: &[("commitment_balances", Rows), ("commitment_billed", Sum("billed"))],
     },
+    Recount {
+        table: Table::LineDiscounts,
+        by: &["currency"],
+        only: None,
+        measures: &[("line_discounts", Rows), ("amount_line_discounts", Sum("amount"))],
+    },
     Recount { table: Table::Notices, by: &["run_id"], only: None, measures: &[("notices", Rows)] },
     Recount {
         table: Table::Invoices,

@@ -72,6 +72,7 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::InvoiceSubtotals => &["invoice_id", "line_count", "amount_net_own", "amount_tax_own"],
         Table::CreditDraws => &["credit_id", "invoice_id", "amount"],
         Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
+        Table::LineDiscounts => &["line_id", "amount"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::CommitmentShares => &["line_id", "amount_covered"],
@@ -260,6 +261,12 @@ const VIOLATIONS: &[(&str, &str)] = &[
     (
         "SELECT count(*) FROM invoice_lines WHERE amount_list - amount_discount - amount_tax_included <> amount_net",
         "invoice lines whose net is not list less discount and included tax",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT line_id, sum(amount) AS off FROM line_discounts GROUP BY line_id) AS d \
+         FULL JOIN (SELECT line_id, amount_discount FROM invoice_lines WHERE amount_discount <> 0) AS l ON d.line_id = l.line_id \
+         WHERE coalesce(d.off, 0) <> coalesce(l.amount_discount, 0)",
+        "invoice lines whose discount is not the sum of their rows in line_discounts",
     ),
     (
         "SELECT count(*) FROM invoices WHERE amount_net + amount_tax <> amount_gross",

@@ -172,6 +172,8 @@ fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
         ("amount_discount", totals.amount_discount),
         ("amount_tax_included", totals.amount_tax_included),
         ("amount_net", totals.amount_net),
+        ("line_discounts", count(totals.line_discounts)),
+        ("amount_line_discounts", totals.amount_line_discounts),
         ("amount_tax", totals.amount_tax),
         ("tax_included", totals.tax_included),
         ("invoices", count(totals.invoices)),

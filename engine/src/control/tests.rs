@@ -94,6 +94,22 @@ fn taxes() -> RecordBatch {
     Table::InvoiceTaxes.batch(columns).unwrap()
 }
 
+fn line_discounts() -> RecordBatch {
+    let same = |text: &str| build::constant(text, 2);
+    let columns = vec![
+        build::hex_ids(&[2, 2]).unwrap(),
+        build::hex_ids(&[10, 10]).unwrap(),
+        same(RUN),
+        same("A1"),
+        same("A1"),
+        texts(&[0, 1], &["launch", "loyal"]),
+        texts(&[0, 1], &["", "C1"]),
+        money(&["0.30", "0.05"]),
+        same("USD"),
+    ];
+    Table::LineDiscounts.batch(columns).unwrap()
+}
+
 fn invoices() -> RecordBatch {
     let columns = vec![
         build::hex_ids(&[10, 20]).unwrap(),
@@ -217,6 +233,8 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         amount_list: dec("12.35"),
         amount_discount: dec("0.35"),
         amount_net: dec("12"),
+        line_discounts: 2,
+        amount_line_discounts: dec("0.35"),
         amount_tax: dec("0.87"),
         invoices: 1,
         invoice_lines: 2,
@@ -242,6 +260,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         (Table::InvoiceSubtotals, subtotals()),
         (Table::UsageBuckets, buckets()),
         (Table::Suspense, suspense()),
+        (Table::LineDiscounts, line_discounts()),
         (Table::ControlTotals, totals.to_batch(RUN).unwrap()),
     ];
     (tables, totals)
@@ -368,7 +387,7 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
     // The sums by currency are what they were: only the lines have changed invoices.
     let mut columns = tables[0].1.columns().to_vec();
     columns[1] = build::hex_ids(&[10, 20, 20]).unwrap();
-    columns[0] = build::hex_ids(&[1, 1, 3]).unwrap();
+    columns[0] = build::hex_ids(&[2, 2, 3]).unwrap();
     tables[0].1 = Table::InvoiceLines.batch(columns).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     let messages: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
@@ -376,6 +395,17 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
         messages,
         ["1 invoice lines with the id of another line", "2 invoices that are not the sum of their lines"]
     );
+}
+
+#[tokio::test]
+async fn datafusion_finds_a_line_that_is_not_discounted_by_the_sum_of_its_discounts() {
+    let (mut tables, totals) = fixture();
+    let mut columns = tables[5].1.columns().to_vec();
+    columns[0] = build::hex_ids(&[1, 2]).unwrap();
+    tables[5].1 = Table::LineDiscounts.batch(columns).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    let message = "G001 2 invoice lines whose discount is not the sum of their rows in line_discounts";
+    assert_eq!(faults.to_string(), message);
 }
 
 #[tokio::test]

@@ -133,6 +133,7 @@ static REFERENCE: Record = Record {
             Kind::Path,
             "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
         ),
+        Key::optional("coupons", Kind::Path, "who has redeemed which discount with `coupon: true`"),
     ]],
 };
 

@@ -114,6 +114,8 @@ pub struct ReferencePaths {
     pub commitment_balances: Option<Located>,
     /// Optional.
     pub amendments: Option<Located>,
+    /// Optional.
+    pub coupons: Option<Located>,
 }
 
 /// One usage source.

@@ -43,6 +43,8 @@ pub struct Reference {
     pub credits: Vec<Credit>,
     /// What was counted towards commitments in earlier periods, sorted by subscription, commitment and period.
     pub commitment_balances: Vec<CommitmentBalance>,
+    /// Redeemed coupons, sorted by coupon id.
+    pub coupons: Vec<CouponRow>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -286,6 +288,25 @@ pub struct CommitmentBalance {
     pub period: NaiveDate,
     /// Net amount, or usage, that was counted in the period.
     pub billed: Decimal,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `coupons`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct CouponRow {
+    /// Its id.
+    pub id: String,
+    /// Discount id, checked later against the book.
+    pub discount: String,
+    /// Index of the account that has redeemed it, for itself and those below it.
+    pub account: Option<Index>,
+    /// Id of the subscription it is for; exactly one of the two is given.
+    pub subscription: Option<String>,
+    /// First day; `None` when open.
+    pub redeemed_from: Option<NaiveDate>,
+    /// First day it no longer holds; `None` when open.
+    pub valid_to: Option<NaiveDate>,
     /// Its row.
     pub place: Place,
 }

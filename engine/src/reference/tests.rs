@@ -107,6 +107,7 @@ impl Tables {
                 credits: path("credits"),
                 commitment_balances: path("commitment_balances"),
                 amendments: path("amendments"),
+                coupons: path("coupons"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

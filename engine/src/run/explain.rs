@@ -3,6 +3,7 @@
 //! What was committed comes from the tables. How it came about is not in them: while the facts are those of the run, the
 //! run is walked through again in memory, with a witness, and every line is rated once more from its explanation alone.
 
+mod discounts;
 pub mod made;
 pub mod model;
 mod own;
@@ -154,7 +155,7 @@ async fn committed(
         fixed: None,
         exchange: None,
         made_of: None,
-        discount: None,
+        discounts: Vec::new(),
         rounding: None,
         taxes: taxes.get(text(line, "line_id")).cloned().unwrap_or_default(),
         credits: credits.get(text(line, "invoice_id")).cloned().unwrap_or_default(),
@@ -249,7 +250,8 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
     explanation.exchange = own.exchange;
     explanation.made_of = own.made_of;
-    (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
+    (explanation.discounts, explanation.rounding, explanation.sources) =
+        (own.discounts, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;
     if own.again != told {

@@ -195,6 +195,7 @@ impl Outlook {
                 ("levels", reference.levels.len()),
                 ("credits", reference.credits.len()),
                 ("amendments", reference.amendments),
+                ("coupons", reference.coupons.len()),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -4,9 +4,10 @@ use arrow::datatypes::SchemaRef;
 
 use super::account_bounds::Holds;
 use super::committed::Groups;
+use super::conditions::{Conditions, Known, asked, condition_names};
 use super::deferred::{Computations, circular, ordered};
 use super::recurring::recall;
-use super::subjects::{self, bucket_schema, formula_names};
+use super::subjects::{bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
 use crate::book::Spoken;
 use crate::book::SqlOfPrice;
@@ -49,6 +50,8 @@ pub struct Prepared {
     account_bounds: Holds,
     /// The SQL of prices, compiled.
     computations: Computations,
+    /// The conditions that are asked while it is rated, compiled.
+    conditions: Conditions,
 }
 
 /// Loads and checks the pipeline file at `path` for the period labelled `label`.
@@ -89,13 +92,14 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
         faults.keep(recall(&book, &reference, &period, &applies, catalog));
     }
     faults.keep(credit::check(&reference, &book));
-    let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let discounts = faults.keep(Discounts::new(&book.discounts, book.rounding.discount_order, &reference));
     let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
     let fx = faults.keep(Fx::new(&book, &reference, &catalog, &period));
     let computations = faults.keep(computations(&book, &reference, &catalog));
     let groups = faults.keep(Groups::new(&book, &reference, &catalog, &period));
-    let (Some(fx), Some(computations)) = (fx, computations) else { return Err(faults) };
+    let conditions = faults.keep(Conditions::compile(&reference, &ids(&book), asked(&book, &catalog)));
+    let (Some(fx), Some(computations), Some(conditions)) = (fx, computations, conditions) else { return Err(faults) };
     let (Some(groups), Some(account_bounds)) = (groups, account_bounds) else { return Err(faults) };
     faults.or(Prepared {
         pipeline,
@@ -108,6 +112,7 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
         groups,
         account_bounds,
         computations,
+        conditions,
     })
 }
 
@@ -142,7 +147,8 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
     faults.or(computations)
 }
 
-fn ids(book: &PriceBook) -> [Vec<String>; 3] {
+/// The ids of meters, charges and products.
+pub(super) fn ids(book: &PriceBook) -> [Vec<String>; 3] {
     [
         book.meters.iter().map(|meter| meter.id.clone()).collect(),
         book.charges.iter().filter(|one| !one.price.model.is_derived()).map(|one| one.id.clone()).collect(),
@@ -173,10 +179,14 @@ fn check_spoken(spoken: &Spoken, reference: &Reference) -> Outcome<()> {
     for (dimensions, query) in &spoken.queries {
         faults.keep(rules.query(query, &bucket_schema(dimensions)));
     }
-    let mut names = subjects::names(reference);
-    names.products = Some(spoken.products.clone());
-    for condition in &spoken.conditions {
-        faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+    let ids = [spoken.meters.clone(), spoken.charges.clone(), spoken.products.clone()];
+    for (known, conditions) in
+        [(Known::Products, &spoken.conditions), (Known::Usage, &spoken.fees), (Known::Amounts, &spoken.discounts)]
+    {
+        let names = condition_names(reference, ids.clone(), known);
+        for condition in conditions {
+            faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+        }
     }
     faults.sort();
     faults.or(())
@@ -310,7 +320,7 @@ impl Prepared {
         cells: &'j Cells,
     ) -> Job<'j> {
         let Self { pipeline, period, book, reference, catalog, fx, discounts, .. } = self;
-        let Self { groups, account_bounds, computations, .. } = self;
+        let Self { groups, account_bounds, computations, conditions, .. } = self;
         Job {
             pipeline,
             period,
@@ -322,6 +332,7 @@ impl Prepared {
             groups,
             account_bounds,
             computations,
+            conditions,
             guide,
             files,
             sources,

@@ -10,6 +10,7 @@ use super::around;
 use super::assembly;
 use super::batches;
 use super::itemised::rated_usage;
+use super::line_discounts::{add_discounts, line_discounts, rows_of};
 use super::options::{Reason, Total};
 use super::pools::Pools;
 use super::prepaid;
@@ -78,6 +79,7 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         let included = line.list.minus(line.discount).and_then(|less| less.minus(line.net)).unwrap_or_default();
         total.amount_tax_included = sum(total.amount_tax_included, included)?;
     }
+    add_discounts(job, billing, &mut totals)?;
     for tax in &billing.taxes {
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
@@ -141,10 +143,11 @@ pub(super) async fn write(
     let pools = Pools::new(job, billing, run_id);
     let order = batches::account_order(job, &usage.buckets);
     let controls = totals.to_batch(run_id)?;
-    let (lines, taxes) = (billing.lines.len(), billing.taxes.len());
+    let (lines, taxes, taken) = (billing.lines.len(), billing.taxes.len(), rows_of(billing));
     let tables = [
         rows(Table::InvoiceLines, lines, |range| batches::invoice_lines(job, &pools, billing, range)),
         rows(Table::InvoiceTaxes, taxes, |range| batches::invoice_taxes(job, &pools, billing, range)),
+        rows(Table::LineDiscounts, taken.len(), |range| line_discounts(job, &pools, billing, &taken, range)),
         rows(Table::Invoices, billing.invoices.len(), |range| {
             let numbers = assembly::numbers(job, first_number, range.clone());
             batches::invoices(job, &pools, &billing.invoices[range], numbers)

@@ -53,6 +53,8 @@ pub(super) struct Rater<'r> {
     pub(super) job: &'r Job<'r>,
     pub(super) cube: &'r Cube<'r>,
     pub(super) circles: Circles,
+    /// By condition: the subscriptions for which amounts under it are due.
+    pub(super) fees: HashMap<String, Vec<bool>>,
 }
 
 impl Facts for Rater<'_> {
@@ -72,7 +74,7 @@ impl Facts for Rater<'_> {
 impl<'r> Rater<'r> {
     /// A rater of the usage in `cube`.
     pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
-        Self { job, cube, circles: Circles::new(job) }
+        Self { job, cube, circles: Circles::new(job), fees: HashMap::new() }
     }
 
     /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
@@ -91,6 +93,16 @@ impl<'r> Rater<'r> {
             let of = (account, line.subscription, line.charge, line.kind);
             (of, self.cube.place(line.group), line.stretch, line.band)
         });
+    }
+
+    /// The account of a line's subscription.
+    pub(super) fn account_of(&self, line: &Line) -> Index {
+        self.job.reference.subscriptions[line.subscription as usize].account
+    }
+
+    /// Digits of the minor unit that a line is rounded to.
+    pub(super) fn digits_of(&self, line: &Line) -> u32 {
+        self.job.reference.accounts[self.account_of(line) as usize].minor_digits
     }
 
     /// Rates the accounts of a unit.

@@ -6,6 +6,7 @@ use super::Job;
 use super::commitments::CommitmentRows;
 use super::conversion::exchange_records;
 use super::deferred::rate_deferred;
+use super::discounts::Discounting;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::made::Made;
 use super::notices::Notice;
@@ -29,6 +30,8 @@ use crate::usage::Buckets;
 pub(super) struct Billing {
     /// Sorted by account, subscription, charge, kind, dimension values, band.
     pub(super) lines: Vec<Line>,
+    /// What discounts have taken off the lines.
+    pub(super) discounting: Discounting,
     /// In the order of the lines.
     pub(super) taxes: Vec<TaxRow>,
     /// The taxes that their rows name.
@@ -64,6 +67,8 @@ pub(super) struct Rated {
     pub(super) groups: Groups,
     records: Vec<LineRecord>,
     charges: Vec<ChargeTotals>,
+    /// What discounts have taken off them.
+    pub(super) discounting: Discounting,
     /// How the lines that are made of other lines came about.
     pub(super) made: Vec<Made>,
     commitments: CommitmentRows,
@@ -76,7 +81,9 @@ pub(super) struct Rated {
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
-    let rater = Rater::new(job, &cube);
+    let mut rater = Rater::new(job, &cube);
+    rater.ask_fees()?;
+    let rater = rater;
     let mut unpriced = Unpriced::default();
     let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
     let mut given = vec![Decimal::ZERO; job.book.charges.len()];
@@ -109,13 +116,13 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines, made, commitments, notices } = settle(&rater, lines)?;
+    let Settled { lines, discounting, made, commitments, notices } = settle(&rater, lines)?;
     let mut records = of_lines(job, records, &lines)?;
     exchange_records(job, &lines, &mut records)?;
     let charges = charge_totals(job, &given, &lines)?;
     drop(rater);
     let groups = cube.groups;
-    Ok(Rated { lines, groups, records, charges, made, commitments, notices })
+    Ok(Rated { lines, groups, records, charges, discounting, made, commitments, notices })
 }
 
 /// Puts taxed lines on invoices.
@@ -123,7 +130,7 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
 /// # Errors
 /// `G003` for sums that do not fit.
 pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
-    let Rated { lines, groups, records, charges, commitments, notices, .. } = rated;
+    let Rated { lines, groups, records, charges, discounting, commitments, notices, .. } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
@@ -132,6 +139,7 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
     let (draws, balances) = credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
     Ok(Billing {
         lines,
+        discounting,
         taxes,
         levies,
         lines_without_tax,

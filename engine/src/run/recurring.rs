@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::Job;
+use super::conditions::hold;
 use super::rater::{Piece, Rater, Sharing, Unrounded};
 use crate::book::model::{Model, Price, PriceBook};
 use crate::catalog::{Applies, Catalog, Stretch};
@@ -21,7 +22,13 @@ impl Rater<'_> {
         let priced = priced(self.job.period, sharing.stretches, &sharing.prices);
         for index in &sharing.subscriptions {
             match owed(self.job, (*index, sharing.charge), &priced) {
-                Ok(all) => all.iter().try_for_each(|fixed| self.add_fixed(sharing, *index, fixed, piece))?,
+                Ok(all) => {
+                    let due =
+                        all.iter().filter(|fixed| self.is_due(sharing.prices[usize::from(fixed.stretch)], *index));
+                    for fixed in due {
+                        self.add_fixed(sharing, *index, fixed, piece)?;
+                    }
+                }
                 Err(_) => {
                     let quantity = self.job.reference.subscriptions[*index as usize].quantity;
                     let price = sharing.stretches.first().map_or(0, |stretch| stretch.price);
@@ -30,6 +37,26 @@ impl Rater<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Learns for whom amounts under a condition are due.
+    ///
+    /// # Errors
+    /// `E007` for conditions that cannot be computed.
+    pub(super) fn ask_fees(&mut self) -> Outcome<()> {
+        for (price, charge) in self.job.catalog.prices.iter().zip(&self.job.catalog.charge_of) {
+            let Some(when) = price.when.as_ref().filter(|when| !self.fees.contains_key(&when.text)) else { continue };
+            let of = format!("charge `{}`", self.job.book.charges[*charge].id);
+            let holds = hold(self, &[], &of, when)?;
+            self.fees.insert(when.text.clone(), holds);
+        }
+        Ok(())
+    }
+
+    /// Whether the condition of `price`, if it has one, holds for a subscription.
+    fn is_due(&self, price: &Price, subscription: u32) -> bool {
+        let holds = price.when.as_ref().and_then(|when| self.fees.get(&when.text));
+        holds.is_none_or(|holds| holds.get(subscription as usize).copied().unwrap_or(false))
     }
 
     fn add_fixed(&self, sharing: &Sharing<'_>, index: u32, fixed: &Fixed, piece: &mut Piece) -> Outcome<()> {

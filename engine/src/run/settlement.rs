@@ -5,14 +5,16 @@ use rayon::prelude::*;
 
 use super::commitments::{CommitmentRows, commitments as held_against};
 use super::conversion::exchange;
+use super::discounts::Discounting;
 use super::made::Made;
 use super::notices::{Notice, notices as reached};
 use super::rater::Rater;
 use super::unpriced::Unpriced;
-use super::{Job, account_bounds, bounds};
-use crate::discount::{Amounts, amounts};
+use super::{account_bounds, bounds};
+use crate::book::model::DiscountBase;
 use crate::fault::Outcome;
 use crate::lines::{Line, is_payable};
+use crate::money::Decimal;
 
 /// Lines rounded as one piece of parallel work.
 const LINES: usize = 1 << 14;
@@ -22,6 +24,8 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// What discounts have taken off them.
+    pub(super) discounting: Discounting,
     /// How the lines that are made of other lines came about, by what they are found by.
     pub(super) made: Vec<Made>,
     /// What commitments have come to.
@@ -33,31 +37,35 @@ pub(super) struct Settled {
 /// Settles rated lines, which are in the order of the table.
 ///
 /// # Errors
-/// `R021` for exchange rates that are missing, `G003` for amounts that do not fit.
+/// `E007` for conditions that cannot be computed, `R021` for exchange rates that are missing, `G003` for amounts that do not
+/// fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
     let mut settled = Settled { lines, ..Settled::default() };
-    let Settled { lines, made, commitments, notices } = &mut settled;
+    let Settled { lines, discounting, made, commitments, notices } = &mut settled;
     exchange(rater.job, lines)?;
     bounds::charges(rater, lines, made, true)?;
-    round(rater.job, lines)?;
+    discounting.off_lines(rater, lines)?;
+    round(rater, lines)?;
     bounds::charges(rater, lines, made, false)?;
     *commitments = held_against(rater, lines, made)?;
     account_bounds::accounts(rater, lines, made)?;
+    discounting.off_accounts(rater, lines)?;
     // When no stage adds a line any more.
+    discounting.settle(lines)?;
     commitments.place(lines)?;
     *notices = reached(rater, lines)?;
     made.sort_unstable_by_key(|made| made.line);
     Ok(settled)
 }
 
-/// Line discounts, and the one rounding of each line.
-fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
+/// The one rounding of each line: of what it comes to, and of what discounts have left.
+fn round(rater: &Rater<'_>, lines: &mut [Line]) -> Outcome<()> {
     let rounded = |lines: &mut [Line]| {
         let mut unpriced = Unpriced::default();
         for line in lines {
-            match billed(job, line) {
-                Some(Amounts { list, discount, net }) => (line.list, line.discount, line.net) = (list, discount, net),
-                None => unpriced.amount(job, line.charge as usize, line.price, line.subscription, line.quantity),
+            match billed(rater, line) {
+                Some((list, discount, net)) => (line.list, line.discount, line.net) = (list, discount, net),
+                None => unpriced.amount(rater.job, line.charge as usize, line.price, line.subscription, line.quantity),
             }
         }
         unpriced
@@ -68,11 +76,14 @@ fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
     unpriced.told()
 }
 
-/// The rounded amounts of a line; `None` when one has no place in the table.
-fn billed(job: &Job<'_>, line: &Line) -> Option<Amounts> {
-    let account = job.reference.subscriptions[line.subscription as usize].account;
-    let digits = job.reference.accounts[account as usize].minor_digits;
-    let percent = job.discounts.percent(line.charge as usize, account);
-    let amounts = amounts(line.rated, percent, job.book.rounding, digits)?;
-    [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable).then_some(amounts)
+/// List, discount and net of a line; `None` when one has no place in the table.
+fn billed(rater: &Rater<'_>, line: &Line) -> Option<(Decimal, Decimal, Decimal)> {
+    let (rounding, digits) = (rater.job.book.rounding, rater.digits_of(line));
+    let list = line.rated.rounded(digits, rounding.mode)?;
+    let net = match rounding.discount_base {
+        DiscountBase::Unrounded => line.rated.minus(line.discount)?.rounded(digits, rounding.mode)?,
+        DiscountBase::Rounded => list.minus(line.discount)?,
+    };
+    let discount = list.minus(net)?;
+    [list, discount, net].into_iter().all(is_payable).then_some((list, discount, net))
 }

@@ -152,6 +152,19 @@ pub const INVOICE_TAXES: &[Column] = &[
     CURRENCY,
 ];
 
+/// `line_discounts`.
+pub const LINE_DISCOUNTS: &[Column] = &[
+    given("line_id", Text, "The line that is discounted"),
+    INVOICE,
+    RUN,
+    ACCOUNT,
+    BILL_TO,
+    given("discount", Text, "The discount, by its id in the book"),
+    given("coupon_id", Text, "The coupon that was redeemed; blank when the discount needs none"),
+    given("amount", Money, "What it takes off the line; those of a line add up to its amount_discount"),
+    CURRENCY,
+];
+
 /// `invoices`.
 pub const INVOICES: &[Column] = &[
     given("invoice_id", Text, "Hash of bill-to account, currency and period, 32 hex digits"),

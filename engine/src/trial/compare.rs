@@ -170,6 +170,7 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::InvoiceLines => &["subscription_id", "charge", "tier", "quantity", "amount_net"],
         Table::InvoiceTaxes => &["charge", "tax", "taxable_amount", "amount"],
         Table::InvoiceSubtotals => &["account_id", "product", "amount_net", "amount_tax"],
+        Table::LineDiscounts => &["charge", "discount", "amount"],
         Table::Invoices => &["bill_to_account_id", "currency", "amount_net", "amount_tax"],
         Table::CreditDraws => &["credit_id", "bill_to_account_id", "amount"],
         Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],

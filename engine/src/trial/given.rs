@@ -189,7 +189,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
-    let [levels, exemptions, credits, balances, amendments] = more;
+    let [levels, exemptions, credits, balances, amendments, coupons] = more;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -228,6 +228,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             }
         }
     }
+    let coupons = coupons.as_ref().map(|rows| numbered(rows, "coupon_id", "C"));
     let credits = credits.as_deref().map(|rows| held(rows, &accounts));
     let others = [tax_rates, fx_rates, overrides, exemptions].map(|rows| rows.as_deref().map(plain));
     let [tax_rates, fx_rates, overrides, exemptions] = others;
@@ -253,6 +254,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         credits,
         balances,
         amendments,
+        coupons,
     ]
 }
 

@@ -86,12 +86,13 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the amendments table: subscription_id (left out: that of the only subscription), from, kind, what is replaced",
         ),
+        Key::optional("coupons", ROWS, "rows of the coupons table; coupon_id is C1, C2, … when left out"),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 12] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -103,6 +104,7 @@ pub(super) const TABLES: [&str; 11] = [
     "credits",
     "commitment_balances",
     "amendments",
+    "coupons",
 ];
 
 /// A list of rows; of each, only the columns that matter.
@@ -119,6 +121,8 @@ static EXPECT: Record = Record {
         Key::optional("lines_include", ROWS, "some rows of invoice_lines"),
         Key::optional("taxes", ROWS, "all rows of invoice_taxes; columns of their lines can be named too"),
         Key::optional("taxes_include", ROWS, "some rows of invoice_taxes"),
+        Key::optional("discounts", ROWS, "all rows of line_discounts; columns of their lines can be named too"),
+        Key::optional("discounts_include", ROWS, "some rows of line_discounts"),
         Key::optional("invoices", ROWS, "all rows of invoices"),
         Key::optional("invoices_include", ROWS, "some rows of invoices"),
         Key::optional("subtotals", ROWS, "all rows of invoice_subtotals"),
@@ -143,6 +147,8 @@ pub(super) const SECTIONS: &[(&str, Table, bool)] = &[
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
     ("taxes_include", Table::InvoiceTaxes, false),
+    ("discounts", Table::LineDiscounts, true),
+    ("discounts_include", Table::LineDiscounts, false),
     ("invoices", Table::Invoices, true),
     ("invoices_include", Table::Invoices, false),
     ("subtotals", Table::InvoiceSubtotals, true),

@@ -81,10 +81,9 @@ pub(super) struct PriceAt {
 #[derive(Clone, Debug)]
 pub(super) struct DiscountAt {
     pub(super) piece: usize,
-    /// Products and charges; empty for all.
+    pub(super) id: String,
+    /// Products, charges and plans; empty for all.
     pub(super) on: Vec<String>,
-    pub(super) percent: Option<Decimal>,
-    pub(super) percent_column: Option<String>,
     /// Pieces of its `when`: holds, does not hold.
     pub(super) when: Option<(usize, usize)>,
 }
@@ -204,15 +203,13 @@ impl Pieces {
 
     fn discount(&mut self, node: &Node) {
         let Some(id) = node.get("id") else { return };
-        let text = |key: &str| node.get(key).and_then(Node::text);
         let name = id.text().unwrap_or_default();
         let piece = self.add(Kind::Discount, "", "", name, &id.place);
         let when = node.get("when").map(|when| self.branches("", name, &when.place));
         self.discounts.push(DiscountAt {
             piece,
+            id: name.to_owned(),
             on: node.get("on").into_iter().flat_map(Node::texts).map(|on| on.text).collect(),
-            percent: node.get("percent").and_then(Node::decimal),
-            percent_column: text("percent_column").map(str::to_owned),
             when,
         });
     }

@@ -1,6 +1,6 @@
 //! The books and usage worked out by hand: each folder of `engine/tests/cases` is one job and what must come of it.
 //!
-//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_subtotals`, `expected_credit_draws`, `expected_credit_balances`,
+//! `expected_lines.csv` (and `expected_taxes`, `expected_discounts`, `expected_invoices`, `expected_subtotals`, `expected_credit_draws`, `expected_credit_balances`,
 //! `expected_suspense`, `expected_buckets`, `expected_rated_usage`) hold the columns that matter to the case, rows in any order. The README of
 //! a case shows the arithmetic.
 //! `UPDATE_GOLDEN=1` rewrites them from what the engine finds: read the difference before it is committed.
@@ -16,6 +16,7 @@ use crate::harness::{digests, files, folder, plain, ratemill, same_bytes};
 const TABLES: &[(&str, &str)] = &[
     ("expected_lines.csv", "invoice_lines"),
     ("expected_taxes.csv", "invoice_taxes"),
+    ("expected_discounts.csv", "line_discounts"),
     ("expected_invoices.csv", "invoices"),
     ("expected_subtotals.csv", "invoice_subtotals"),
     ("expected_credit_draws.csv", "credit_draws"),

@@ -29,6 +29,9 @@ mod bad_files;
 // Rules and YAML that try to reach outside or to fill the memory.
 #[cfg(test)]
 mod bad_rules;
+// Discounts, conditions and coupons that are mistaken.
+#[cfg(test)]
+mod bad_discounts;
 // Price lists of a hundred thousand prefixes.
 #[cfg(test)]
 mod long_lists;

@@ -91,6 +91,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         credits: None,
         commitment_balances: None,
         amendments: None,
+        coupons: None,
         price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();

@@ -91,5 +91,3 @@ pub(crate) const PERCENT_AS_WRITTEN: bool = false;
 pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 /// Whether what a discount takes off is rounded to 18 digits by itself, before the line is; DESIGN says one rounding a line.
 pub(crate) const DISCOUNT_THROUGH_18: bool = true;
-/// Whether an agreed percentage of 0 keeps the discounts declared after it away.
-pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;

@@ -34,43 +34,36 @@ pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
     case.accounts[account].bill_to.unwrap_or_else(|| *lineage(case, account).last().unwrap())
 }
 
-/// The percentage off a line: of the first discount that is there for it.
-fn percent_off(case: &Case, draft: &Draft) -> Option<Exact> {
+/// The percentages off a line, as declared.
+fn percents_off(case: &Case, draft: &Draft) -> Vec<Exact> {
     let charge = &case.charges[draft.charge];
     let product = &case.products[charge.product].id;
     let on = |names: &[String]| names.iter().any(|name| *name == charge.id || name == product);
     let account = case.subscriptions[draft.subscription].account;
-    for discount in case.discounts.iter().filter(|discount| on(&discount.on)) {
-        let agreed = || {
-            let mut all = lineage(case, account).into_iter().map(|at| case.accounts[at].agreed.clone());
-            all.find(|text| !text.is_empty())
-        };
-        if let Some(percent) = discount.percent.clone().or_else(agreed).map(|text| Exact::read(&text)) {
-            if percent.is_zero() && !features::ZERO_PERCENT_IS_A_DISCOUNT {
-                continue;
-            }
-            return Some(percent);
-        }
-    }
-    None
+    let agreed = || {
+        let mut all = lineage(case, account).into_iter().map(|at| case.accounts[at].agreed.clone());
+        all.find(|text| !text.is_empty())
+    };
+    let own = case.discounts.iter().filter(|discount| on(&discount.on));
+    own.filter_map(|discount| discount.percent.clone().or_else(agreed)).map(|text| Exact::read(&text)).collect()
 }
 
 pub(crate) fn settled(case: &Case, draft: &Draft) -> Money {
     let settle = |amount: &Exact| amount.round(minor(currency(case, draft)), case.settings.rounding);
     let list = settle(&draft.amount);
-    let Some(percent) = percent_off(case, draft) else {
-        return Money { net: list.clone(), list, discount: Exact::zero() };
-    };
-    let part = |amount: &Exact| amount.times(&percent).over(&Exact::whole(100));
-    if case.settings.rounded_base {
-        let discount = settle(&part(&list));
-        return Money { net: list.less(&discount), list, discount };
+    let part = |amount: &Exact, percent: &Exact| amount.times(percent).over(&Exact::whole(100));
+    // Each discount is taken of what the earlier ones have left.
+    let mut left = if case.settings.rounded_base { list.clone() } else { draft.amount.clone() };
+    for percent in percents_off(case, draft) {
+        let mut off = part(&left, &percent);
+        if case.settings.rounded_base {
+            off = settle(&off);
+        } else if features::DISCOUNT_THROUGH_18 {
+            off = off.kept();
+        }
+        left = left.less(&off);
     }
-    let mut off = part(&draft.amount);
-    if features::DISCOUNT_THROUGH_18 {
-        off = off.kept();
-    }
-    let net = settle(&draft.amount.less(&off));
+    let net = settle(&left);
     Money { discount: list.less(&net), list, net }
 }
 

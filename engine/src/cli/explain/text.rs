@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::run::{counted, grouped, money};
 use super::{made, price};
 use crate::run::explain::Explanation;
-use crate::run::explain::model::{AllowanceUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row};
+use crate::run::explain::model::{AllowanceUse, DiscountUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row};
 
 /// Portions, subscriptions and files shown; the JSON has all of them.
 const SHOWN: usize = 12;
@@ -243,28 +243,46 @@ fn steps(one: &Explanation) -> Vec<String> {
         page.push(format!("  {:<10} {:>22}", "rated", number(&steps.rated)));
     }
     page.push(format!("  {:<10} {:>22}  {to}", "list", number(&steps.list)));
-    let discount = one.discount.as_ref();
-    let why = discount.map_or_else(
-        || "no discount applies".to_owned(),
-        |discount| format!("{} % by `{}`, {}", discount.percent.0, discount.id, discount.place),
-    );
-    let exact = number(&steps.discount_unrounded);
-    let how = match (discount, steps.discount_base.as_str()) {
-        (None, _) => why,
-        (_, "rounded") => format!("{why}: {exact} of the list amount, {to}"),
-        _ => format!("{why}: {exact} of the rated amount; list less net"),
+    page.extend(one.discounts.iter().map(discount));
+    let of_line = one.discounts.iter().any(|discount| discount.level == "line");
+    let how = match (one.discounts.is_empty(), steps.discount_base.as_str()) {
+        (true, _) => "no discount applies",
+        (_, "unrounded") => "list less net",
+        _ => "each rounded by itself",
     };
     page.push(format!("  {:<10} {:>22}  {how}", "discount", number(&steps.discount)));
     if !steps.tax_included.0.is_zero() {
         let how = "the taxes that the price includes, taken out of it";
         page.push(format!("  {:<10} {:>22}  {how}", "tax", number(&steps.tax_included)));
     }
-    let net = match (discount, steps.discount_base.as_str()) {
-        (Some(_), "unrounded") => format!("rated less the exact discount, {to}"),
+    let net = match (of_line, steps.discount_base.as_str()) {
+        (true, "unrounded") => {
+            format!("rated less the exact discounts of the line, {to}, less those of account and invoice")
+        }
         _ => "list less discount".to_owned(),
     };
     page.push(format!("  {:<10} {:>22}  {net}", "net", number(&steps.net)));
     page
+}
+
+/// What one discount takes off.
+fn discount(one: &DiscountUse) -> String {
+    let value = number(&one.value);
+    let what = match one.kind.as_str() {
+        "percent" if one.of == "original" => format!("{value} % of the amount before discounts"),
+        "percent" => format!("{value} %"),
+        "amount" => format!("{value} off"),
+        "free_units" => format!("{value} free units"),
+        _ => format!("{value} a unit"),
+    };
+    let shared = one.shared.as_ref().map(|shared| {
+        format!(", {} shared out over {}", number(&shared.whole), counted(shared.weights.len() as u64, "line"))
+    });
+    let coupon = one.coupon.as_ref().map(|coupon| format!(", coupon `{coupon}`"));
+    let level = if one.level == "line" { String::new() } else { format!(" of the {}", one.level) };
+    let (shared, coupon) = (shared.unwrap_or_default(), coupon.unwrap_or_default());
+    let (of, off) = (number(&one.before), number(&one.off));
+    format!("  {:<10} {off:>22}  off {of}: {what}{level} by `{}`, {}{coupon}{shared}", "less", one.id, one.place)
 }
 
 fn taxes(one: &Explanation) -> Vec<String> {

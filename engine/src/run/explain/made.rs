@@ -8,7 +8,7 @@ use super::super::pools::place_ref;
 use super::model::{Exact, TriedPrice};
 use crate::bounds::{Span, by_days};
 use crate::fault::{Fault, Outcome};
-use crate::lines::{Band, Line, LineKind};
+use crate::lines::{Band, Line};
 use crate::money::{Decimal, Rounding};
 
 /// How a line that is made of other lines came about.
@@ -78,13 +78,6 @@ pub(super) fn made_of(job: &Job<'_>, all: &[Made], line: &Line) -> Outcome<Optio
         price: made.price.map(Exact),
         quantity: Exact(line.quantity),
     }))
-}
-
-/// Whether line discounts are taken of `line`: not of what is made after them.
-pub(super) fn is_discounted(job: &Job<'_>, line: &Line) -> bool {
-    let price = &job.catalog.prices[line.price as usize];
-    let bound = matches!(line.band, Band::Minimum | Band::Maximum);
-    !price.model.is_derived() && line.kind != LineKind::Credit && (!bound || price.bounds.before_discounts)
 }
 
 /// The one price of a line that nobody subscribes to.

@@ -53,8 +53,8 @@ pub struct Explanation {
     pub exchange: Option<ExchangeUse>,
     /// How a line that is made of other lines came about: by a minimum, a maximum or a commitment.
     pub made_of: Option<MadeOf>,
-    /// The discount of the line.
-    pub discount: Option<DiscountUse>,
+    /// What discounts have taken off the line, in order.
+    pub discounts: Vec<DiscountUse>,
     /// From the rated amount to the net.
     pub rounding: Option<RoundingSteps>,
     /// The rows of `invoice_taxes`.
@@ -236,15 +236,46 @@ pub struct IntervalUse {
     pub prorate: String,
 }
 
-/// The discount of a line.
+/// What one discount has taken off a line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DiscountUse {
     /// Its id in the book.
     pub id: String,
     /// Its file and line.
     pub place: String,
-    /// Percent.
-    pub percent: Exact,
+    /// The coupon that was redeemed.
+    pub coupon: Option<String>,
+    /// What it is taken off: `line`, `account` or `invoice`.
+    pub level: String,
+    /// How much it takes off: `percent`, `amount`, `free_units` or `fixed_price`.
+    pub kind: String,
+    /// The percentage, amount, number of units or price of a unit.
+    pub value: Exact,
+    /// What a percentage is of: `rest` or `original`.
+    pub of: String,
+    /// The most it takes off in the period.
+    pub cap: Option<Exact>,
+    /// What was left before it.
+    pub before: Exact,
+    /// What it takes off, unrounded.
+    pub off: Exact,
+    /// The same in minor units: its row in `line_discounts`.
+    pub amount: Exact,
+    /// Units of the line that are free.
+    pub units: Option<Exact>,
+    /// Money that was shared out over several lines.
+    pub shared: Option<SharedUse>,
+}
+
+/// Money that was shared out over lines in proportion to their weights, in minor units, by largest remainder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SharedUse {
+    /// All of it.
+    pub whole: Exact,
+    /// What is left of each line, in order.
+    pub weights: Vec<Exact>,
+    /// Position of the line.
+    pub own: usize,
 }
 
 /// From the rated amount to the net.
@@ -260,7 +291,7 @@ pub struct RoundingSteps {
     pub discount_base: String,
     /// Rounded amount before discount.
     pub list: Exact,
-    /// Discount before it is rounded.
+    /// What comes off before rounding: of all discounts on the line by itself.
     pub discount_unrounded: Exact,
     /// What the discount takes off.
     pub discount: Exact,

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 
 use super::super::batches::line_ids;
+use super::super::discounts::Discounting;
 use super::super::made::Made;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
@@ -14,7 +15,8 @@ use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
-use super::made::{MadeOf, is_discounted, made_of};
+use super::discounts;
+use super::made::{MadeOf, made_of};
 use super::model::{
     AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse,
     PortionUse, Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
@@ -25,7 +27,7 @@ use super::schedule::prorate_word;
 use super::sum;
 use super::terms::Terms;
 use super::words::{base_word, mode_word, scope_word};
-use crate::book::model::{Aggregate, DiscountBase, Model, Price};
+use crate::book::model::{Aggregate, Model, Price};
 use crate::catalog::Asked;
 use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
@@ -45,7 +47,7 @@ pub(super) struct Own {
     pub(super) fixed: Option<FixedAmount>,
     pub(super) exchange: Option<ExchangeUse>,
     pub(super) made_of: Option<MadeOf>,
-    pub(super) discount: Option<DiscountUse>,
+    pub(super) discounts: Vec<DiscountUse>,
     pub(super) rounding: RoundingSteps,
     pub(super) sources: Vec<SourceShare>,
     /// What the line comes to this time.
@@ -88,8 +90,8 @@ pub(super) async fn walk(
         if let Entry::Vacant(place) = witnesses.entry(account) {
             place.insert(rater.witnessed(account)?);
         }
-        let (seen, made) = (&witnesses[&account], rated.made.as_slice());
-        let view = View { job: &job, rater: &rater, usage: &usage, line, seen, made };
+        let (discounting, seen, made) = (&rated.discounting, &witnesses[&account], rated.made.as_slice());
+        let view = View { job: &job, rater: &rater, usage: &usage, line, at: *at, discounting, seen, made };
         own.push(view.own()?);
     }
     Ok(own)
@@ -101,6 +103,9 @@ struct View<'v> {
     rater: &'v Rater<'v>,
     usage: &'v Usage,
     line: &'v Line,
+    /// Position of the line.
+    at: usize,
+    discounting: &'v Discounting,
     seen: &'v [Seen],
     made: &'v [Made],
 }
@@ -109,6 +114,7 @@ impl View<'_> {
     fn own(&self) -> Outcome<Own> {
         let (job, line) = (self.job, self.line);
         let rating = self.rating()?;
+        let discounts = discounts::told(job, self.discounting, self.at, line)?;
         let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
         let price = &job.catalog.prices[line.price as usize];
         let (allowances, fixed) = (self.allowances(), self.fixed());
@@ -119,8 +125,8 @@ impl View<'_> {
             allowances,
             fixed,
             made_of: made_of(job, self.made, line)?,
-            discount: self.discount(),
-            rounding: self.rounding().ok_or_else(too_much)?,
+            rounding: self.rounding(&discounts).ok_or_else(too_much)?,
+            discounts,
             sources: self.sources().ok_or_else(too_much)?,
             again: Again {
                 quantity: line.quantity,
@@ -313,28 +319,16 @@ impl View<'_> {
         })
     }
 
-    fn discount(&self) -> Option<DiscountUse> {
-        let job = self.job;
-        let account = job.reference.subscriptions[self.line.subscription as usize].account;
-        let found = job.discounts.applied(self.line.charge as usize, account);
-        let (at, percent) = found.filter(|_| is_discounted(job, self.line))?;
-        let discount = &job.book.discounts[at];
-        Some(DiscountUse { id: discount.id.clone(), place: place_ref(&discount.place), percent: Exact(percent) })
-    }
-
-    fn rounding(&self) -> Option<RoundingSteps> {
-        let (job, line) = (self.job, self.line);
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let percent = job.discounts.percent(line.charge as usize, account).filter(|_| is_discounted(job, line));
-        let rounding = job.book.rounding;
-        let base = if rounding.discount_base == DiscountBase::Unrounded { line.rated } else { line.list };
+    fn rounding(&self, discounts: &[DiscountUse]) -> Option<RoundingSteps> {
+        let (job, line, rounding) = (self.job, self.line, self.job.book.rounding);
+        let of_line = discounts.iter().filter(|one| one.level == "line").map(|one| one.off.0);
         Some(RoundingSteps {
             rated: Exact(line.rated),
-            digits: job.reference.accounts[account as usize].minor_digits,
+            digits: self.rater.digits_of(line),
             mode: mode_word(rounding.mode).to_owned(),
-            discount_base: base_word(rounding.discount_base).to_owned(),
+            discount_base: base_word(job.book.rounding.discount_base).to_owned(),
             list: Exact(line.list),
-            discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
+            discount_unrounded: sum(of_line)?,
             discount: Exact(line.discount),
             tax: match (&job.pipeline.tax_exchange, job.book.tax.by_invoice) {
                 (Some(_), _) => "service",

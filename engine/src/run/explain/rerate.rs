@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use serde_json::Value;
 
 use super::super::batches::band_text;
+use super::discounts;
 use super::made;
 use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
-use super::words::{read_base, read_mode, read_scope};
+use super::words::{read_mode, read_scope};
 use crate::allowance::Pools;
-use crate::book::model::{Allowance, LineRounding, Model, Price};
-use crate::discount::amounts;
+use crate::book::model::{Allowance, Model, Price};
 use crate::fault::Place;
 use crate::lines::{Part, Portion};
 use crate::money::Decimal;
@@ -69,9 +70,15 @@ fn settled(
     steps: &RoundingSteps,
     (quantity, rated, records): (Decimal, Decimal, u64),
 ) -> Option<Again> {
-    let percent = explanation.discount.as_ref().map(|discount| discount.percent.0);
-    let amounts = amounts(rated, percent, rounding(steps)?, steps.digits)?;
-    let (list, discount, net) = (amounts.list, amounts.discount, amounts.net.minus(included(explanation)?)?);
+    let number = |text: &str| Decimal::parse(text).ok();
+    let price = explanation.line.get("unit_price").and_then(Value::as_str).and_then(number);
+    // What discounts take of units is in the currency of the account.
+    let unit_price = match (&explanation.exchange, price) {
+        (Some(exchange), Some(price)) => Some(price.times(exchange.rate.0)?),
+        _ => price,
+    };
+    let (list, discount, net) = discounts::again(&explanation.discounts, steps, (rated, quantity, unit_price))?;
+    let net = net.minus(included(explanation)?)?;
     Some(Again { quantity, rated, list, discount, net, records })
 }
 
@@ -99,10 +106,6 @@ fn follows(tax: &Row, steps: &RoundingSteps) -> Option<bool> {
 fn included(explanation: &Explanation) -> Option<Decimal> {
     let part = |tax: &Row| Decimal::parse(tax.get("amount_included")?.as_str()?).ok();
     explanation.taxes.iter().try_fold(Decimal::ZERO, |sum, tax| sum.plus(part(tax)?))
-}
-
-fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {
-    Some(LineRounding { mode: read_mode(&steps.mode)?, discount_base: read_base(&steps.discount_base)? })
 }
 
 /// A recurring or one-time amount, in the currency of its price.

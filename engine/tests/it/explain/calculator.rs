@@ -83,16 +83,21 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
     let digits = u32::try_from(steps["digits"].as_u64().unwrap()).unwrap();
     let mode = steps["mode"].as_str().unwrap();
     let list = rounded(rated, digits, mode);
-    let percent = if explanation["discount"].is_object() { units(&explanation["discount"]["percent"]) } else { 0 };
-    let (discount, net) = if percent == 0 {
-        (0, list)
-    } else if steps["discount_base"] == "rounded" {
-        let discount = rounded(ratio(list, percent, 100 * ONE), digits, mode);
-        (discount, list - discount)
-    } else {
-        let net = rounded(rated - ratio(rated, percent, 100 * ONE), digits, mode);
-        (list - net, net)
-    };
+    let base = steps["discount_base"] == "rounded";
+    let start = if base { list } else { rated };
+    let mut left = start;
+    for discount in explanation["discounts"].as_array().unwrap() {
+        // Money that is shared out over lines is the engine's own business.
+        if discount["kind"] != "percent" || discount["level"] != "line" || discount["shared"].is_object() {
+            return None;
+        }
+        let of = if discount["of"] == "original" { start } else { left };
+        let off = ratio(of, units(&discount["value"]), 100 * ONE);
+        let off = if left < 0 { off.max(left) } else { off.min(left) };
+        left -= if base { rounded(off, digits, mode) } else { off };
+    }
+    let net = rounded(left, digits, mode);
+    let discount = list - net;
     let taxes = explanation["taxes"].as_array().unwrap();
     let net = net - taxes.iter().map(|tax| units(&tax["amount_included"])).sum::<Units>();
     Some(Worked { model, quantity, rated, list, discount, net })
