@@ -20,6 +20,7 @@ use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
 
+mod allowances;
 mod cells;
 mod clock;
 mod destinations;
@@ -126,8 +127,8 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         listed.push(listed::listed(charge, number, &mut material, faults));
     }
     let layers = patches::layers(&sections.layers, &index, faults);
-    let contracts: Vec<_> = sections.contracts.iter().map(|entry| patches::contract(*entry, &index, faults)).collect();
     let shelf = Shelf { index: &index, meters: &meters };
+    let contracts: Vec<_> = sections.contracts.iter().map(|entry| patches::contract(*entry, &shelf, faults)).collect();
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
     let overrides = patches::overrides(&sections.overrides, &index, faults);
     let of_layers = layers.iter().flat_map(|layer| &layer.prices);

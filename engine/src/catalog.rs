@@ -16,6 +16,7 @@ use offers::NO_OFFER;
 use resolve::Resolver;
 use stack::{Stacks, Standing};
 
+mod grants;
 mod levels;
 mod offers;
 mod overrides;
@@ -25,6 +26,7 @@ mod tried;
 #[cfg(test)]
 mod tests;
 
+pub use grants::{Drawer, Grant, Grants, Payer, Pool, Source};
 pub use levels::Opening;
 pub use offers::Offer;
 pub use overrides::check_accounts;
@@ -55,6 +57,8 @@ pub struct Catalog {
     pub by_record: Vec<bool>,
     /// Opening levels, sorted by subscription, meter and dimension values.
     pub openings: Vec<Opening>,
+    /// Who has which allowances.
+    pub grants: Grants,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
@@ -118,6 +122,7 @@ impl Catalog {
             terms: resolver.terms,
             by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
             openings: levels::openings(book, reference, &mut faults),
+            grants: grants::grants(book, reference, period, (&offers, &offer_of, &contract_of), &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],

@@ -157,9 +157,18 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let mut table = |key: &str| node.get(key).and_then(|node| path(node, environment, faults));
     let (accounts, subscriptions, identifiers) = (table("accounts"), table("subscriptions"), table("identifiers"));
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
-    let levels = table("levels");
+    let (levels, allowance_balances) = (table("levels"), table("allowance_balances"));
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
-    Some(ReferencePaths { accounts, subscriptions, identifiers, tax_rates, fx_rates, price_overrides, levels })
+    Some(ReferencePaths {
+        accounts,
+        subscriptions,
+        identifiers,
+        tax_rates,
+        fx_rates,
+        price_overrides,
+        levels,
+        allowance_balances,
+    })
 }
 
 fn limits(node: Option<&Node>, faults: &mut Faults) -> Option<Limits> {

@@ -1,4 +1,5 @@
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels.
+//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels,
+//! allowance balances.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -13,6 +14,7 @@ use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
 mod accounts;
+mod balances;
 pub mod called;
 mod check;
 mod columnar;
@@ -36,8 +38,16 @@ use model::{Account, Index, Reference};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+const ROLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "allowance_balances",
+];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
 ///
@@ -81,9 +91,9 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.fx_rates.as_ref(),
         paths.price_overrides.as_ref(),
         paths.levels.as_ref(),
+        paths.allowance_balances.as_ref(),
     ];
-    let [a, b, c, d, e, f, g] = all.map(fetch_one);
-    futures::join!(a, b, c, d, e, f, g).into()
+    futures::future::join_all(all.map(fetch_one)).await.try_into().unwrap_or_default()
 }
 
 async fn fetch_one(path: Option<&Located>) -> Option<Fetched> {
@@ -131,7 +141,7 @@ fn digest(files: &Files) -> String {
 
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, balances] = tables;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -157,6 +167,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let fx_rates = fx_rates.as_ref().map(|table| rates::fx_rates(table, timezone));
     let overrides = overrides.as_ref().map(|table| overrides::overrides(table, account_ids, timezone));
     let levels = levels.as_ref().map(|table| levels::levels(table, subscription_ids, timezone));
+    let balances = balances.as_ref().map(|table| balances::balances(table, subscription_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -167,6 +178,7 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         fx_rates: or_empty(faults, fx_rates),
         overrides: or_empty(faults, overrides),
         levels: or_empty(faults, levels),
+        balances: or_empty(faults, balances),
         ..Reference::default()
     };
     reference.subscriptions_of = subscriptions::by_account(&reference);

@@ -3,9 +3,12 @@
 //! A run reads like the product's sentence: check everything, find and fingerprint the usage files, take them in, settle
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
+mod balances;
 mod batches;
 mod circles;
+mod covers;
 mod deferred;
+mod draws;
 pub mod explain;
 mod intake;
 mod itemised;

@@ -28,6 +28,10 @@ pub enum Table {
     UsageBuckets,
     /// A rated record of a charge that publishes them.
     RatedUsage,
+    /// What a line has drawn on an allowance.
+    AllowanceDraws,
+    /// What has become of what allowances grant.
+    AllowanceBalances,
     /// Records set aside.
     Suspense,
     /// Counts and sums that must agree between the rooms.
@@ -36,12 +40,14 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
         Self::UsageBuckets,
         Self::RatedUsage,
+        Self::AllowanceDraws,
+        Self::AllowanceBalances,
         Self::Suspense,
         Self::ControlTotals,
     ];
@@ -55,6 +61,8 @@ impl Table {
             Self::Invoices => "invoices",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
+            Self::AllowanceDraws => "allowance_draws",
+            Self::AllowanceBalances => "allowance_balances",
             Self::Suspense => "suspense",
             Self::ControlTotals => "control_totals",
         }
@@ -69,6 +77,8 @@ impl Table {
             Self::Invoices => columns::INVOICES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
+            Self::AllowanceDraws => columns::ALLOWANCE_DRAWS,
+            Self::AllowanceBalances => columns::ALLOWANCE_BALANCES,
             Self::Suspense => columns::SUSPENSE,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
@@ -83,16 +93,17 @@ impl Table {
             Self::InvoiceTaxes => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
-            Self::RatedUsage => &["account_id", "subscription_id"],
+            Self::RatedUsage | Self::AllowanceDraws => &["account_id", "subscription_id"],
+            Self::AllowanceBalances => &["account_id", "subscription_id", "allowance"],
             Self::Suspense => &["source", "file", "row"],
-            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
+            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure"],
         }
     }
 
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 9]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

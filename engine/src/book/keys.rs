@@ -2,8 +2,10 @@
 
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
+mod allowance;
 mod charge;
 
+use allowance::ALLOWANCE;
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
 
@@ -11,8 +13,6 @@ pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
 
 const MODES: Kind = Kind::OneOf(&["half_up", "half_even", "up", "down"]);
-/// Whose usage draws on an allowance.
-const SHARERS: Kind = Kind::OneOf(&["subscription", "account"]);
 
 /// A file of a book.
 pub(super) static BOOK: Record = Record {
@@ -211,9 +211,11 @@ static PLAN: Record = Record {
             PRICES,
             "own prices by `product/charge`, or a list of dated ones; whatever is left out stays as it is without them",
         ),
-        Key::optional("allowances", Kind::List(&Kind::Record(&ALLOWANCE)), "included quantities"),
+        Key::optional("allowances", ALLOWANCES, "included quantities and amounts"),
     ]],
 };
+
+const ALLOWANCES: Kind = Kind::List(&Kind::Record(&ALLOWANCE));
 
 /// Patches by charge.
 const PRICES: Kind = Kind::Map(&Kind::Either(&Kind::Record(&PATCH), &Kind::List(&Kind::Record(&PATCH))));
@@ -223,7 +225,10 @@ static CONTRACT: Record = Record {
     choice: None,
     keys: &[
         VALID,
-        &[Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
+        &[
+            Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each"),
+            Key::optional("allowances", ALLOWANCES, "what it includes beside the allowances of the plan"),
+        ],
     ],
 };
 
@@ -242,26 +247,6 @@ static LAYER: Record = Record {
         VALID,
         &[Key::required("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
     ],
-};
-
-static ALLOWANCE: Record = Record {
-    title: "an allowance",
-    choice: None,
-    keys: &[&[
-        Key::required("meter", Kind::Text, "the meter it is counted by"),
-        Key::required(
-            "quantity",
-            Kind::Number,
-            "included units, not negative; they come off the usage before it is priced, so for every charge on the meter",
-        ),
-        Key::defaulted("per", Kind::OneOf(&["month"]), "month", "how often it is given"),
-        Key::defaulted(
-            "shared_over",
-            SHARERS,
-            "subscription",
-            "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
-        ),
-    ]],
 };
 
 static DISCOUNT: Record = Record {

@@ -8,12 +8,14 @@ use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
 mod aggregate;
+mod allowance;
 mod calendar;
 mod patch;
 mod prefix;
 mod price;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
+pub use allowance::{Allowance, Included, Multiply, Rollover};
 pub use calendar::{Calendar, Span, Window};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
@@ -203,21 +205,8 @@ pub struct Plan {
     pub includes: Vec<usize>,
     /// Own prices, sorted by charge.
     pub prices: Vec<Patch>,
-    /// Included quantities, as declared.
+    /// What is included, as declared.
     pub allowances: Vec<Allowance>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// Included quantity of a meter per period.
-#[derive(Clone, Debug)]
-pub struct Allowance {
-    /// Index of the meter.
-    pub meter: usize,
-    /// Included units per period.
-    pub quantity: Decimal,
-    /// Who shares it.
-    pub shared_over: Scope,
     /// Where it stands.
     pub place: Place,
 }

@@ -368,7 +368,7 @@ async fn a_sound_book_becomes_values() {
     let minutes = own(1).price;
     assert!(matches!(minutes.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
     assert_eq!((plan.prices[1].charge, minutes.scope), (2, Scope::Account));
-    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
+    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (Some(0), Scope::Account));
     assert_eq!(book.discounts[0].on, Some(vec![2, 3]));
     assert_eq!(book.discounts[1].percent, Percent::Fixed(dec("10")));
     let set_up = book.lay(&book.charges[1].listed[0].layered, &book.overrides[0].patch).unwrap().price;

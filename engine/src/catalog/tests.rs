@@ -66,6 +66,7 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         fx_rates: None,
         price_overrides: None,
         levels: None,
+        allowance_balances: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }

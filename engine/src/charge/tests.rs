@@ -56,6 +56,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         fx_rates: None,
         price_overrides: None,
         levels: None,
+        allowance_balances: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

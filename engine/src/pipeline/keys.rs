@@ -115,6 +115,11 @@ static REFERENCE: Record = Record {
         Key::optional("fx_rates", Kind::Path, "exchange rates"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
+        Key::optional(
+            "allowance_balances",
+            Kind::Path,
+            "what is left of allowances with a rollover: the table of that name that the period before has published",
+        ),
     ]],
 };
 

@@ -54,6 +54,8 @@ pub struct ReferencePaths {
     pub price_overrides: Option<Located>,
     /// Optional.
     pub levels: Option<Located>,
+    /// What earlier periods have left of allowances.
+    pub allowance_balances: Option<Located>,
 }
 
 /// One usage source.

@@ -100,6 +100,7 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                allowance_balances: path("allowance_balances"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })

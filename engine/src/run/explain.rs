@@ -4,6 +4,7 @@
 //! run is walked through again in memory, with a witness, and every line is rated once more from its explanation alone.
 
 pub mod model;
+mod included;
 mod own;
 pub mod rerate;
 mod rows;
@@ -141,6 +142,7 @@ async fn committed(
         tried: Vec::new(),
         price: None,
         allowances: None,
+        amounts: None,
         rating: None,
         fixed: None,
         discount: None,
@@ -230,6 +232,7 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
+    explanation.amounts = own.amounts;
     (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;

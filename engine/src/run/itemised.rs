@@ -21,7 +21,7 @@ use crate::tables::{Table, build};
 use crate::usage::Origin;
 
 /// What makes a line: subscription, charge, kind, group, stretch as lines count it, band.
-type LineKey = (u32, u32, LineKind, u32, u16, Band);
+pub(super) type LineKey = (u32, u32, LineKind, u32, u16, Band);
 
 /// A rated record, before it is known where its line stands.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,8 @@ pub(super) fn add_itemised(job: &Job<'_>, lines: &[Line], totals: &mut [ChargeTo
         return Ok(());
     }
     let mut sums: HashMap<&str, (u64, Decimal)> = HashMap::new();
-    let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise;
+    let is_itemised =
+        |line: &&Line| job.catalog.prices[line.price as usize].itemise && !matches!(line.band, Band::Amount(_));
     for line in lines.iter().filter(is_itemised) {
         let sum = sums.entry(job.book.charges[line.charge as usize].id.as_str()).or_default();
         let amount = sum.1.plus(line.rated);

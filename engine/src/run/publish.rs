@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 
+use super::balances::{self, allowance_balances, allowance_draws};
 use super::batches;
 use super::itemised::rated_usage;
 use super::options::{Reason, Total};
@@ -13,7 +14,7 @@ use super::pools::Pools;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
-use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
+use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
 use crate::lineset::manifest::{FORMAT, Input, tables};
@@ -40,6 +41,7 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
         files: files.collect(),
         meters: meters(job, usage)?,
         charges: billing.charges.clone(),
+        allowances: balances::totals(job, billing)?,
         currencies: currencies(job, billing)?,
     })
 }
@@ -115,14 +117,16 @@ pub(super) async fn write(
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
+        rows(Table::AllowanceDraws, billing.draws.len(), |range| allowance_draws(job, &pools, billing, range)),
+        rows(Table::AllowanceBalances, billing.balances.len(), |range| allowance_balances(job, &pools, billing, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         Rows::of(Table::ControlTotals, controls),
     ];
-    let itemised = !billing.records.is_empty();
-    let check = Mutex::new(MemoryCheck::new(itemised));
+    let compared = Compared { itemised: !billing.records.is_empty(), drawn: !billing.draws.is_empty() };
+    let check = Mutex::new(MemoryCheck::new(compared));
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
-        let recounted = runtime.block_on(recount_part(table, part, itemised))?;
+        let recounted = runtime.block_on(recount_part(table, part, compared))?;
         check.lock().unwrap_or_else(PoisonError::into_inner).add(recounted)
     };
     let folder = RunFolder { period: &job.period.label, run_id };

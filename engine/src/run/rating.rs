@@ -5,7 +5,11 @@
 use hashbrown::HashMap;
 
 use super::Job;
+use super::balances::{BalanceRow, add_included, balances};
+use super::circles::Units;
+use super::covers::CoveredCharge;
 use super::deferred::rate_deferred;
+use super::draws::{self, DrawRow};
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
@@ -37,6 +41,12 @@ pub(super) struct Billing {
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
     pub(super) records: Vec<LineRecord>,
+    /// What lines have drawn on allowances, in the order of the lines.
+    pub(super) draws: Vec<DrawRow>,
+    /// The charges that included amounts have covered something of.
+    pub(super) covered: Vec<CoveredCharge>,
+    /// What has become of every grant.
+    pub(super) balances: Vec<BalanceRow>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
 }
@@ -50,6 +60,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let rater = Rater::new(job, &cube);
     let mut unpriced = Unpriced::default();
     let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
+    let mut draws = Vec::new();
     let mut given = vec![Decimal::ZERO; job.book.charges.len()];
     let mut give = |unpriced: &mut Unpriced, quantities: Vec<(usize, Decimal)>| {
         for (charge, quantity) in quantities {
@@ -59,7 +70,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
             }
         }
     };
-    let rated = |_: &mut (), accounts: Vec<_>| rater.accounts(&accounts);
+    let rated = |_: &mut (), units: Units| rater.accounts(&units);
     in_order(rater.circles.units(), rated, |piece: Outcome<Piece>, share| match piece {
         Ok(piece) => {
             unpriced.add(piece.unpriced);
@@ -67,6 +78,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
             lines.extend(piece.lines);
             deferred.extend(piece.deferred);
             records.extend(piece.records);
+            draws.extend(piece.draws);
             give(&mut unpriced, piece.given);
         }
         Err(faults) if broken.is_ok() => broken = Err(faults),
@@ -80,13 +92,17 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines } = settle(&rater, lines)?;
+    let Settled { lines, covers } = settle(&rater, lines)?;
+    draws.extend(covers.draws);
+    let draws = draws::of_lines(draws, &lines)?;
+    let balances = balances(job, &lines, &draws)?;
     let records = of_lines(job, records, &lines)?;
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
-    let charges = charge_totals(job, &given, &lines)?;
+    let charges = charge_totals(job, &given, &lines, &draws)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    let (groups, covered) = (cube.groups, covers.charges);
+    Ok(Billing { lines, taxes, invoices, groups, records, draws, covered, balances, charges })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
@@ -122,7 +138,7 @@ fn taxes_of(job: &Job<'_>, table: &TaxTable<'_>, start: usize, lines: &[Line]) -
     (rows, unpriced)
 }
 
-fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {
+fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line], draws: &[DrawRow]) -> Outcome<Vec<ChargeTotals>> {
     let mut billed = vec![Decimal::ZERO; job.book.charges.len()];
     let mut unpriced = Unpriced::default();
     for line in lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::Allowance)) {
@@ -139,8 +155,10 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         quantity_in_buckets: *given,
         quantity_on_lines: billed,
         itemised: None,
+        included: None,
     };
     let mut totals: Vec<ChargeTotals> = charges.map(total).collect();
     add_itemised(job, lines, &mut totals)?;
+    add_included(job, lines, draws, &mut totals)?;
     Ok(totals)
 }

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::Job;
+use super::covers::{Covers, cover};
 use super::rater::Rater;
 use super::unpriced::Unpriced;
 use crate::discount::{Amounts, amounts};
@@ -18,6 +19,8 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// What included amounts have covered.
+    pub(super) covers: Covers,
 }
 
 /// Settles rated lines, which are in the order of the table.
@@ -25,7 +28,8 @@ pub(super) struct Settled {
 /// # Errors
 /// `G003` for amounts that do not fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
-    let mut settled = Settled { lines };
+    let mut settled = Settled { lines, ..Settled::default() };
+    settled.covers = cover(rater, &mut settled.lines)?;
     round(rater.job, &mut settled.lines)?;
     Ok(settled)
 }

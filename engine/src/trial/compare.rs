@@ -173,6 +173,8 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],
+        Table::AllowanceDraws => &["subscription_id", "charge", "allowance", "granted_period", "quantity", "amount"],
+        Table::AllowanceBalances => &["subscription_id", "allowance", "granted_period", "used", "left"],
         Table::ControlTotals => &["scope", "measure", "value"],
     }
 }

@@ -188,7 +188,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = &case.tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels, balances] = &case.tables;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -227,16 +227,16 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             }
         }
     }
-    let others = [tax_rates, fx_rates, overrides, levels].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels] = others;
+    let others = [tax_rates, fx_rates, overrides, levels, balances].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, mut levels, mut balances] = others;
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
-        for (_, row) in levels.iter_mut().flatten() {
+        for (_, row) in levels.iter_mut().chain(&mut balances).flatten() {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
-    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels]
+    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels, balances]
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

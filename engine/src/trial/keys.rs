@@ -70,13 +70,26 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional(
+            "allowance_balances",
+            ROWS,
+            "rows of the allowance_balances table: subscription_id (left out: that of the only subscription), allowance, granted_period, left",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 8] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "allowance_balances",
+];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));
@@ -98,11 +111,13 @@ static EXPECT: Record = Record {
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
         Key::optional("buckets_include", ROWS, "some rows of usage_buckets"),
+        Key::optional("balances", ROWS, "all rows of allowance_balances"),
+        Key::optional("balances_include", ROWS, "some rows of allowance_balances"),
     ]],
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
+pub(super) const SECTIONS: [(&str, Table, bool); 12] = [
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
@@ -113,4 +128,6 @@ pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),
     ("buckets_include", Table::UsageBuckets, false),
+    ("balances", Table::AllowanceBalances, true),
+    ("balances_include", Table::AllowanceBalances, false),
 ];

@@ -87,6 +87,7 @@ async fn resolve(at: &Path) -> (Duration, usize) {
         tax_rates: None,
         fx_rates: None,
         levels: None,
+        allowance_balances: None,
         price_overrides: Some(path("price_overrides.csv")),
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();

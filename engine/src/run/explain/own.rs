@@ -9,18 +9,19 @@ use serde_json::Value;
 use super::super::batches::line_ids;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
+use super::super::rating::Billing;
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating};
 use super::model::{
-    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
-    RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+    AllowanceUse, AmountUse, BandUse, DiscountUse, Exact, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row,
+    SourceShare, StretchTerms, TriedPrice,
 };
 use super::rerate::{Again, told};
 use super::rows::instant;
 use super::sum;
 use super::terms::Terms;
-use super::words::{base_word, mode_word, scope_word};
+use super::words::{base_word, mode_word};
 use crate::book::model::{Aggregate, DiscountBase, Model};
 use crate::catalog::Asked;
 use crate::charge::Cube;
@@ -37,6 +38,7 @@ pub(super) struct Own {
     pub(super) tried: Vec<TriedPrice>,
     pub(super) price: Terms,
     pub(super) allowances: Option<AllowanceUse>,
+    pub(super) amounts: Option<AmountUse>,
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
     pub(super) discount: Option<DiscountUse>,
@@ -76,23 +78,24 @@ pub(super) async fn walk(
         if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
             return Err(Fault::ours(format!("the same facts give line {id} in the place of another one")).into());
         }
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        if let Entry::Vacant(place) = witnesses.entry(account) {
-            place.insert(rater.witnessed(account)?);
+        let unit = rater.circles.root(job.reference.subscriptions[line.subscription as usize].account);
+        if let Entry::Vacant(place) = witnesses.entry(unit) {
+            place.insert(rater.witnessed(unit)?);
         }
-        let view = View { job: &job, rater: &rater, usage: &usage, line, seen: &witnesses[&account] };
+        let view = View { job: &job, rater: &rater, usage: &usage, billing: &billing, line, seen: &witnesses[&unit] };
         own.push(view.own()?);
     }
     Ok(own)
 }
 
 /// Everything that one line is seen by.
-struct View<'v> {
-    job: &'v Job<'v>,
+pub(super) struct View<'v> {
+    pub(super) job: &'v Job<'v>,
     rater: &'v Rater<'v>,
     usage: &'v Usage,
-    line: &'v Line,
-    seen: &'v [Seen],
+    pub(super) billing: &'v Billing,
+    pub(super) line: &'v Line,
+    pub(super) seen: &'v [Seen],
 }
 
 impl View<'_> {
@@ -105,6 +108,7 @@ impl View<'_> {
             tried: self.tried()?,
             price: Terms::of(price, place_ref(&price.place), portions),
             allowances: self.allowances(),
+            amounts: self.amounts(),
             fixed: self.fixed(),
             discount: self.discount(),
             rounding: self.rounding().ok_or_else(too_much)?,
@@ -149,7 +153,7 @@ impl View<'_> {
     }
 
     /// Whether a part of these portions is the line.
-    fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
+    pub(super) fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
         let line = self.line;
         portions.get(part.portion).is_some_and(|portion| {
             (portion.subscription, portion.group, portion.stretch) == (line.subscription, line.group, self.stretch())
@@ -189,7 +193,7 @@ impl View<'_> {
         Ok(Some(Rating { stretches, shared_by, bands, own, parts: told_parts, portions: told_portions }))
     }
 
-    fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
+    pub(super) fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
         let values = self.rater.values(portion.group).iter();
         let looked_up = match model {
             Model::Prefix { by, .. } => self.rater.text(portion.cell, by).map(str::to_owned),
@@ -205,40 +209,6 @@ impl View<'_> {
             quantity: Exact(portion.quantity),
             records: portion.records,
         }
-    }
-
-    /// What allowances have covered of the charge, for everybody who shares them with the line.
-    fn allowances(&self) -> Option<AllowanceUse> {
-        let (job, line) = (self.job, self.line);
-        let plan = job.catalog.offer(line.subscription).plan?;
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let meter = job.book.charges[line.charge as usize].meter?;
-        let (mut draws, mut own) = (Vec::new(), None);
-        for seen in self.seen {
-            let Seen::Drawn { charge, plan: of, account: whose, portions, covered } = seen else { continue };
-            if (*charge, *of, *whose) != (line.charge as usize, plan, account) {
-                continue;
-            }
-            if let Some(at) = covered.iter().position(|part| self.is_line(portions, part)) {
-                own = own.or(Some((draws.len(), at)));
-            }
-            let price = &job.catalog.prices[line.price as usize].model;
-            draws.push(Draw {
-                portions: portions.iter().map(|portion| self.portion(portion, price)).collect(),
-                covered: covered.iter().map(|part| told(part, price)).collect(),
-            });
-        }
-        let allowances: Vec<AllowanceTerms> = job.book.plans[plan]
-            .allowances
-            .iter()
-            .filter(|allowance| allowance.meter == meter)
-            .map(|allowance| AllowanceTerms {
-                quantity: Exact(allowance.quantity),
-                shared_over: scope_word(allowance.shared_over).to_owned(),
-                place: place_ref(&allowance.place),
-            })
-            .collect();
-        (!allowances.is_empty() && !draws.is_empty()).then_some(AllowanceUse { allowances, draws, own })
     }
 
     fn fixed(&self) -> Option<FixedAmount> {
