@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fields::Fields;
 use super::index::find;
-use super::model::{Aggregate, Allowance, Included, Multiply, Rollover, Validity};
+use super::model::{Aggregate, Allowance, Included, Multiply, Rollover, Scope, Validity};
 use super::patches::validity;
 use super::plans::Shelf;
 use super::price::scope;
@@ -80,9 +80,11 @@ fn allowance(
         None => None,
     };
     let shared_over = scope(fields.text("shared_over", "subscription"));
-    let on = fields.get("on").map(|on| charges(on, meter, shelf, faults));
+    // Whoever is below may have other plans.
+    let includes = owner.includes.filter(|_| shared_over != Scope::Subtree);
+    let on = fields.get("on").map(|on| charges(on, meter, includes, shelf, faults));
     if let (Some(meter), Some(named)) = (meter, named) {
-        check_meter(meter, named, shared_over, owner, shelf, faults);
+        check_meter(meter, named, includes, shelf, faults);
         check_aggregate(meter, named, included, shelf, faults);
     }
     let multiply_by = match fields.text("multiply_by", "none") {
@@ -146,11 +148,22 @@ fn check_positive(number: crate::money::Decimal, what: &str, node: &Node, faults
 }
 
 /// The charges that `on` names: usage charges on the meter.
-fn charges(on: &Node, meter: Option<usize>, shelf: &Shelf<'_>, faults: &mut Faults) -> Vec<usize> {
+fn charges(
+    on: &Node,
+    meter: Option<usize>,
+    includes: Option<&[usize]>,
+    shelf: &Shelf<'_>,
+    faults: &mut Faults,
+) -> Vec<usize> {
     let mut found = Vec::new();
     for named in on.texts() {
         let Some(charge) = shelf.index.charge(&named, faults) else { continue };
-        let Some(own) = shelf.index.charges.get(charge).and_then(|charge| charge.meter) else {
+        let declared = shelf.index.charges.get(charge);
+        if declared.is_some_and(|charge| includes.is_some_and(|includes| !includes.contains(&charge.product))) {
+            let fault = Fault::new(&codes::B011, format!("the plan does not include the product of `{}`", named.text));
+            faults.push(fault.at(&named.place).hint("add it to `includes`, or leave the charge out"));
+        }
+        let Some(own) = declared.and_then(|charge| charge.meter) else {
             let fault = Fault::new(&codes::B011, format!("`{}` prices no usage", named.text)).at(&named.place);
             faults.push(fault.hint("an allowance covers charges that have a meter"));
             continue;
@@ -171,16 +184,7 @@ fn other_meter(named: &Located) -> Fault {
 }
 
 /// Somebody must be able to use it.
-fn check_meter(
-    meter: usize,
-    named: &Node,
-    shared_over: super::model::Scope,
-    owner: &Owner<'_>,
-    shelf: &Shelf<'_>,
-    faults: &mut Faults,
-) {
-    // Whoever is below may have other plans.
-    let includes = owner.includes.filter(|_| shared_over != super::model::Scope::Subtree);
+fn check_meter(meter: usize, named: &Node, includes: Option<&[usize]>, shelf: &Shelf<'_>, faults: &mut Faults) {
     let offered = |product: usize| includes.is_none_or(|includes| includes.contains(&product));
     let used = shelf.index.charges.iter().any(|charge| charge.meter == Some(meter) && offered(charge.product));
     if !used {

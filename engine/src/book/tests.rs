@@ -7,6 +7,7 @@ use crate::money::{Decimal, Rounding};
 use crate::store::Location;
 use crate::yaml::tests::pointed;
 
+mod allowances;
 mod damage;
 mod patches;
 mod tables;

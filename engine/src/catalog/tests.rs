@@ -9,6 +9,8 @@ use crate::pipeline::model::ReferencePaths;
 use crate::reference;
 use crate::store::Location;
 
+mod grants;
+
 const BOOK: &str = "\
 book: b
 meters: { m: { record_type: r, quantity: q, dimensions: [region, device] } }

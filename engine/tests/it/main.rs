@@ -5,6 +5,9 @@
 // The books and usage worked out by hand, in `engine/tests/cases`.
 #[cfg(test)]
 mod cases;
+// Allowances from month to month, and balances that cannot be.
+#[cfg(test)]
+mod allowances;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
