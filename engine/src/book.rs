@@ -23,6 +23,7 @@ use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
 
+mod allowances;
 mod bounds;
 mod cells;
 mod clock;
@@ -133,8 +134,8 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         listed.push(listed::listed(charge, number, &mut material, faults));
     }
     let layers = patches::layers(&sections.layers, &index, faults);
-    let (contracts, commitments) = contracts(&sections, &index, faults);
     let shelf = Shelf { index: &index, meters: &meters };
+    let (contracts, commitments) = contracts(&sections, &shelf, faults);
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
     let overrides = patches::overrides(&sections.overrides, &index, faults);
     let of_layers = layers.iter().flat_map(|layer| &layer.prices);
@@ -183,12 +184,12 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
 }
 
 /// The contracts, and the commitments of all of them.
-fn contracts(sections: &Sections<'_>, index: &Index<'_>, faults: &mut Faults) -> (Vec<Contract>, Vec<Commitment>) {
+fn contracts(sections: &Sections<'_>, shelf: &Shelf<'_>, faults: &mut Faults) -> (Vec<Contract>, Vec<Commitment>) {
     let (mut contracts, mut commitments) = (Vec::new(), Vec::new());
     for (number, entry) in sections.contracts.iter().enumerate() {
-        let (contract, valid) = patches::contract(*entry, index, faults);
+        let (contract, valid) = patches::contract(*entry, shelf, faults);
         contracts.push(contract);
-        commitments.extend(commitments::commitments(*entry, number, valid, index, faults));
+        commitments.extend(commitments::commitments(*entry, number, valid, shelf.index, faults));
     }
     (contracts, commitments)
 }

@@ -18,6 +18,7 @@ use stack::{Stacks, Standing};
 
 mod derived;
 mod earlier;
+mod grants;
 mod levels;
 mod offers;
 mod overrides;
@@ -27,6 +28,7 @@ mod tried;
 #[cfg(test)]
 mod tests;
 
+pub use grants::{Drawer, Grant, Grants, Payer, Pool, Source};
 pub use levels::Opening;
 pub use offers::Offer;
 pub use overrides::check_accounts;
@@ -57,6 +59,8 @@ pub struct Catalog {
     pub by_record: Vec<bool>,
     /// Opening levels, sorted by subscription, meter and dimension values.
     pub openings: Vec<Opening>,
+    /// Who has which allowances.
+    pub grants: Grants,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
@@ -125,20 +129,21 @@ impl Catalog {
         let mut prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
         let mut charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
         let (commitment_prices, account_bound_prices) = derived::add(book, &mut prices, &mut charge_of);
-        let contract_of = contract_of.iter().map(|number| Some(*number).filter(|one| *one != NO_CONTRACT)).collect();
+        let contracts = contract_of.iter().map(|number| Some(*number).filter(|one| *one != NO_CONTRACT)).collect();
         let mut catalog = Self {
             prices,
             charge_of,
             terms: resolver.terms,
             by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
             openings: levels::openings(book, reference, period, &mut faults),
+            grants: grants::grants(book, reference, period, (&offers, &offer_of, &contract_of), &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],
             bounded: vec![false; book.charges.len()],
             commitment_prices,
             account_bound_prices,
-            contract_of,
+            contract_of: contracts,
             offers,
             offer_of,
             row_of,

@@ -12,7 +12,7 @@ pub mod measures;
 pub mod memory;
 pub mod rows;
 
-pub use memory::{MemoryCheck, recount_part};
+pub use memory::{Compared, MemoryCheck, recount_part};
 
 /// All control totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct ControlTotals {
     pub meters: Vec<MeterTotals>,
     /// One for every usage charge.
     pub charges: Vec<ChargeTotals>,
+    /// One for every allowance that somebody has.
+    pub allowances: Vec<AllowanceTotals>,
     /// One for every currency billed.
     pub currencies: Vec<CurrencyTotals>,
     /// Rows of the table `notices`.
@@ -76,6 +78,39 @@ pub struct ChargeTotals {
     pub quantity_on_lines: Decimal,
     /// Of a charge that publishes its rated records: how many its lines have, and their unrounded amounts.
     pub itemised: Option<(u64, Decimal)>,
+    /// Of a charge that has drawn on allowances: what its lines say is covered, and what was drawn.
+    pub included: Option<Included>,
+}
+
+/// What allowances have covered of a charge: on its lines, and in the draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Included {
+    /// Covered quantity of its lines.
+    pub quantity_covered: Decimal,
+    /// Sum of the quantities drawn.
+    pub quantity_drawn: Decimal,
+    /// Sum of the amounts drawn.
+    pub amount_drawn: Decimal,
+}
+
+/// What there was of an allowance, and what has become of it, over all who have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowanceTotals {
+    /// Its name in the tables.
+    pub allowance: String,
+    /// Granted in the period, or left of earlier ones.
+    pub granted: Decimal,
+    /// Used in the period.
+    pub used: Decimal,
+    /// Expired with the period.
+    pub expired: Decimal,
+    /// Left for the next one.
+    pub left: Decimal,
+    /// Sum of the quantities drawn. Every charge on a meter draws on the whole of a quantity, so it can be more than was
+    /// used.
+    pub quantity_drawn: Decimal,
+    /// Sum of the amounts drawn.
+    pub amount_drawn: Decimal,
 }
 
 /// What is billed in one currency, by lines, taxes and invoices, each summed on its own.
@@ -174,7 +209,11 @@ impl ControlTotals {
             let name = format!("charge {}", charge.charge);
             let (given, billed) = (charge.quantity_in_buckets, charge.quantity_on_lines);
             agree(&mut faults, &name, ("quantity in the buckets", given), ("on the lines", billed));
+            if let Some(Included { quantity_covered, quantity_drawn, .. }) = charge.included {
+                agree(&mut faults, &name, ("quantity covered", quantity_covered), ("drawn", quantity_drawn));
+            }
         }
+        self.allowances.iter().for_each(|allowance| reconcile_allowance(allowance, &mut faults));
         self.currencies.iter().for_each(|currency| reconcile_currency(currency, &mut faults));
         faults.or(())
     }
@@ -205,6 +244,20 @@ fn reconcile_meter(meter: &MeterTotals, faults: &mut Faults) {
     agree(faults, &name, ("records metered", metered), ("in the buckets", held));
     if let Some(metered) = meter.quantity_metered {
         agree(faults, &name, ("quantity metered", metered), ("in the buckets", meter.quantity_in_buckets));
+    }
+}
+
+fn reconcile_allowance(totals: &AllowanceTotals, faults: &mut Faults) {
+    let name = format!("allowance {}", totals.allowance);
+    let become_of = totals.used.plus(totals.expired).and_then(|sum| sum.plus(totals.left));
+    match become_of {
+        Some(sum) => agree(faults, &name, ("granted", totals.granted), ("used, expired and left", sum)),
+        None => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),
+    }
+    let drawn = totals.quantity_drawn.plus(totals.amount_drawn);
+    if drawn.is_none_or(|drawn| drawn < totals.used) {
+        let message = format!("{name}: {} is used, more than was drawn", totals.used);
+        faults.push(Fault::new(&codes::G001, message));
     }
 }
 

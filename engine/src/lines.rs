@@ -45,6 +45,8 @@ pub enum Band {
     Included,
     /// Covered by the free units of the price.
     Free,
+    /// What an included amount covers of a usage line: its position among those of the subscription and charge.
+    Amount(u32),
     /// The tier, counted from 1.
     Tier(u16),
     /// Past the last tier, where that is free.

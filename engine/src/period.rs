@@ -8,6 +8,10 @@ use chrono_tz::Tz;
 
 use crate::fault::{Fault, Outcome, codes};
 
+pub mod month;
+
+pub use month::Month;
+
 /// Seconds of a day without a clock change.
 const DAY: i64 = 24 * 3600;
 

@@ -167,6 +167,7 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
     let (levels, tax_exemptions, credits) = (table("levels"), table("tax_exemptions"), table("credits"));
     let (commitment_balances, amendments) = (table("commitment_balances"), table("amendments"));
+    let (coupons, allowance_balances) = (table("coupons"), table("allowance_balances"));
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
     Some(ReferencePaths {
         accounts,
@@ -180,7 +181,8 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
         credits,
         commitment_balances,
         amendments,
-        coupons: table("coupons"),
+        coupons,
+        allowance_balances,
     })
 }
 

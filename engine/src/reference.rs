@@ -1,5 +1,7 @@
 //! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, tax
 //! exemptions, price overrides, levels, balances of commitments, prepaid credits, coupons.
+//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels,
+//! allowance balances.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -18,6 +20,7 @@ use crate::store::Location;
 mod accounts;
 mod answers;
 mod amendments;
+mod balances;
 pub mod called;
 mod check;
 mod columnar;
@@ -46,7 +49,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 12] = [
+const ROLES: [&str; 13] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -59,6 +62,7 @@ const ROLES: [&str; 12] = [
     "commitment_balances",
     "amendments",
     "coupons",
+    "allowance_balances",
 ];
 
 /// Reads and checks all reference tables; dates mean midnight in `timezone`.
@@ -83,7 +87,9 @@ impl Reference {
         let firsts: Vec<Index> = firsts.collect();
         self.identifiers.renumber(&firsts);
         let of_levels = self.levels.iter_mut().map(|row| &mut row.subscription);
-        for subscription in of_levels.chain(self.commitment_balances.iter_mut().map(|row| &mut row.subscription)) {
+        let of_commitments = self.commitment_balances.iter_mut().map(|row| &mut row.subscription);
+        let of_allowances = self.balances.iter_mut().map(|row| &mut row.subscription);
+        for subscription in of_levels.chain(of_commitments).chain(of_allowances) {
             *subscription = firsts.get(*subscription as usize).copied().unwrap_or_default();
         }
         self.subscriptions = versions;
@@ -128,6 +134,7 @@ async fn fetch(paths: &ReferencePaths) -> Files {
         paths.commitment_balances.as_ref(),
         paths.amendments.as_ref(),
         paths.coupons.as_ref(),
+        paths.allowance_balances.as_ref(),
     ];
     let mut fetched = futures::future::join_all(all.map(fetch_one)).await.into_iter();
     std::array::from_fn(|_| fetched.next().flatten())
@@ -179,7 +186,7 @@ fn digest(files: &Files) -> String {
 /// Checks all tables against each other. With faults found, the result is worthless and [`load`] drops it.
 fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Faults) -> Reference {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = tables;
-    let [levels, exemptions, credits, commitment_balances, amendments, coupons] = more;
+    let [levels, exemptions, credits, commitment_balances, amendments, coupons, allowance_balances] = more;
     let (account_ids, subscription_ids) = rayon::join(
         || accounts.as_ref().and_then(|table| Ids::of(table, "account_id")),
         || subscriptions.as_ref().and_then(|table| Ids::of(table, "subscription_id")),
@@ -213,9 +220,10 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let exempt = |table| taxes::tax_exemptions(table, account_ids, &known_taxes, timezone);
     let tax_exemptions = exemptions.as_ref().map(exempt);
     let credits = credits.as_ref().map(|table| credits::credits(table, account_ids, timezone));
-    let balances =
+    let committed =
         commitment_balances.as_ref().map(|table| commitment_balances::balances(table, subscription_ids, timezone));
     let coupons = coupons.as_ref().map(|table| coupons::coupons(table, subscription_ids, account_ids, timezone));
+    let balances = allowance_balances.as_ref().map(|table| balances::balances(table, subscription_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,
@@ -228,8 +236,9 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         overrides: or_empty(faults, overrides),
         levels: or_empty(faults, levels),
         credits: or_empty(faults, credits),
-        commitment_balances: or_empty(faults, balances),
+        commitment_balances: or_empty(faults, committed),
         coupons: or_empty(faults, coupons),
+        balances: or_empty(faults, balances),
         ..Reference::default()
     };
     if let Some(table) = amendments {

@@ -6,6 +6,7 @@
 mod assembly;
 mod account_bounds;
 mod around;
+mod balances;
 mod batches;
 mod bounds;
 mod circles;
@@ -16,6 +17,8 @@ mod deferred;
 mod exchange;
 mod conditions;
 mod discounts;
+mod covers;
+mod draws;
 pub mod explain;
 mod intake;
 mod itemised;

@@ -36,6 +36,10 @@ pub enum Table {
     UsageBuckets,
     /// A rated record of a charge that publishes them.
     RatedUsage,
+    /// What a line has drawn on an allowance.
+    AllowanceDraws,
+    /// What has become of what allowances grant.
+    AllowanceBalances,
     /// Records set aside.
     Suspense,
     /// What of a line counts towards a commitment.
@@ -50,7 +54,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::LineDiscounts,
@@ -60,6 +64,8 @@ impl Table {
         Self::CreditBalances,
         Self::UsageBuckets,
         Self::RatedUsage,
+        Self::AllowanceDraws,
+        Self::AllowanceBalances,
         Self::Suspense,
         Self::CommitmentShares,
         Self::CommitmentBalances,
@@ -80,6 +86,8 @@ impl Table {
             Self::CreditBalances => "credit_balances",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
+            Self::AllowanceDraws => "allowance_draws",
+            Self::AllowanceBalances => "allowance_balances",
             Self::Suspense => "suspense",
             Self::CommitmentShares => "commitment_shares",
             Self::CommitmentBalances => "commitment_balances",
@@ -101,6 +109,8 @@ impl Table {
             Self::CreditBalances => columns::CREDIT_BALANCES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
+            Self::AllowanceDraws => columns::ALLOWANCE_DRAWS,
+            Self::AllowanceBalances => columns::ALLOWANCE_BALANCES,
             Self::Suspense => columns::SUSPENSE,
             Self::CommitmentShares => columns::COMMITMENT_SHARES,
             Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
@@ -120,12 +130,13 @@ impl Table {
             Self::InvoiceSubtotals => &["account_id", "product"],
             Self::CreditDraws | Self::CreditBalances => &["credit_id"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
-            Self::RatedUsage => &["account_id", "subscription_id"],
+            Self::RatedUsage | Self::AllowanceDraws => &["account_id", "subscription_id"],
+            Self::AllowanceBalances => &["account_id", "subscription_id", "allowance"],
             Self::Suspense => &["source", "file", "row"],
             Self::CommitmentShares => &["account_id", "subscription_id"],
             Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
             Self::Notices => &["account_id", "subscription_id", "threshold"],
-            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
+            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure"],
         }
     }
 

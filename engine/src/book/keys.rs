@@ -3,10 +3,12 @@
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 mod around;
+mod allowance;
 mod charge;
 mod discount;
 
 use super::exchange::MAX_AGE_DAYS;
+use allowance::ALLOWANCE;
 use around::{ACCOUNT_BOUND, COMMITMENTS, THRESHOLD};
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
@@ -17,8 +19,6 @@ pub(super) use discount::REDUCTIONS;
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
 
 const MODES: Kind = Kind::OneOf(&["half_up", "half_even", "up", "down"]);
-/// Whose usage draws on an allowance.
-const SHARERS: Kind = Kind::OneOf(&["subscription", "account"]);
 
 /// A file of a book.
 pub(super) static BOOK: Record = Record {
@@ -290,9 +290,11 @@ static PLAN: Record = Record {
             PRICES,
             "own prices by `product/charge`, or a list of dated ones; whatever is left out stays as it is without them",
         ),
-        Key::optional("allowances", Kind::List(&Kind::Record(&ALLOWANCE)), "included quantities"),
+        Key::optional("allowances", ALLOWANCES, "included quantities and amounts"),
     ]],
 };
+
+const ALLOWANCES: Kind = Kind::List(&Kind::Record(&ALLOWANCE));
 
 /// Patches by charge.
 const PRICES: Kind = Kind::Map(&Kind::Either(&Kind::Record(&PATCH), &Kind::List(&Kind::Record(&PATCH))));
@@ -305,6 +307,7 @@ static CONTRACT: Record = Record {
         &[
             Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each"),
             Key::optional("commitment", COMMITMENTS, "what the customer pays or uses at least; one, or a list"),
+            Key::optional("allowances", ALLOWANCES, "what it includes beside the allowances of the plan"),
         ],
     ],
 };
@@ -324,26 +327,6 @@ static LAYER: Record = Record {
         VALID,
         &[Key::required("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
     ],
-};
-
-static ALLOWANCE: Record = Record {
-    title: "an allowance",
-    choice: None,
-    keys: &[&[
-        Key::required("meter", Kind::Text, "the meter it is counted by"),
-        Key::required(
-            "quantity",
-            Kind::Number,
-            "included units, not negative; they come off the usage before it is priced, so for every charge on the meter",
-        ),
-        Key::defaulted("per", Kind::OneOf(&["month"]), "month", "how often it is given"),
-        Key::defaulted(
-            "shared_over",
-            SHARERS,
-            "subscription",
-            "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
-        ),
-    ]],
 };
 
 static OVERRIDE: Record = Record {

@@ -9,6 +9,7 @@ use crate::money::{Decimal, Rounding};
 
 mod aggregate;
 mod around;
+mod allowance;
 mod calendar;
 mod discount;
 mod patch;
@@ -17,6 +18,7 @@ mod price;
 mod recurring;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
+pub use allowance::{Allowance, Included, Multiply, Rollover};
 pub use around::{AccountBound, Bounds, Commitment, Committed, Over, Threshold, Watched};
 pub use calendar::{Calendar, Span, Window};
 pub use discount::{Discount, DiscountLevel, DiscountOrder, On, Percent, Reduction};
@@ -268,21 +270,8 @@ pub struct Plan {
     pub includes: Vec<usize>,
     /// Own prices, sorted by charge.
     pub prices: Vec<Patch>,
-    /// Included quantities, as declared.
+    /// What is included, as declared.
     pub allowances: Vec<Allowance>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// Included quantity of a meter per period.
-#[derive(Clone, Debug)]
-pub struct Allowance {
-    /// Index of the meter.
-    pub meter: usize,
-    /// Included units per period.
-    pub quantity: Decimal,
-    /// Who shares it.
-    pub shared_over: Scope,
     /// Where it stands.
     pub place: Place,
 }

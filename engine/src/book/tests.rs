@@ -7,6 +7,7 @@ use crate::money::{Decimal, Rounding};
 use crate::store::Location;
 use crate::yaml::tests::pointed;
 
+mod allowances;
 mod damage;
 mod patches;
 mod recurring;
@@ -369,9 +370,9 @@ async fn a_sound_book_becomes_values() {
     let minutes = own(1).price;
     assert!(matches!(minutes.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
     assert_eq!((plan.prices[1].charge, minutes.scope), (2, Scope::Account));
-    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
     assert_eq!(book.discounts[0].on, Some(On { charges: vec![2, 3], plans: Vec::new() }));
     assert_eq!(book.discounts[1].reduction, Reduction::Percent(Percent::Fixed(dec("10"))));
+    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (Some(0), Scope::Account));
     let set_up = book.lay(&book.charges[1].listed[0].layered, &book.overrides[0].patch).unwrap().price;
     assert!(matches!(set_up.model, Model::OneTime { amount } if amount == dec("50")));
     assert_eq!((set_up.layer.as_str(), book.overrides[0].account.as_str()), ("override:A0001", "A0001"));

@@ -9,6 +9,8 @@ use crate::pipeline::model::ReferencePaths;
 use crate::reference;
 use crate::store::Location;
 
+mod grants;
+
 const BOOK: &str = "\
 book: b
 meters: { m: { record_type: r, quantity: q, dimensions: [region, device] } }
@@ -71,6 +73,7 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         commitment_balances: None,
         amendments: None,
         coupons: None,
+        allowance_balances: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }

@@ -61,6 +61,7 @@ async fn shop(name: &str, end: &str) -> Shop {
         commitment_balances: None,
         amendments: None,
         coupons: None,
+        allowance_balances: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

@@ -64,6 +64,29 @@ pub const RECOUNTS: &[Recount] = &[
         measures: &[("records_itemised", Rows), ("amount_itemised", Sum("amount_rated"))],
     },
     Recount {
+        table: Table::AllowanceDraws,
+        by: &["charge"],
+        only: None,
+        measures: &[("quantity_drawn", Sum("quantity")), ("amount_drawn", Sum("amount"))],
+    },
+    Recount {
+        table: Table::AllowanceDraws,
+        by: &["allowance"],
+        only: None,
+        measures: &[("quantity_drawn", Sum("quantity")), ("amount_drawn", Sum("amount"))],
+    },
+    Recount {
+        table: Table::AllowanceBalances,
+        by: &["allowance"],
+        only: None,
+        measures: &[
+            ("granted", Sum("granted")),
+            ("used", Sum("used")),
+            ("expired", Sum("expired")),
+            ("left", Sum("left")),
+        ],
+    },
+    Recount {
         table: Table::InvoiceTaxes,
         by: &["currency"],
         only: None,

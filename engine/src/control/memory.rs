@@ -32,17 +32,26 @@ const ENGINE: &str = "DataFusion";
 pub struct MemoryCheck {
     found: Named,
     kept: BTreeMap<Table, Vec<RecordBatch>>,
-    /// Whether lines are compared with their rated records.
-    itemised: bool,
+    compared: Compared,
+}
+
+/// What lines are compared with: only then is more kept of them than every run needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// With their rated records.
+    pub itemised: bool,
+    /// With their draws on allowances.
+    pub drawn: bool,
 }
 
 /// Columns kept of every part until the whole is there.
-fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
+fn kept_columns(table: Table, compared: Compared) -> &'static [&'static str] {
     match table {
-        Table::InvoiceLines if itemised => {
+        Table::InvoiceLines if compared != Compared::default() => {
             const ITEMISED: &[&str] = &[
                 "line_id",
                 "invoice_id",
+                "quantity",
                 "amount_rated",
                 "amount_list",
                 "amount_discount",
@@ -73,21 +82,28 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::CreditDraws => &["credit_id", "invoice_id", "amount"],
         Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::LineDiscounts => &["line_id", "amount"],
-        Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
+        Table::ControlTotals => {
+            &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure", "value"]
+        }
+        Table::AllowanceDraws => &["line_id", "quantity"],
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::CommitmentShares => &["line_id", "amount_covered"],
-        Table::UsageBuckets | Table::Suspense | Table::CommitmentBalances | Table::Notices => &[],
+        Table::UsageBuckets
+        | Table::Suspense
+        | Table::AllowanceBalances
+        | Table::CommitmentBalances
+        | Table::Notices => &[],
     }
 }
 
 /// Recounts one part by itself, so that parts can be recounted side by side.
 ///
-/// With `itemised`, lines are kept for the check of their rated records.
+/// As much of lines is kept as is needed for what they are `compared` with.
 ///
 /// # Errors
 /// Our bug when a query fails.
-pub async fn recount_part(table: Table, part: &RecordBatch, itemised: bool) -> Outcome<RecountedPart> {
-    let kept = kept(table, part, itemised).ok_or_else(|| odd(table))?;
+pub async fn recount_part(table: Table, part: &RecordBatch, compared: Compared) -> Outcome<RecountedPart> {
+    let kept = kept(table, part, compared).ok_or_else(|| odd(table))?;
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     let recounts = || RECOUNTS.iter().filter(|recount| recount.table == table);
     let (part, texts) = coded(part, recounts().flat_map(|recount| recount.by)).ok_or_else(|| odd(table))?;
@@ -108,9 +124,9 @@ pub struct RecountedPart {
     kept: RecordBatch,
 }
 
-fn kept(table: Table, part: &RecordBatch, itemised: bool) -> Option<RecordBatch> {
+fn kept(table: Table, part: &RecordBatch, compared: Compared) -> Option<RecordBatch> {
     let kept: Option<Vec<usize>> =
-        kept_columns(table, itemised).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+        kept_columns(table, compared).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
     numbered(&part.project(&kept?).ok()?)
 }
 
@@ -152,10 +168,10 @@ fn retyped(batch: &RecordBatch, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
 }
 
 impl MemoryCheck {
-    /// A recount of a run that publishes rated records, or of one that does not: then lines need not be kept for them.
+    /// A recount of a run whose lines are `compared` with rated records or draws; else they need not be kept for them.
     #[must_use]
-    pub fn new(itemised: bool) -> Self {
-        Self { itemised, ..Self::default() }
+    pub fn new(compared: Compared) -> Self {
+        Self { compared, ..Self::default() }
     }
 
     /// Adds one part.
@@ -192,7 +208,9 @@ impl MemoryCheck {
         if repeated > 0 {
             faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
         }
-        for (sql, meaning) in VIOLATIONS.iter().chain(self.itemised.then_some(RECORD_VIOLATION)) {
+        let Compared { itemised, drawn } = self.compared;
+        let own = itemised.then_some(RECORD_VIOLATION).into_iter().chain(drawn.then_some(DRAW_VIOLATION));
+        for (sql, meaning) in VIOLATIONS.iter().chain(own) {
             let rows = select(&session, sql).await?;
             let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
             if number.flatten() != Some(count(0)) {
@@ -319,6 +337,13 @@ const RECORD_VIOLATION: &(&str, &str) = &(
      LEFT JOIN invoice_lines AS l ON r.line_id = l.line_id \
      WHERE (r.n IS DISTINCT FROM l.record_count) OR (r.rated IS DISTINCT FROM l.amount_rated)",
     "invoice lines that are not the sum of their rated records",
+);
+
+/// The same where lines draw on allowances.
+const DRAW_VIOLATION: &(&str, &str) = &(
+    "SELECT count(*) FROM (SELECT line_id, sum(quantity) AS drawn FROM allowance_draws GROUP BY line_id) AS d \
+     LEFT JOIN invoice_lines AS l ON d.line_id = l.line_id WHERE d.drawn IS DISTINCT FROM l.quantity",
+    "allowance lines whose quantity is not the sum of their draws",
 );
 
 /// How many lines have the id of another: sorted numbers need a tenth of the memory of a set.

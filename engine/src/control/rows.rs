@@ -6,7 +6,7 @@ use std::fmt;
 
 use arrow::array::RecordBatch;
 
-use super::{ControlTotals, CurrencyTotals, FileTotals, count};
+use super::{AllowanceTotals, ControlTotals, CurrencyTotals, FileTotals, count};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::money::Decimal;
 use crate::tables::{Table, build};
@@ -14,6 +14,8 @@ use crate::tables::{Table, build};
 /// What a total is of; in the order of the table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
+    /// An allowance.
+    Allowance(String),
     /// A charge.
     Charge(String),
     /// A currency.
@@ -36,6 +38,7 @@ impl Subject {
     #[must_use]
     pub fn scope(&self) -> &'static str {
         match self {
+            Self::Allowance(_) => "allowance",
             Self::Charge(_) => "charge",
             Self::Currency(_) => "currency",
             Self::File(..) => "file",
@@ -51,6 +54,7 @@ impl Subject {
             (Self::File(source, _) | Self::Source(source), "source") => Some(source),
             (Self::File(_, file), "file") => Some(file),
             (Self::Meter(meter), "meter") => Some(meter),
+            (Self::Allowance(allowance), "allowance") => Some(allowance),
             (Self::Charge(charge), "charge") => Some(charge),
             (Self::Currency(currency), "currency") => Some(currency),
             _ => None,
@@ -61,6 +65,7 @@ impl Subject {
     #[must_use]
     pub fn read(scope: &str, named: impl Fn(&str) -> Option<String>) -> Option<Self> {
         Some(match scope {
+            "allowance" => Self::Allowance(named("allowance")?),
             "charge" => Self::Charge(named("charge")?),
             "currency" => Self::Currency(named("currency")?),
             "file" => Self::File(named("source")?, named("file")?),
@@ -77,7 +82,11 @@ impl fmt::Display for Subject {
         match self {
             Self::File(source, file) => write!(f, "source {source}, file {file}"),
             Self::Run => f.write_str("the run"),
-            Self::Charge(name) | Self::Currency(name) | Self::Meter(name) | Self::Source(name) => {
+            Self::Allowance(name)
+            | Self::Charge(name)
+            | Self::Currency(name)
+            | Self::Meter(name)
+            | Self::Source(name) => {
                 write!(f, "{} {name}", self.scope())
             }
         }
@@ -115,7 +124,12 @@ impl ControlTotals {
                 put(&mut named, &subject, "records_itemised", count(records));
                 put(&mut named, &subject, "amount_itemised", amount);
             }
+            if let Some(included) = charge.included {
+                put(&mut named, &subject, "quantity_drawn", included.quantity_drawn);
+                put(&mut named, &subject, "amount_drawn", included.amount_drawn);
+            }
         }
+        self.allowances.iter().for_each(|allowance| name_allowance(&mut named, allowance));
         self.currencies.iter().for_each(|currency| name_amounts(&mut named, currency));
         if self.notices > 0 {
             put(&mut named, &Subject::Run, "notices", count(self.notices));
@@ -131,7 +145,7 @@ impl ControlTotals {
         let named = self.named();
         let mut rows: Vec<(&Subject, &str, Decimal)> =
             named.iter().map(|((subject, measure), value)| (subject, measure.as_str(), *value)).collect();
-        const NAMING: [&str; 5] = ["source", "file", "meter", "charge", "currency"];
+        const NAMING: [&str; 6] = ["source", "file", "meter", "charge", "allowance", "currency"];
         rows.sort_by_key(|(subject, measure, _)| {
             (subject.scope(), NAMING.map(|column| subject.named(column)), *measure)
         });
@@ -162,6 +176,19 @@ fn name_records(named: &mut Named, subject: &Subject, records: &FileTotals) {
         ("records_filtered", records.filtered),
     ] {
         put(named, subject, measure, count(value));
+    }
+}
+
+fn name_allowance(named: &mut Named, totals: &AllowanceTotals) {
+    for (measure, value) in [
+        ("granted", totals.granted),
+        ("used", totals.used),
+        ("expired", totals.expired),
+        ("left", totals.left),
+        ("quantity_drawn", totals.quantity_drawn),
+        ("amount_drawn", totals.amount_drawn),
+    ] {
+        put(named, &Subject::Allowance(totals.allowance.clone()), measure, value);
     }
 }
 

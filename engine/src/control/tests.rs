@@ -213,6 +213,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         quantity_in_buckets: minutes,
         quantity_on_lines: minutes,
         itemised: None,
+        included: None,
     };
     let jpy = CurrencyTotals {
         currency: "JPY".to_owned(),
@@ -250,6 +251,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         files: vec![file("day=01/a.csv", 5, 4, 0, 1), file("day=02/b.csv", 4, 3, 1, 0)],
         meters: vec![meter],
         charges: vec![charge],
+        allowances: Vec::new(),
         currencies: vec![jpy, usd],
         ..ControlTotals::default()
     };
@@ -355,10 +357,11 @@ fn every_broken_identity_is_told_with_both_numbers() {
 
 /// Every table as one part.
 async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals) -> Outcome<()> {
-    let itemised = tables.iter().any(|(table, part)| *table == Table::RatedUsage && part.num_rows() > 0);
-    let mut check = MemoryCheck::new(itemised);
+    let has = |wanted: Table| tables.iter().any(|(table, part)| *table == wanted && part.num_rows() > 0);
+    let compared = Compared { itemised: has(Table::RatedUsage), drawn: has(Table::AllowanceDraws) };
+    let mut check = MemoryCheck::new(compared);
     for (table, part) in tables {
-        let recounted = recount_part(*table, part, itemised).await?;
+        let recounted = recount_part(*table, part, compared).await?;
         check.add(recounted)?;
     }
     check.finish(totals).await

@@ -133,6 +133,11 @@ static REFERENCE: Record = Record {
             Kind::Path,
             "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
         ),
+        Key::optional(
+            "allowance_balances",
+            Kind::Path,
+            "what is left of allowances with a rollover: the table of that name that the period before has published",
+        ),
         Key::optional("coupons", Kind::Path, "who has redeemed which discount with `coupon: true`"),
     ]],
 };

@@ -116,6 +116,9 @@ pub struct ReferencePaths {
     pub amendments: Option<Located>,
     /// Optional.
     pub coupons: Option<Located>,
+    /// What earlier periods have left of allowances.
+    /// Optional.
+    pub allowance_balances: Option<Located>,
 }
 
 /// One usage source.

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::called::Identifiers;
 use crate::fault::Place;
 use crate::money::Decimal;
+use crate::period::Month;
 
 /// Account, subscription, … index type: position in the sorted table.
 pub type Index = u32;
@@ -45,6 +46,8 @@ pub struct Reference {
     pub commitment_balances: Vec<CommitmentBalance>,
     /// Redeemed coupons, sorted by coupon id.
     pub coupons: Vec<CouponRow>,
+    /// What earlier periods have left of allowances, in the order of the table.
+    pub balances: Vec<BalanceRow>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -307,6 +310,21 @@ pub struct CouponRow {
     pub redeemed_from: Option<NaiveDate>,
     /// First day it no longer holds; `None` when open.
     pub valid_to: Option<NaiveDate>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `allowance_balances`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct BalanceRow {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Name of the allowance, checked later against the book.
+    pub allowance: String,
+    /// The period that has given it.
+    pub granted: Month,
+    /// The quantity (or amount) that is left; not negative.
+    pub left: Decimal,
     /// Its row.
     pub place: Place,
 }

@@ -89,7 +89,7 @@ pub(super) fn invoice_lines(
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
     let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| conversion::told(job, line)).collect();
-    let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free);
+    let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free | Band::Amount(_));
     let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
@@ -160,7 +160,7 @@ pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
 pub(super) fn band_text(band: Band, model: &Model) -> String {
     match band {
         Band::Whole => String::new(),
-        Band::Included | Band::Free => "included".to_owned(),
+        Band::Included | Band::Free | Band::Amount(_) => "included".to_owned(),
         Band::Tier(number) => number.to_string(),
         Band::Beyond => "beyond".to_owned(),
         Band::Fee => "fee".to_owned(),
@@ -337,6 +337,10 @@ pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u1
         let subscription = &version.id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), tier(job, line));
         let fixed = ["line", &job.period.label, subscription, charge, kind, &band];
+        let amount = match line.band {
+            Band::Amount(number) => format!("amount {number}"),
+            _ => String::new(),
+        };
         // Only prices that change inside the period, intervals other than the period, and versions of a subscription give
         // the same line twice.
         let begin = (line.stretch > 0 || by_interval(job, line)).then(|| line.service_start.to_string());
@@ -348,6 +352,7 @@ pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u1
             Band::Free => Some("free units"),
             Band::Fee => Some("for each record"),
             Band::Minimum | Band::Maximum => Some("a bound"),
+            Band::Amount(_) => Some(amount.as_str()),
             _ => None,
         };
         natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
@@ -384,7 +389,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        _ if matches!(line.band, Band::Minimum | Band::Maximum | Band::Overage) => None,
+        _ if matches!(line.band, Band::Minimum | Band::Maximum | Band::Overage | Band::Amount(_)) => None,
         Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if matches!(line.band, Band::Included | Band::Free) => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,

@@ -6,6 +6,7 @@
 mod discounts;
 pub mod made;
 pub mod model;
+mod included;
 mod own;
 pub mod rerate;
 mod rows;
@@ -151,6 +152,7 @@ async fn committed(
         tried: Vec::new(),
         price: None,
         allowances: None,
+        amounts: None,
         rating: None,
         fixed: None,
         exchange: None,
@@ -248,8 +250,7 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
-    explanation.exchange = own.exchange;
-    explanation.made_of = own.made_of;
+    (explanation.amounts, explanation.exchange, explanation.made_of) = (own.amounts, own.exchange, own.made_of);
     (explanation.discounts, explanation.rounding, explanation.sources) =
         (own.discounts, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();

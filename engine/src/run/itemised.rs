@@ -21,7 +21,7 @@ use crate::tables::{Table, build};
 use crate::usage::Origin;
 
 /// What makes a line: subscription, charge, kind, group, stretch as lines count it, band.
-type LineKey = (u32, u32, LineKind, u32, u16, Band);
+pub(super) type LineKey = (u32, u32, LineKind, u32, u16, Band);
 
 /// A rated record, before it is known where its line stands.
 #[derive(Clone, Copy, Debug)]
@@ -116,8 +116,8 @@ pub(super) fn add_itemised(job: &Job<'_>, lines: &[Line], totals: &mut [ChargeTo
         return Ok(());
     }
     let mut sums: HashMap<&str, (u64, Decimal)> = HashMap::new();
-    // What a bound adds has no records.
-    let of_records = |line: &Line| !matches!(line.band, Band::Minimum | Band::Maximum);
+    // What a bound or included amount adds has no records.
+    let of_records = |line: &Line| !matches!(line.band, Band::Minimum | Band::Maximum | Band::Amount(_));
     let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise && of_records(line);
     for line in lines.iter().filter(is_itemised) {
         let sum = sums.entry(job.book.charges[line.charge as usize].id.as_str()).or_default();

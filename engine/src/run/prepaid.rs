@@ -16,7 +16,7 @@ use crate::tables::{Table, build};
 
 /// A part of `credit_draws`.
 pub(super) fn draws(job: &Job<'_>, pools: &Pools, billing: &Billing, range: Range<usize>) -> Outcome<RecordBatch> {
-    let draws = &billing.draws[range];
+    let draws = &billing.credit_draws[range];
     let credit = |draw: &CreditDraw| &job.reference.credits[draw.credit as usize];
     let invoice = |draw: &CreditDraw| -> &Invoice { &billing.invoices[draw.invoice as usize] };
     let key = |draw: &CreditDraw| {
@@ -39,7 +39,7 @@ pub(super) fn draws(job: &Job<'_>, pools: &Pools, billing: &Billing, range: Rang
 
 /// A part of `credit_balances`.
 pub(super) fn balances(job: &Job<'_>, pools: &Pools, billing: &Billing, range: Range<usize>) -> Outcome<RecordBatch> {
-    let (credits, balances) = (&job.reference.credits[range.clone()], &billing.balances[range]);
+    let (credits, balances) = (&job.reference.credits[range.clone()], &billing.credit_balances[range]);
     let texts = |of: fn(&Credit) -> &str| build::text(&credits.iter().map(of).collect::<Vec<_>>());
     let days = |of: fn(&Credit) -> Option<NaiveDate>| {
         build::days_or_null(credits.iter().map(|credit| of(credit).map(|day| day.num_days_from_ce() - EPOCH_DAYS)))

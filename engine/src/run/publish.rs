@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 
 use super::around;
 use super::assembly;
+use super::balances::{self, allowance_balances, allowance_draws};
 use super::batches;
 use super::itemised::rated_usage;
 use super::line_discounts::{add_discounts, line_discounts, rows_of};
@@ -17,7 +18,7 @@ use super::prepaid;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
-use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
+use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
 use crate::lineset::manifest::{FORMAT, Input, Numbers, Totals, tables};
@@ -44,6 +45,7 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
         files: files.collect(),
         meters: meters(job, usage)?,
         charges: billing.charges.clone(),
+        allowances: balances::totals(job, billing)?,
         currencies: currencies(job, billing)?,
         notices: billing.notices.len() as u64,
     })
@@ -105,11 +107,11 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.invoice_credit = sum(total.invoice_credit, invoice.credit)?;
         total.invoice_payable = sum(total.invoice_payable, sum(gross, -invoice.credit)?)?;
     }
-    for draw in &billing.draws {
+    for draw in &billing.credit_draws {
         let total = totals.entry(&job.reference.credits[draw.credit as usize].currency).or_default();
         total.credits_paid = sum(total.credits_paid, draw.amount)?;
     }
-    for (credit, balance) in job.reference.credits.iter().zip(&billing.balances) {
+    for (credit, balance) in job.reference.credits.iter().zip(&billing.credit_balances) {
         let total = totals.entry(&credit.currency).or_default();
         total.credits_opening = sum(total.credits_opening, balance.opening)?;
         total.credits_drawn = sum(total.credits_drawn, balance.drawn)?;
@@ -155,12 +157,16 @@ pub(super) async fn write(
         rows(Table::InvoiceSubtotals, billing.subtotals.len(), |range| {
             assembly::invoice_subtotals(job, &pools, billing, range)
         }),
-        rows(Table::CreditDraws, billing.draws.len(), |range| prepaid::draws(job, &pools, billing, range)),
-        rows(Table::CreditBalances, billing.balances.len(), |range| prepaid::balances(job, &pools, billing, range)),
+        rows(Table::CreditDraws, billing.credit_draws.len(), |range| prepaid::draws(job, &pools, billing, range)),
+        rows(Table::CreditBalances, billing.credit_balances.len(), |range| {
+            prepaid::balances(job, &pools, billing, range)
+        }),
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
+        rows(Table::AllowanceDraws, billing.draws.len(), |range| allowance_draws(job, &pools, billing, range)),
+        rows(Table::AllowanceBalances, billing.balances.len(), |range| allowance_balances(job, &pools, billing, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         rows(Table::CommitmentShares, billing.commitments.shares.len(), |range| {
             around::commitment_shares(job, &pools, billing, range)
@@ -171,11 +177,11 @@ pub(super) async fn write(
         rows(Table::Notices, billing.notices.len(), |range| around::notices(job, &pools, billing, range)),
         Rows::of(Table::ControlTotals, controls),
     ];
-    let itemised = !billing.records.is_empty();
-    let check = Mutex::new(MemoryCheck::new(itemised));
+    let compared = Compared { itemised: !billing.records.is_empty(), drawn: !billing.draws.is_empty() };
+    let check = Mutex::new(MemoryCheck::new(compared));
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
-        let recounted = runtime.block_on(recount_part(table, part, itemised))?;
+        let recounted = runtime.block_on(recount_part(table, part, compared))?;
         check.lock().unwrap_or_else(PoisonError::into_inner).add(recounted)
     };
     let folder = RunFolder { period: &job.period.label, run_id };

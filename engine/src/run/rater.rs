@@ -8,19 +8,19 @@ use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use super::Job;
-use super::circles::{Circles, Sharer};
+use super::circles::{Circles, Sharer, Units};
 use super::deferred::Deferred;
-use super::itemised::{RatedRecord, covered_records};
+use super::draws::{After, LineDraw};
+use super::itemised::RatedRecord;
 use super::unpriced::Unpriced;
 use super::witness::{Seen, Witness};
-use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
 use crate::charge::{Cube, Wanted};
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
-use crate::rate::{Facts, Unrated, is_shared, without};
+use crate::rate::{Facts, Unrated, is_shared};
 use crate::reference::model::Index;
 
 /// What the accounts of a unit come to.
@@ -34,6 +34,8 @@ pub(super) struct Piece {
     pub(super) unpriced: Unpriced,
     /// Rated records of charges that publish them.
     pub(super) records: Vec<RatedRecord>,
+    /// What was drawn on allowances.
+    pub(super) draws: Vec<LineDraw>,
     /// Sees every step, when somebody wants to be told.
     pub(super) witness: Option<Witness>,
 }
@@ -46,6 +48,14 @@ pub(super) struct Sharing<'r> {
     pub(super) stretches: &'r [Stretch],
     pub(super) prices: Vec<&'r Price>,
     pub(super) subscriptions: Vec<u32>,
+}
+
+impl Sharing<'_> {
+    /// The usage that the price of a stretch asks for.
+    pub(super) fn wanted(&self, meter: usize, number: u16, stretch: &Stretch, price: &Price) -> Wanted {
+        let each = if price.by_record() { Each::Record } else { price.each };
+        Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number }
+    }
 }
 
 /// Rates accounts.
@@ -82,7 +92,7 @@ impl<'r> Rater<'r> {
     pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
         if deferred {
             self.sort_all(lines);
-        } else if self.circles.wide {
+        } else if self.circles.are_joined() {
             lines.sort_by_key(|line| self.job.reference.subscriptions[line.subscription as usize].account);
         }
     }
@@ -105,11 +115,10 @@ impl<'r> Rater<'r> {
         self.job.reference.accounts[self.account_of(line) as usize].minor_digits
     }
 
-    /// Rates the accounts of a unit.
-    pub(super) fn accounts(&self, accounts: &[Index]) -> Outcome<Piece> {
+    /// Rates the accounts of some units.
+    pub(super) fn accounts(&self, units: &Units) -> Outcome<Piece> {
         let mut piece = Piece::default();
-        let together = self.circles.wide;
-        for unit in if together { vec![accounts] } else { accounts.chunks(1).collect() } {
+        for unit in units.each() {
             let start = piece.lines.len();
             self.unit(unit, &mut piece)?;
             self.sort_all(&mut piece.lines[start..]);
@@ -118,11 +127,14 @@ impl<'r> Rater<'r> {
     }
 
     pub(super) fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
-        let mut pools = Pools::default();
-        for sharing in self.sharings(accounts) {
-            match self.job.book.charges[sharing.charge].meter {
-                Some(meter) => self.usage(&sharing, meter, &mut pools, piece)?,
-                None => self.fixed(&sharing, piece)?,
+        for sharings in self.sharings(accounts).chunk_by(|one, next| one.charge == next.charge) {
+            let meter = sharings.first().and_then(|sharing| self.job.book.charges[sharing.charge].meter);
+            let mut after = self.after_allowances(sharings, piece)?;
+            for sharing in sharings {
+                match meter {
+                    Some(meter) => self.usage(sharing, meter, &mut after, piece)?,
+                    None => self.fixed(sharing, piece)?,
+                }
             }
         }
         Ok(())
@@ -170,17 +182,17 @@ impl<'r> Rater<'r> {
     }
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
-    fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
+    fn usage(&self, sharing: &Sharing<'_>, meter: usize, after: &mut After, piece: &mut Piece) -> Outcome<()> {
         // Who shares is said by the first price of the period, for all of it.
         let wide = sharing.prices.first().is_some_and(|price| price.scope != Scope::Subscription);
         if wide && sharing.prices.iter().any(|price| is_shared(price)) {
-            return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
+            return self.portions(sharing, &sharing.subscriptions, meter, after, piece);
         }
         // Versions of a subscription to the same plan or product go on where the one before them has ended.
         let rows = &self.job.reference.subscriptions;
         let whole = |at: &u32| (rows[*at as usize].first, self.job.catalog.offer_of[*at as usize]);
         for versions in sharing.subscriptions.chunk_by(|a, b| whole(a) == whole(b)) {
-            self.portions(sharing, versions, meter, pools, piece)?;
+            self.portions(sharing, versions, meter, after, piece)?;
         }
         Ok(())
     }
@@ -191,15 +203,19 @@ impl<'r> Rater<'r> {
         sharing: &Sharing<'_>,
         subscriptions: &[u32],
         meter: usize,
-        pools: &mut Pools,
+        after: &mut After,
         piece: &mut Piece,
     ) -> Outcome<()> {
         let mut together: Vec<Portion> = Vec::new();
         let mut used = false;
         for ((number, stretch), price) in (0_u16..).zip(sharing.stretches).zip(&sharing.prices) {
-            let each = if price.by_record() { Each::Record } else { price.each };
-            let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
+            let wanted = sharing.wanted(meter, number, stretch, price);
             for subscription in subscriptions {
+                if let Some(left) = after.remove(&(*subscription, number)) {
+                    used = true;
+                    together.extend(left);
+                    continue;
+                }
                 let by_query = matches!(price.model, Model::Sql { .. });
                 // A query sees the buckets, also of usage that adds up to nothing.
                 let portions = match by_query {
@@ -215,58 +231,13 @@ impl<'r> Rater<'r> {
                     piece.deferred.extend(deferred(sharing, number, portions));
                     continue;
                 }
-                let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
-                together.extend(left);
+                together.extend(portions);
             }
         }
         if !used {
             together.extend(self.nothing_used(sharing, subscriptions));
         }
         self.rate(sharing, &together, piece)
-    }
-
-    /// What the allowances of the plan leave of `portions`; what they cover becomes lines.
-    fn after_allowances(
-        &self,
-        sharing: &Sharing<'_>,
-        subscription: u32,
-        mut portions: Vec<Portion>,
-        pools: &mut Pools,
-        piece: &mut Piece,
-    ) -> Outcome<Vec<Portion>> {
-        let Some(plan) = self.job.catalog.offer(subscription).plan else { return Ok(portions) };
-        let allowances = &self.job.book.plans[plan].allowances;
-        let Some(meter) = self.job.book.charges[sharing.charge].meter.filter(|_| !allowances.is_empty()) else {
-            return Ok(portions);
-        };
-        let account = self.job.reference.subscriptions[subscription as usize].account;
-        let itemised = self.job.catalog.itemised[sharing.charge];
-        let before = portions.clone();
-        // All versions of a subscription draw on what its first one has.
-        let holder = self.job.reference.subscriptions[subscription as usize].first;
-        portions.iter_mut().for_each(|portion| portion.subscription = holder);
-        let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
-        portions.iter_mut().for_each(|portion| portion.subscription = subscription);
-        if itemised {
-            piece.records.extend(covered_records((sharing.charge, &sharing.prices), &before, &portions));
-        }
-        if let Some(witness) = &mut piece.witness {
-            let (charge, portions, covered) = (sharing.charge, before.clone(), covered.clone());
-            witness.push(Seen::Drawn { charge, plan, account, portions, covered });
-        }
-        if covered.is_empty() {
-            return Ok(portions);
-        }
-        for part in &covered {
-            piece.given.push((sharing.charge, part.quantity));
-        }
-        self.add_parts(sharing, LineKind::Allowance, &before, &covered, piece)?;
-        let rest = before.iter().zip(&portions).filter(|(_, left)| !left.quantity.is_zero()).map(|(whole, left)| {
-            let price = sharing.prices[usize::from(whole.stretch)];
-            whole.quantity.minus(left.quantity).and_then(|covered| without(price, whole, covered))
-        });
-        let rest: Option<Vec<Portion>> = rest.collect();
-        Ok(rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?)
     }
 
     /// A portion of nothing, at the last price somebody is subscribed at, for charges that are due without usage.
@@ -338,7 +309,7 @@ impl<'r> Rater<'r> {
         self.add_parts(&sharing, LineKind::Usage, portions, parts, piece)
     }
 
-    fn add_parts(
+    pub(super) fn add_parts(
         &self,
         sharing: &Sharing<'_>,
         kind: LineKind,

@@ -3,10 +3,14 @@
 //! lines joined in order.
 
 use super::Job;
+use super::balances::{BalanceRow, add_included, balances};
+use super::circles::Units;
 use super::commitments::CommitmentRows;
 use super::conversion::exchange_records;
+use super::covers::CoveredCharge;
 use super::deferred::rate_deferred;
 use super::discounts::Discounting;
+use super::draws::{self, DrawRow};
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::made::Made;
 use super::notices::Notice;
@@ -43,13 +47,17 @@ pub(super) struct Billing {
     /// Sorted by account, product and invoice.
     pub(super) subtotals: Vec<Subtotal>,
     /// What credits pay, by credit and invoice.
-    pub(super) draws: Vec<CreditDraw>,
+    pub(super) credit_draws: Vec<CreditDraw>,
     /// What became of the credits, in the order of the reference table.
-    pub(super) balances: Vec<CreditBalance>,
+    pub(super) credit_balances: Vec<CreditBalance>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
     pub(super) records: Vec<LineRecord>,
+    /// What lines have drawn on allowances, in the order of the lines.
+    pub(super) draws: Vec<DrawRow>,
+    /// What has become of every grant.
+    pub(super) balances: Vec<BalanceRow>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
     /// What commitments have come to.
@@ -71,6 +79,10 @@ pub(super) struct Rated {
     pub(super) discounting: Discounting,
     /// How the lines that are made of other lines came about.
     pub(super) made: Vec<Made>,
+    /// The charges that included amounts have covered something of.
+    pub(super) covered: Vec<CoveredCharge>,
+    draws: Vec<DrawRow>,
+    balances: Vec<BalanceRow>,
     commitments: CommitmentRows,
     notices: Vec<Notice>,
 }
@@ -86,6 +98,7 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let rater = rater;
     let mut unpriced = Unpriced::default();
     let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
+    let mut draws = Vec::new();
     let mut given = vec![Decimal::ZERO; job.book.charges.len()];
     let mut give = |unpriced: &mut Unpriced, quantities: Vec<(usize, Decimal)>| {
         for (charge, quantity) in quantities {
@@ -95,7 +108,7 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
             }
         }
     };
-    let rated = |_: &mut (), accounts: Vec<_>| rater.accounts(&accounts);
+    let rated = |_: &mut (), units: Units| rater.accounts(&units);
     in_order(rater.circles.units(), rated, |piece: Outcome<Piece>, share| match piece {
         Ok(piece) => {
             unpriced.add(piece.unpriced);
@@ -103,6 +116,7 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
             lines.extend(piece.lines);
             deferred.extend(piece.deferred);
             records.extend(piece.records);
+            draws.extend(piece.draws);
             give(&mut unpriced, piece.given);
         }
         Err(faults) if broken.is_ok() => broken = Err(faults),
@@ -116,13 +130,16 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines, discounting, made, commitments, notices } = settle(&rater, lines)?;
+    let Settled { lines, covers, discounting, made, commitments, notices } = settle(&rater, lines)?;
+    draws.extend(covers.draws);
+    let draws = draws::of_lines(draws, &lines)?;
+    let balances = balances(job, &lines, &draws)?;
     let mut records = of_lines(job, records, &lines)?;
     exchange_records(job, &lines, &mut records)?;
-    let charges = charge_totals(job, &given, &lines)?;
+    let charges = charge_totals(job, &given, &lines, &draws)?;
     drop(rater);
-    let groups = cube.groups;
-    Ok(Rated { lines, groups, records, charges, discounting, made, commitments, notices })
+    let (groups, covered) = (cube.groups, covers.charges);
+    Ok(Rated { lines, groups, records, charges, discounting, made, covered, draws, balances, commitments, notices })
 }
 
 /// Puts taxed lines on invoices.
@@ -130,13 +147,14 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
 /// # Errors
 /// `G003` for sums that do not fit.
 pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
-    let Rated { lines, groups, records, charges, discounting, commitments, notices, .. } = rated;
+    let Rated { lines, groups, records, charges, discounting, draws, balances, commitments, notices, .. } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
     let products: Vec<u32> = job.book.charges.iter().map(product).collect();
     let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
-    let (draws, balances) = credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
+    let (credit_draws, credit_balances) =
+        credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
     Ok(Billing {
         lines,
         discounting,
@@ -145,6 +163,8 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
         lines_without_tax,
         invoices,
         subtotals,
+        credit_draws,
+        credit_balances,
         draws,
         balances,
         groups,
@@ -155,7 +175,7 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
     })
 }
 
-fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {
+fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line], draws: &[DrawRow]) -> Outcome<Vec<ChargeTotals>> {
     let mut billed = vec![Decimal::ZERO; job.book.charges.len()];
     let mut unpriced = Unpriced::default();
     for line in lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::Allowance)) {
@@ -172,8 +192,10 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         quantity_in_buckets: *given,
         quantity_on_lines: billed,
         itemised: None,
+        included: None,
     };
     let mut totals: Vec<ChargeTotals> = charges.map(total).collect();
     add_itemised(job, lines, &mut totals)?;
+    add_included(job, lines, draws, &mut totals)?;
     Ok(totals)
 }

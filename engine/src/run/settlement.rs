@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::commitments::{CommitmentRows, commitments as held_against};
 use super::conversion::exchange;
+use super::covers::{Covers, cover};
 use super::discounts::Discounting;
 use super::made::Made;
 use super::notices::{Notice, notices as reached};
@@ -24,6 +25,8 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// What included amounts have covered.
+    pub(super) covers: Covers,
     /// What discounts have taken off them.
     pub(super) discounting: Discounting,
     /// How the lines that are made of other lines came about, by what they are found by.
@@ -41,7 +44,8 @@ pub(super) struct Settled {
 /// fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
     let mut settled = Settled { lines, ..Settled::default() };
-    let Settled { lines, discounting, made, commitments, notices } = &mut settled;
+    let Settled { lines, covers, discounting, made, commitments, notices } = &mut settled;
+    *covers = cover(rater, lines)?;
     exchange(rater.job, lines)?;
     bounds::charges(rater, lines, made, true)?;
     discounting.off_lines(rater, lines)?;

@@ -274,6 +274,49 @@ pub const RATED_USAGE: &[Column] = &[
     given("amount_rated", Exact, "Its unrounded amount in the line's currency; those of a line add up to the line's"),
 ];
 
+const ALLOWANCE: Column = given(
+    "allowance",
+    Text,
+    "The allowance: plan:PLAN/ID or contract:CONTRACT/ID, where the id is its own or its meter's",
+);
+const ALLOWANCE_METER: Column = given("meter", Text, "Meter of the allowance; blank for an amount that names charges");
+const GRANTED_PERIOD: Column = given("granted_period", Text, "The period that has given it, YYYY-MM");
+
+/// `allowance_draws`: one row for each allowance line and grant it draws on.
+pub const ALLOWANCE_DRAWS: &[Column] = &[
+    given("line_id", Text, "The line that says what is covered"),
+    RUN,
+    ACCOUNT,
+    SUBSCRIPTION,
+    given(
+        "holder_subscription_id",
+        Text,
+        "The subscription that has the allowance; of a pool the one with the lowest id",
+    ),
+    given("charge", Text, "The charge, as product/charge"),
+    ALLOWANCE,
+    ALLOWANCE_METER,
+    GRANTED_PERIOD,
+    given("quantity", Exact, "Quantity drawn, negative for what was given back; those of a line add up to the line's"),
+    given("amount", Exact, "Amount drawn, unrounded, in the currency of the price; 0 where a quantity is drawn"),
+];
+
+/// `allowance_balances`: one row for each grant there was to use. Those with something left are the next period's input.
+pub const ALLOWANCE_BALANCES: &[Column] = &[
+    RUN,
+    given("account_id", Text, "The account of the subscription that has the allowance"),
+    given("subscription_id", Text, "The subscription that has it; of a pool the one with the lowest id"),
+    ALLOWANCE,
+    ALLOWANCE_METER,
+    GRANTED_PERIOD,
+    given("granted", Exact, "What there was to use in this period: granted by it, or left of an earlier one"),
+    given("used", Exact, "What was drawn; of a quantity, by the charge that has drawn most"),
+    given("expired", Exact, "What cannot be used any more, and what is over the cap of its rollover"),
+    given("left", Exact, "What the next period opens with: granted less used and expired"),
+    given("expires_after", Text, "The last period in which it can be used, YYYY-MM"),
+    given("currency", Text, "ISO 4217 code of an amount; blank for a quantity"),
+];
+
 /// `suspense`.
 pub const SUSPENSE: &[Column] = &[
     RUN,
@@ -334,11 +377,12 @@ pub const NOTICES: &[Column] = &[
 /// `control_totals`.
 pub const CONTROL_TOTALS: &[Column] = &[
     RUN,
-    given("scope", Text, "What is counted: file, source, meter, charge, currency or run"),
+    given("scope", Text, "What is counted: file, source, meter, charge, allowance, currency or run"),
     maybe("source", Text, "The source, for file and source"),
     maybe("file", Text, "The file, for file"),
     maybe("meter", Text, "The meter, for meter"),
     maybe("charge", Text, "The charge, for charge"),
+    maybe("allowance", Text, "The allowance, for allowance"),
     maybe("currency", Text, "The currency, for currency"),
     given("measure", Text, "What the value is: records_read, records_rated, amount_net…"),
     given("value", Exact, "The count or sum"),

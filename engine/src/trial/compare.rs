@@ -180,6 +180,8 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::CommitmentShares => &["subscription_id", "commitment", "amount_covered"],
         Table::CommitmentBalances => &["subscription_id", "commitment", "period", "billed"],
         Table::Notices => &["account_id", "subscription_id", "threshold", "reached"],
+        Table::AllowanceDraws => &["subscription_id", "charge", "allowance", "granted_period", "quantity", "amount"],
+        Table::AllowanceBalances => &["subscription_id", "allowance", "granted_period", "used", "left"],
         Table::ControlTotals => &["scope", "measure", "value"],
     }
 }

@@ -138,9 +138,12 @@ impl Tally {
             let key = (text(line, "plan").to_owned(), text(line, "meter").to_owned());
             hits.extend(price.filter(|price| price.tiers.contains_key("included")).map(|price| price.piece));
             hits.extend(self.part(charge, price, "included"));
-            // Units that a charge gives away are no allowance of the plan.
+            // Units that a charge gives away are no allowance.
             if hits.is_empty() {
-                hits.extend(self.pieces.allowances.get(&key).into_iter().flatten());
+                let (plan, meter) = key;
+                let keys = [(plan.clone(), meter.clone()), (String::new(), meter), (plan, String::new())];
+                let keys = keys.into_iter().chain([(String::new(), String::new())]);
+                hits.extend(keys.filter_map(|key| self.pieces.allowances.get(&key)).flatten());
             }
             return hits;
         }

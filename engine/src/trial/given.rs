@@ -189,7 +189,7 @@ pub(super) fn from_anywhere(path: &str) -> String {
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
-    let [levels, exemptions, credits, balances, amendments, coupons] = more;
+    let [levels, exemptions, credits, committed, amendments, coupons, allowed] = more;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -233,7 +233,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
     let others = [tax_rates, fx_rates, overrides, exemptions].map(|rows| rows.as_deref().map(plain));
     let [tax_rates, fx_rates, overrides, exemptions] = others;
     // Rows about a subscription, which there may be only one of.
-    let mut of_subscriptions = [levels, balances, amendments].map(|rows| rows.as_deref().map(plain));
+    let mut of_subscriptions = [levels, committed, amendments, allowed].map(|rows| rows.as_deref().map(plain));
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
@@ -241,7 +241,7 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
-    let [levels, balances, amendments] = of_subscriptions;
+    let [levels, committed, amendments, allowed] = of_subscriptions;
     [
         Some(accounts),
         Some(subscriptions),
@@ -252,9 +252,10 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         levels,
         exemptions,
         credits,
-        balances,
+        committed,
         amendments,
         coupons,
+        allowed,
     ]
 }
 

@@ -87,12 +87,17 @@ static GIVEN: Record = Record {
             "rows of the amendments table: subscription_id (left out: that of the only subscription), from, kind, what is replaced",
         ),
         Key::optional("coupons", ROWS, "rows of the coupons table; coupon_id is C1, C2, … when left out"),
+        Key::optional(
+            "allowance_balances",
+            ROWS,
+            "rows of the allowance_balances table: subscription_id (left out: that of the only subscription), allowance, granted_period, left",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 13] = [
     "accounts",
     "subscriptions",
     "identifiers",
@@ -105,6 +110,7 @@ pub(super) const TABLES: [&str; 12] = [
     "commitment_balances",
     "amendments",
     "coupons",
+    "allowance_balances",
 ];
 
 /// A list of rows; of each, only the columns that matter.
@@ -138,6 +144,8 @@ static EXPECT: Record = Record {
         Key::optional("notices", ROWS, "all rows of notices"),
         Key::optional("notices_include", ROWS, "some rows of notices"),
         Key::optional("commitment_balances", ROWS, "all rows of commitment_balances"),
+        Key::optional("balances", ROWS, "all rows of allowance_balances"),
+        Key::optional("balances_include", ROWS, "some rows of allowance_balances"),
     ]],
 };
 
@@ -164,4 +172,6 @@ pub(super) const SECTIONS: &[(&str, Table, bool)] = &[
     ("notices", Table::Notices, true),
     ("notices_include", Table::Notices, false),
     ("commitment_balances", Table::CommitmentBalances, true),
+    ("balances", Table::AllowanceBalances, true),
+    ("balances_include", Table::AllowanceBalances, false),
 ];

@@ -105,7 +105,7 @@ pub(super) struct Pieces {
     pub(super) all: Vec<Piece>,
     /// By charge and layer.
     pub(super) prices: BTreeMap<(String, String), Vec<PriceAt>>,
-    /// By plan and meter.
+    /// By plan and meter; blank where lines do not show them.
     pub(super) allowances: BTreeMap<(String, String), Vec<usize>>,
     pub(super) discounts: Vec<DiscountAt>,
     pub(super) layers: Vec<LayerAt>,
@@ -131,7 +131,7 @@ impl Pieces {
             for (id, node) in survey.entries(section) {
                 pieces.patches(&format!("{letter}:{}", id.text), node, survey);
                 for allowance in node.get("allowances").map(Node::list).unwrap_or_default() {
-                    pieces.allowance(id, allowance);
+                    pieces.allowance(letter, id, allowance);
                 }
             }
         }
@@ -195,10 +195,16 @@ impl Pieces {
         (holds, self.add(Kind::When, layer, "", &format!("`when` of {id} does not hold"), place))
     }
 
-    fn allowance(&mut self, plan: &Located, node: &Node) {
-        let meter = node.get("meter").and_then(Node::text).unwrap_or_default();
-        let piece = self.add(Kind::Allowance, &format!("plan:{}", plan.text), "", meter, &node.place);
-        self.allowances.entry((plan.text.clone(), meter.to_owned())).or_default().push(piece);
+    /// An allowance of a plan (`letter`) or contract, by the plan and meter of the lines it covers. Lines that draw on a
+    /// contract, on a pool of an account above, or on an amount for several meters do not say so: it is under no plan, or
+    /// no meter.
+    fn allowance(&mut self, letter: &str, owner: &Located, node: &Node) {
+        let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
+        let (meter, named) = (text("meter"), if text("id").is_empty() { text("meter") } else { text("id") });
+        let piece = self.add(Kind::Allowance, &format!("{letter}:{}", owner.text), "", named, &node.place);
+        let own = letter == "plan" && text("shared_over") != "subtree";
+        let plan = if own { owner.text.clone() } else { String::new() };
+        self.allowances.entry((plan, meter.to_owned())).or_default().push(piece);
     }
 
     fn discount(&mut self, node: &Node) {

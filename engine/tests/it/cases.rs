@@ -3,6 +3,9 @@
 //! `expected_lines.csv` (and `expected_taxes`, `expected_discounts`, `expected_invoices`, `expected_subtotals`, `expected_credit_draws`, `expected_credit_balances`,
 //! `expected_suspense`, `expected_buckets`, `expected_rated_usage`) hold the columns that matter to the case, rows in any order. The README of
 //! a case shows the arithmetic.
+//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_suspense`, `expected_buckets`,
+//! `expected_rated_usage`, `expected_draws`, `expected_balances`) hold the columns that matter to the case, rows in any
+//! order. The README of a case shows the arithmetic.
 //! `UPDATE_GOLDEN=1` rewrites them from what the engine finds: read the difference before it is committed.
 
 use std::collections::BTreeMap;
@@ -25,8 +28,10 @@ const TABLES: &[(&str, &str)] = &[
     ("expected_buckets.csv", "usage_buckets"),
     ("expected_rated_usage.csv", "rated_usage"),
     ("expected_shares.csv", "commitment_shares"),
-    ("expected_balances.csv", "commitment_balances"),
+    ("expected_commitment_balances.csv", "commitment_balances"),
     ("expected_notices.csv", "notices"),
+    ("expected_draws.csv", "allowance_draws"),
+    ("expected_balances.csv", "allowance_balances"),
 ];
 const PERIOD: &str = "2026-10";
 

@@ -11,6 +11,9 @@ mod assembly;
 // Bounds, commitments and thresholds.
 #[cfg(test)]
 mod around;
+// Allowances from month to month, and balances that cannot be.
+#[cfg(test)]
+mod allowances;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;

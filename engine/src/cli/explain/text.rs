@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::super::run::{counted, grouped, money};
 use super::{made, price};
 use crate::run::explain::Explanation;
-use crate::run::explain::model::{AllowanceUse, DiscountUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row};
+use crate::run::explain::model::{
+    AllowanceTerms, AllowanceUse, AmountUse, DiscountUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row,
+};
 
 /// Portions, subscriptions and files shown; the JSON has all of them.
 const SHOWN: usize = 12;
@@ -67,6 +69,9 @@ fn page(one: &Explanation) -> Vec<String> {
     }
     if let Some(using) = &one.allowances {
         page.extend(allowances(using));
+    }
+    if let Some(using) = &one.amounts {
+        page.extend(amounts(using));
     }
     if let Some(rating) = &one.rating {
         page.extend(filled(one, rating));
@@ -131,12 +136,33 @@ fn head(one: &Explanation) -> Vec<String> {
     page
 }
 
+/// What was granted, and to whom.
+fn granted(one: &AllowanceTerms) -> String {
+    let whose = match one.shared_over.as_str() {
+        "account" => "shared by the account of",
+        "subtree" => "shared by all at and below the account of",
+        _ => "of",
+    };
+    let (granted, name, period) = (number(&one.quantity), &one.allowance, &one.granted_period);
+    format!("  {granted} {whose} {}, {name} of {period}, {}", one.holder, one.place)
+}
+
+/// Which included amounts cover the line beside this one.
+fn amounts(using: &AmountUse) -> Vec<String> {
+    let mut page = vec![String::new(), "Included amounts, taken off what usage is rated at".to_owned()];
+    for (one, left) in using.allowances.iter().zip(&using.left).take(SHOWN) {
+        page.push(format!("{}, {} left before this charge", granted(one), number(left)));
+    }
+    page.extend(more(using.allowances.len(), "allowance"));
+    let covered = using.amounts.get(using.own).copied().unwrap_or_default();
+    page.push(format!("  covers a line that is rated at {}", number(&covered)));
+    page
+}
+
 fn allowances(using: &AllowanceUse) -> Vec<String> {
-    let mut page = vec![String::new(), "Included quantities of the plan, taken off before the price".to_owned()];
-    page.extend(using.allowances.iter().map(|one| {
-        let whose = if one.shared_over == "account" { "shared by the account" } else { "of each subscription" };
-        format!("  {} {whose}, {}", number(&one.quantity), one.place)
-    }));
+    let mut page = vec![String::new(), "Included quantities, taken off before the price".to_owned()];
+    page.extend(using.allowances.iter().take(SHOWN).map(granted));
+    page.extend(more(using.allowances.len(), "allowance"));
     let sum = |mut all: Box<dyn Iterator<Item = Exact> + '_>| {
         all.try_fold(crate::money::Decimal::ZERO, |sum, one| sum.plus(one.0)).map(Exact).unwrap_or_default()
     };

@@ -44,6 +44,8 @@ pub struct Explanation {
     pub price: Option<Terms>,
     /// What included quantities have taken off before the price.
     pub allowances: Option<AllowanceUse>,
+    /// Which included amounts have covered a usage line, when the line says what they cover.
+    pub amounts: Option<AmountUse>,
     /// How usage was rated, with everybody who shares the tiers.
     pub rating: Option<Rating>,
     /// How a recurring or one-time amount was made.
@@ -177,24 +179,45 @@ pub struct BandUse {
     pub amount: Exact,
 }
 
-/// What the allowances of a plan have covered for this charge.
+/// What allowances have covered for this charge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllowanceUse {
-    /// The allowances, in the order in which they are drawn down.
+    /// What was granted to the line's subscription and to whoever draws beside it.
     pub allowances: Vec<AllowanceTerms>,
-    /// The draws of everybody who shares them, in order.
+    /// The draws of everybody who shares anything of it, in order.
     pub draws: Vec<Draw>,
     /// The line among what was covered: position of the draw, and of the part; `None` for lines of usage.
     pub own: Option<(usize, usize)>,
 }
 
-/// An included quantity.
+/// What included amounts have covered of the usage lines of a charge.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AmountUse {
+    /// What was granted, in the order in which it is drawn.
+    pub allowances: Vec<AllowanceTerms>,
+    /// What was left of each before this charge.
+    pub left: Vec<Exact>,
+    /// Rated amounts of the subscription's usage lines of the charge, in order.
+    pub amounts: Vec<Exact>,
+    /// Position of the covered line among them.
+    pub own: usize,
+    /// Records behind the covered line.
+    pub records: u64,
+}
+
+/// An included quantity, or amount, of one period.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllowanceTerms {
-    /// Included units.
+    /// Its name: `plan:PLAN/ID` or `contract:CONTRACT/ID`.
+    pub allowance: String,
+    /// The period that has given it.
+    pub granted_period: String,
+    /// What there was to use in this period.
     pub quantity: Exact,
-    /// Who shares it: `subscription` or `account`.
+    /// Who shares it: `subscription`, `account` or `subtree`.
     pub shared_over: String,
+    /// The subscription that has it; of a pool the one with the lowest id.
+    pub holder: String,
     /// Its file and line.
     pub place: String,
 }
@@ -202,6 +225,10 @@ pub struct AllowanceTerms {
 /// What one subscription has drawn.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Draw {
+    /// What it draws on, in order: positions among the allowances.
+    pub from: Vec<usize>,
+    /// Draws of one number pay together for what is not covered: usage taken back gives back what any of them has paid.
+    pub pays_with: usize,
     /// Its usage before.
     pub portions: Vec<PortionUse>,
     /// What was covered of it.

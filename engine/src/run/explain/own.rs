@@ -7,10 +7,9 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 
 use super::super::batches::line_ids;
-use super::super::discounts::Discounting;
-use super::super::made::Made;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
+use super::super::rating::Rated;
 use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
@@ -18,15 +17,15 @@ use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
 use super::discounts;
 use super::made::{MadeOf, made_of};
 use super::model::{
-    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse,
-    PortionUse, Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+    AllowanceUse, AmountUse, BandUse, DiscountUse, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse, PortionUse,
+    Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
 };
 use super::rerate::{Again, fixed_amount, told};
 use super::rows::instant;
 use super::schedule::prorate_word;
 use super::sum;
 use super::terms::Terms;
-use super::words::{base_word, mode_word, scope_word};
+use super::words::{base_word, mode_word};
 use crate::book::model::{Aggregate, Model, Price};
 use crate::catalog::Asked;
 use crate::charge::Cube;
@@ -43,6 +42,7 @@ pub(super) struct Own {
     pub(super) tried: Vec<TriedPrice>,
     pub(super) price: Terms,
     pub(super) allowances: Option<AllowanceUse>,
+    pub(super) amounts: Option<AmountUse>,
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
     pub(super) exchange: Option<ExchangeUse>,
@@ -86,35 +86,34 @@ pub(super) async fn walk(
         if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
             return Err(Fault::ours(format!("the same facts give line {id} in the place of another one")).into());
         }
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        if let Entry::Vacant(place) = witnesses.entry(account) {
-            place.insert(rater.witnessed(account)?);
+        let unit = rater.circles.root(job.reference.subscriptions[line.subscription as usize].account);
+        if let Entry::Vacant(place) = witnesses.entry(unit) {
+            place.insert(rater.witnessed(unit)?);
         }
-        let (discounting, seen, made) = (&rated.discounting, &witnesses[&account], rated.made.as_slice());
-        let view = View { job: &job, rater: &rater, usage: &usage, line, at: *at, discounting, seen, made };
+        let (billed, seen) = (&rated, witnesses[&unit].as_slice());
+        let view = View { job: &job, rater: &rater, usage: &usage, billed, line, at: *at, seen };
         own.push(view.own()?);
     }
     Ok(own)
 }
 
 /// Everything that one line is seen by.
-struct View<'v> {
-    job: &'v Job<'v>,
+pub(super) struct View<'v> {
+    pub(super) job: &'v Job<'v>,
     rater: &'v Rater<'v>,
     usage: &'v Usage,
-    line: &'v Line,
+    pub(super) billed: &'v Rated,
+    pub(super) line: &'v Line,
     /// Position of the line.
     at: usize,
-    discounting: &'v Discounting,
-    seen: &'v [Seen],
-    made: &'v [Made],
+    pub(super) seen: &'v [Seen],
 }
 
 impl View<'_> {
     fn own(&self) -> Outcome<Own> {
         let (job, line) = (self.job, self.line);
         let rating = self.rating()?;
-        let discounts = discounts::told(job, self.discounting, self.at, line)?;
+        let discounts = discounts::told(job, &self.billed.discounting, self.at, line)?;
         let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
         let price = &job.catalog.prices[line.price as usize];
         let (allowances, fixed) = (self.allowances(), self.fixed());
@@ -123,8 +122,9 @@ impl View<'_> {
             price: Terms::of(price, place_ref(&price.place), portions),
             exchange: self.exchange(rating.as_ref(), allowances.as_ref(), fixed.as_ref()),
             allowances,
+            amounts: self.amounts(),
             fixed,
-            made_of: made_of(job, self.made, line)?,
+            made_of: made_of(job, &self.billed.made, line)?,
             rounding: self.rounding(&discounts).ok_or_else(too_much)?,
             discounts,
             sources: self.sources().ok_or_else(too_much)?,
@@ -171,7 +171,7 @@ impl View<'_> {
     }
 
     /// Whether a part of these portions is the line.
-    fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
+    pub(super) fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
         let line = self.line;
         portions.get(part.portion).is_some_and(|portion| {
             (portion.subscription, portion.group, portion.stretch) == (line.subscription, line.group, self.stretch())
@@ -241,7 +241,7 @@ impl View<'_> {
         Ok(Some(Rating { stretches, shared_by, bands, own, parts: told_parts, portions: told_portions }))
     }
 
-    fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
+    pub(super) fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
         let values = self.rater.values(portion.group).iter();
         let looked_up = match model {
             Model::Prefix { by, .. } => self.rater.text(portion.cell, by).map(str::to_owned),
@@ -257,40 +257,6 @@ impl View<'_> {
             quantity: Exact(portion.quantity),
             records: portion.records,
         }
-    }
-
-    /// What allowances have covered of the charge, for everybody who shares them with the line.
-    fn allowances(&self) -> Option<AllowanceUse> {
-        let (job, line) = (self.job, self.line);
-        let plan = job.catalog.offer(line.subscription).plan?;
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let meter = job.book.charges[line.charge as usize].meter?;
-        let (mut draws, mut own) = (Vec::new(), None);
-        for seen in self.seen {
-            let Seen::Drawn { charge, plan: of, account: whose, portions, covered } = seen else { continue };
-            if (*charge, *of, *whose) != (line.charge as usize, plan, account) {
-                continue;
-            }
-            if let Some(at) = covered.iter().position(|part| self.is_line(portions, part)) {
-                own = own.or(Some((draws.len(), at)));
-            }
-            let price = &job.catalog.prices[line.price as usize].model;
-            draws.push(Draw {
-                portions: portions.iter().map(|portion| self.portion(portion, price)).collect(),
-                covered: covered.iter().map(|part| told(part, price)).collect(),
-            });
-        }
-        let allowances: Vec<AllowanceTerms> = job.book.plans[plan]
-            .allowances
-            .iter()
-            .filter(|allowance| allowance.meter == meter)
-            .map(|allowance| AllowanceTerms {
-                quantity: Exact(allowance.quantity),
-                shared_over: scope_word(allowance.shared_over).to_owned(),
-                place: place_ref(&allowance.place),
-            })
-            .collect();
-        (!allowances.is_empty() && !draws.is_empty()).then_some(AllowanceUse { allowances, draws, own })
     }
 
     fn fixed(&self) -> Option<FixedAmount> {

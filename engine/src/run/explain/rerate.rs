@@ -9,11 +9,14 @@ use serde_json::Value;
 use super::super::batches::band_text;
 use super::discounts;
 use super::made;
-use super::model::{AllowanceUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row};
-use super::words::{read_mode, read_scope};
+use super::model::{
+    AllowanceUse, AmountUse, Exact, Explanation, FixedAmount, PartUse, PortionUse, Rating, RoundingSteps, Row,
+};
+use super::words::read_mode;
 use crate::allowance::Pools;
-use crate::book::model::{Allowance, Model, Price};
-use crate::fault::Place;
+use crate::allowance::money::Purse;
+use crate::book::model::{Model, Price};
+use crate::catalog::{Payer, Source};
 use crate::lines::{Part, Portion};
 use crate::money::Decimal;
 use crate::rate::{Facts, rate};
@@ -45,6 +48,7 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
         return settled(explanation, steps, (quantity, rated, 0));
     }
     let (quantity, rated, records) = match (&explanation.fixed, &explanation.allowances, &explanation.rating) {
+        _ if let Some(using) = &explanation.amounts => (Decimal::ZERO, covered_amount(using)?, using.records),
         (Some(fixed), ..) => (fixed.quantity.0, fixed_amount(fixed)?, 0),
         (None, Some(AllowanceUse { own: Some((draw, part)), .. }), _) => {
             let again = draws(explanation.allowances.as_ref()?)?;
@@ -182,25 +186,33 @@ fn parts(rating: &Rating, zone: Tz) -> Option<Vec<PartUse>> {
 
 /// What allowances cover, draw by draw.
 fn draws(using: &AllowanceUse) -> Option<Vec<Vec<PartUse>>> {
-    let place = Place::file("");
-    let allowance = |terms: &super::model::AllowanceTerms| {
-        let (quantity, shared_over) = (terms.quantity.0, read_scope(&terms.shared_over)?);
-        Some(Allowance { meter: 0, quantity, shared_over, place: place.clone() })
+    let source = |at: &usize| {
+        let granted = using.allowances.get(*at)?.quantity.0;
+        Some(Source { grant: u32::try_from(*at).ok()?, granted })
     };
-    let allowances: Option<Vec<Allowance>> = using.allowances.iter().map(allowance).collect();
-    let allowances = allowances?;
     let all: Vec<PortionUse> = using.draws.iter().flat_map(|draw| draw.portions.clone()).collect();
     let usage = Usage::of(&all, Tz::UTC)?;
     let (mut pools, mut start, mut covered) = (Pools::default(), 0, Vec::new());
     for draw in &using.draws {
         let end = start + draw.portions.len();
         let mut portions = usage.portions.get(start..end)?.to_vec();
-        let parts = pools.draw((0, 0, 0), &allowances, 0, &mut portions).ok()?;
+        let sources: Option<Vec<Source>> = draw.from.iter().map(source).collect();
+        let payer = Payer::Pool(u32::try_from(draw.pays_with).ok()?);
+        let parts = pools.draw(&sources?, payer, &mut portions).ok()?.parts;
         let none = Model::Dynamic { multiplier: Decimal::ZERO };
         covered.push(parts.iter().map(|part| told(part, &none)).collect());
         start = end;
     }
     Some(covered)
+}
+
+/// What included amounts take off the line they cover.
+fn covered_amount(using: &AmountUse) -> Option<Decimal> {
+    let sources: Vec<Source> = (0..).zip(&using.left).map(|(grant, left)| Source { grant, granted: left.0 }).collect();
+    let amounts: Vec<Decimal> = using.amounts.iter().map(|amount| amount.0).collect();
+    let covers = Purse::default().cover(&sources, &amounts)?;
+    let own = covers.iter().filter(|cover| cover.at == using.own).map(|cover| cover.amount);
+    own.into_iter().try_fold(Decimal::ZERO, |sum, amount| sum.minus(amount))
 }
 
 /// A part in the words of the explanation.

@@ -66,6 +66,8 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
         let model = explanation["price"]["model"].as_str().unwrap().to_owned();
         let sign = if fixed["credit"] == true { -1 } else { 1 };
         (model, units(&fixed["quantity"]), sign * ratio(full, part.into(), of.into()))
+    } else if explanation["amounts"].is_object() {
+        ("allowance".to_owned(), 0, -covered_amount(&explanation["amounts"]))
     } else if explanation["allowances"]["own"].is_array() {
         // What is taken back of included quantities is the engine's own business.
         let draws = explanation["allowances"]["draws"].as_array().unwrap();
@@ -130,11 +132,22 @@ fn made(made: &Value, rounding: &Value) -> (String, Units, Units) {
     (what.to_owned(), quantity, rated)
 }
 
+/// What included amounts cover of the line: of what is left, and of what the charge comes to, the lines before it come
+/// first.
+fn covered_amount(using: &Value) -> Units {
+    let all = |key: &str| using[key].as_array().unwrap().iter().map(units).collect::<Vec<_>>();
+    let (mut left, amounts): (Units, Vec<Units>) = (all("left").iter().sum(), all("amounts"));
+    left = left.min(amounts.iter().sum::<Units>().max(0));
+    let own = position(&using["own"]);
+    let before: Units = amounts[..own].iter().map(|amount| (*amount).max(0)).sum();
+    amounts[own].max(0).min((left - before).max(0))
+}
+
 /// What the allowances cover of the line's usage: of all draws before it, and its own.
 fn covered(using: &Value) -> Units {
     let own = using["own"].as_array().unwrap();
     let (draw, part) = (position(&own[0]), position(&own[1]));
-    let mut left: std::collections::BTreeMap<(usize, String), Units> = std::collections::BTreeMap::new();
+    let mut left: std::collections::BTreeMap<usize, Units> = std::collections::BTreeMap::new();
     let key = |portion: &Value| format!("{} {} {}", portion["subscription"], portion["dimensions"], portion["stretch"]);
     let draws = using["draws"].as_array().unwrap();
     let wanted = &draws[draw]["portions"][position(&draws[draw]["covered"][part]["portion"])];
@@ -142,10 +155,9 @@ fn covered(using: &Value) -> Units {
     for (number, draw_of) in draws.iter().enumerate().take(draw + 1) {
         for portion in draw_of["portions"].as_array().unwrap() {
             let mut quantity = units(&portion["quantity"]);
-            for (nth, allowance) in using["allowances"].as_array().unwrap().iter().enumerate() {
-                let shared = allowance["shared_over"] == "account";
-                let who = if shared { String::new() } else { portion["subscription"].to_string() };
-                let rest = left.entry((nth, who)).or_insert_with(|| units(&allowance["quantity"]));
+            for from in draw_of["from"].as_array().unwrap() {
+                let granted = &using["allowances"][position(from)]["quantity"];
+                let rest = left.entry(position(from)).or_insert_with(|| units(granted));
                 let taken = quantity.min(*rest).max(0);
                 *rest -= taken;
                 quantity -= taken;
