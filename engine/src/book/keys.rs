@@ -5,7 +5,7 @@ use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 mod charge;
 
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
-pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+pub(super) use charge::{KEPT_WITH_MODEL, MODELS, OF_QUANTITIES};
 
 /// The currencies' word for "that of the account".
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";

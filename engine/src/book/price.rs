@@ -7,7 +7,7 @@ use super::clock::calendar;
 use super::destinations::{increments, prefixes};
 use super::fields::Fields;
 use super::index::Counted;
-use super::keys::MODELS;
+use super::keys::{MODELS, OF_QUANTITIES};
 use super::lists::Lists;
 use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
@@ -44,6 +44,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     check_lines_by(fields, variant.name, &by, lines_by.as_deref(), faults);
     let each = each(fields, variant.name, origin.meter, faults);
     check_money(fields, variant.name, origin.meter, faults);
+    check_quantities(fields, variant.name, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -68,6 +69,13 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
     };
+    if let (Some(node), Model::Percentage { records, .. }) = (fields.get("each"), &price.model)
+        && price.each != Each::Period
+        && records.any()
+    {
+        let fault = Fault::new(&codes::B005, "terms of single records do not go with `each`").at(&node.place);
+        faults.push(fault.hint("they look at the records of the period one by one: leave `each` out, or say `period`"));
+    }
     if let (Some(node), true, false) = (fields.get("itemise"), price.itemise, price.by_record()) {
         let fault =
             Fault::new(&codes::B005, format!("`itemise` needs records that `{}` prices one by one", variant.name));
@@ -91,6 +99,19 @@ fn check_money(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults
             .at(&named.place)
             .hint("name a meter whose quantity is money; its `unit` is `money`, a currency, or left out"),
     );
+}
+
+/// A query gives quantities and amounts itself, and a fixed amount has no units: neither has anything to convert or round.
+fn check_quantities(fields: &Fields<'_>, model: &str, faults: &mut Faults) {
+    if is_metered(model) && model != "sql" {
+        return;
+    }
+    for key in OF_QUANTITIES {
+        let Some(node) = fields.get(key) else { continue };
+        let fault = Fault::new(&codes::B005, format!("`{model}` does not take `{key}`")).at(&node.place);
+        let hint = if model == "sql" { "compute it in the SELECT" } else { "it prices no usage" };
+        faults.push(fault.hint(hint));
+    }
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
