@@ -6,6 +6,7 @@
 mod batches;
 mod circles;
 mod deferred;
+mod drawing;
 pub mod explain;
 mod intake;
 mod itemised;

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use super::Job;
 use super::circles::{Circles, Sharer};
 use super::deferred::Deferred;
+use super::drawing::{Drawn, Left, pooled};
 use super::itemised::{RatedRecord, covered_records};
 use super::unpriced::Unpriced;
 use super::witness::{Seen, Witness};
@@ -22,7 +23,7 @@ use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
 use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, without};
+use crate::rate::{Facts, Unrated, fixed, is_nothing, is_shared, without};
 use crate::reference::model::Index;
 
 /// What the accounts of a unit come to.
@@ -41,13 +42,13 @@ pub(super) struct Piece {
 }
 
 /// One charge on the same terms for the subscriptions that share it.
-struct Sharing<'r> {
-    charge: usize,
+pub(super) struct Sharing<'r> {
+    pub(super) charge: usize,
     /// Number in the catalog's terms.
     terms: u32,
-    stretches: &'r [Stretch],
-    prices: Vec<&'r Price>,
-    subscriptions: Vec<u32>,
+    pub(super) stretches: &'r [Stretch],
+    pub(super) prices: Vec<&'r Price>,
+    pub(super) subscriptions: Vec<u32>,
 }
 
 /// Rates accounts.
@@ -55,6 +56,8 @@ pub(super) struct Rater<'r> {
     pub(super) job: &'r Job<'r>,
     pub(super) cube: &'r Cube<'r>,
     pub(super) circles: Circles,
+    /// By meter: whether accounts share an allowance of it.
+    pub(super) pooled: Vec<bool>,
 }
 
 impl Facts for Rater<'_> {
@@ -74,7 +77,7 @@ impl Facts for Rater<'_> {
 impl<'r> Rater<'r> {
     /// A rater of the usage in `cube`.
     pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
-        Self { job, cube, circles: Circles::new(job) }
+        Self { job, cube, circles: Circles::new(job), pooled: pooled(job) }
     }
 
     /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
@@ -109,10 +112,15 @@ impl<'r> Rater<'r> {
 
     pub(super) fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
         let mut pools = Pools::default();
-        for sharing in self.sharings(accounts) {
-            match self.job.book.charges[sharing.charge].meter {
-                Some(meter) => self.usage(&sharing, meter, &mut pools, piece)?,
-                None => self.fixed(&sharing, piece)?,
+        let sharings = self.sharings(accounts);
+        for own in sharings.chunk_by(|one, other| one.charge == other.charge) {
+            let Some(meter) = own.first().and_then(|sharing| self.job.book.charges[sharing.charge].meter) else {
+                own.iter().try_for_each(|sharing| self.fixed(sharing, piece))?;
+                continue;
+            };
+            let mut drawn = self.drawn_in_turn(own, meter, &mut pools, piece)?;
+            for sharing in own {
+                self.usage(sharing, meter, (&mut pools, &mut drawn), piece)?;
             }
         }
         Ok(())
@@ -160,14 +168,20 @@ impl<'r> Rater<'r> {
     }
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
-    fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
+    fn usage(
+        &self,
+        sharing: &Sharing<'_>,
+        meter: usize,
+        (pools, drawn): (&mut Pools, &mut Drawn),
+        piece: &mut Piece,
+    ) -> Outcome<()> {
         // Who shares is said by the first price of the period, for all of it.
         let wide = sharing.prices.first().is_some_and(|price| price.scope != Scope::Subscription);
         if wide && sharing.prices.iter().any(|price| is_shared(price)) {
-            return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
+            return self.portions(sharing, &sharing.subscriptions, meter, (pools, drawn), piece);
         }
         for subscription in sharing.subscriptions.chunks(1) {
-            self.portions(sharing, subscription, meter, pools, piece)?;
+            self.portions(sharing, subscription, meter, (pools, drawn), piece)?;
         }
         Ok(())
     }
@@ -178,38 +192,59 @@ impl<'r> Rater<'r> {
         sharing: &Sharing<'_>,
         subscriptions: &[u32],
         meter: usize,
-        pools: &mut Pools,
+        (pools, drawn): (&mut Pools, &mut Drawn),
         piece: &mut Piece,
     ) -> Outcome<()> {
         let mut together: Vec<Portion> = Vec::new();
-        let mut used = false;
-        for ((number, stretch), price) in (0_u16..).zip(sharing.stretches).zip(&sharing.prices) {
-            let each = if price.by_record() { Each::Record } else { price.each };
-            let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
+        let (mut used, mut covered) = (false, false);
+        for (number, _) in (0_u16..).zip(sharing.stretches) {
             for subscription in subscriptions {
-                let by_query = matches!(price.model, Model::Sql { .. });
-                // A query sees the buckets, also of usage that adds up to nothing.
-                let portions = match by_query {
-                    true => self.cube.all_portions(*subscription, &wanted),
-                    false => self.cube.portions(*subscription, &wanted),
+                let known = if drawn.is_empty() { None } else { drawn.remove(&(*subscription, number)) };
+                let left = match known {
+                    Some(left) => left,
+                    None => self.left(sharing, (*subscription, number), meter, pools, piece)?,
                 };
-                let Some(portions) = portions else {
-                    piece.unpriced.usage(self.job, sharing.charge, stretch.price, *subscription);
-                    continue;
-                };
-                used |= !portions.is_empty();
-                if by_query {
-                    piece.deferred.extend(deferred(sharing, number, portions));
-                    continue;
-                }
-                let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
-                together.extend(left);
+                (used, covered) = (used || left.used, covered || left.covered);
+                together.extend(left.portions);
             }
         }
-        if !used {
+        // What allowances cover is usage, whatever is left of the rest.
+        if !used || (!covered && !together.is_empty() && is_nothing(&sharing.prices, &together)) {
             together.extend(self.nothing_used(sharing, subscriptions));
         }
         self.rate(sharing, &together, piece)
+    }
+
+    /// What allowances leave of the usage of a subscription in a stretch; that of a query waits for it, whole.
+    pub(super) fn left(
+        &self,
+        sharing: &Sharing<'_>,
+        (subscription, number): (u32, u16),
+        meter: usize,
+        pools: &mut Pools,
+        piece: &mut Piece,
+    ) -> Outcome<Left> {
+        let (stretch, price) = (&sharing.stretches[usize::from(number)], sharing.prices[usize::from(number)]);
+        let each = if price.by_record() { Each::Record } else { price.each };
+        let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
+        let by_query = matches!(price.model, Model::Sql { .. });
+        // A query sees the buckets, also of usage that adds up to nothing.
+        let portions = match by_query {
+            true => self.cube.all_portions(subscription, &wanted),
+            false => self.cube.portions(subscription, &wanted),
+        };
+        let Some(portions) = portions else {
+            piece.unpriced.usage(self.job, sharing.charge, stretch.price, subscription);
+            return Ok(Left::default());
+        };
+        let used = !portions.is_empty();
+        if by_query {
+            piece.deferred.extend(deferred(sharing, number, portions));
+            return Ok(Left { used, ..Left::default() });
+        }
+        let lines = piece.lines.len();
+        let portions = self.after_allowances(sharing, subscription, portions, pools, piece)?;
+        Ok(Left { portions, used, covered: piece.lines.len() > lines })
     }
 
     /// What the allowances of the plan leave of `portions`; what they cover becomes lines.
@@ -243,7 +278,12 @@ impl<'r> Rater<'r> {
         for part in &covered {
             piece.given.push((sharing.charge, part.quantity));
         }
-        self.add_parts(sharing, LineKind::Allowance, &before, &covered, piece)?;
+        // What was covered and taken back again leaves no line, but where its records are published.
+        let stays = |part: &Part| {
+            !part.quantity.is_zero() || (itemised && sharing.prices[usize::from(before[part.portion].stretch)].itemise)
+        };
+        let lines: Vec<Part> = covered.into_iter().filter(stays).collect();
+        self.add_parts(sharing, LineKind::Allowance, &before, &lines, piece)?;
         let rest = before.iter().zip(&portions).filter(|(_, left)| !left.quantity.is_zero()).map(|(whole, left)| {
             let price = sharing.prices[usize::from(whole.stretch)];
             whole.quantity.minus(left.quantity).and_then(|covered| without(price, whole, covered))
@@ -277,7 +317,7 @@ impl<'r> Rater<'r> {
                 let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
                 if let Some(portion) = most {
                     let price = sharing.stretches[usize::from(portion.stretch)].price;
-                    piece.unpriced.amount(self.job, charge, price, portion.subscription, portion.quantity);
+                    piece.unpriced.range(self.job, charge, price, portion.subscription, portion.quantity);
                 }
                 return Ok(());
             }

@@ -112,7 +112,7 @@ pub const INVOICE_LINES: &[Column] = &[
     given(
         "record_count",
         Whole,
-        "Usage records of the subscription, charge and dimension values; repeated on each of their tier and allowance lines",
+        "Usage records behind the line: those of the subscription, charge and dimension values, repeated on each of their tier and allowance lines; where records are priced one by one, those that the tier, window or destination prices, each once, none of quantity zero",
     ),
     maybe("adjusts_line_id", Text, "The earlier line this one adjusts"),
 ];
