@@ -18,6 +18,18 @@ pub struct Fixed {
     pub to: NaiveDate,
 }
 
+/// `model` with the proration of `first`, the model of the first day subscribed to: whether parts of a period are prorated is
+/// asked once a period, so that no day is billed twice and none is left out where the answer changes inside it.
+#[must_use]
+pub fn prorated_as(model: &Model, first: Option<&Model>) -> Model {
+    match (model, first) {
+        (Model::Recurring { amount, advance, .. }, Some(Model::Recurring { prorate, .. })) => {
+            Model::Recurring { amount: *amount, prorate: *prorate, advance: *advance }
+        }
+        _ => model.clone(),
+    }
+}
+
 /// The amount of a recurring or one-time `model` for `quantity` of a subscription that `runs` from its first day to the
 /// first after it, in a `stretch` of days of `period`; `None` when nothing is due (none of it is subscribed to, or the model
 /// prices usage). A part period is billed by its days as an exact fraction unless the price says otherwise; then the price of

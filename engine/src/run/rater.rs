@@ -406,8 +406,8 @@ impl<'r> Rater<'r> {
         piece: &mut Piece,
     ) -> Outcome<()> {
         let period = self.job.period;
-        let model = &sharing.prices[usize::from(number)].model;
         let subscription = &self.job.reference.subscriptions[index as usize];
+        let model = &fixed_model(self.job, sharing.stretches, number, subscription.start);
         let days: (NaiveDate, NaiveDate) = (period.date(stretch.days.start), period.date(stretch.days.end));
         let due = fixed::due(model, subscription.quantity, (subscription.start, subscription.end), days, period);
         let fixed = match due {
@@ -455,6 +455,13 @@ impl<'r> Rater<'r> {
         });
         Ok(())
     }
+}
+
+/// The model of stretch `number` of a charge without usage, for a subscription from `start` on.
+pub(super) fn fixed_model(job: &Job<'_>, stretches: &[Stretch], number: u16, start: NaiveDate) -> Model {
+    let model = |stretch: &Stretch| &job.catalog.prices[stretch.price as usize].model;
+    let first = stretches.iter().find(|stretch| start < job.period.date(stretch.days.end));
+    fixed::prorated_as(model(&stretches[usize::from(number)]), first.map(model))
 }
 
 /// Portions that wait for the SQL of their price.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::batches::line_ids;
 use super::super::pools::place_ref;
-use super::super::rater::Rater;
+use super::super::rater::{Rater, fixed_model};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating};
@@ -245,10 +245,11 @@ impl View<'_> {
         let (job, line) = (self.job, self.line);
         let nth = self.nth().ok()?;
         let terms = job.catalog.terms_of(line.subscription, nth);
-        let days = &job.catalog.terms[terms as usize].get(usize::from(self.stretch()))?.days;
+        let stretches = &job.catalog.terms[terms as usize];
+        let days = &stretches.get(usize::from(self.stretch()))?.days;
         let days = (job.period.date(days.start), job.period.date(days.end));
         let subscription = &job.reference.subscriptions[line.subscription as usize];
-        let model = &job.catalog.prices[line.price as usize].model;
+        let model = &fixed_model(job, stretches, self.stretch(), subscription.start);
         let runs = (subscription.start, subscription.end);
         let due = fixed::due(model, subscription.quantity, runs, days, job.period).ok()??;
         let (amount, prorated) = match model {
