@@ -4,6 +4,7 @@
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
 mod batches;
+mod beyond;
 mod circles;
 mod deferred;
 mod drawing;

@@ -11,7 +11,7 @@ use super::keys::{MODELS, OF_QUANTITIES};
 use super::lists::Lists;
 use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
-use super::tiers::{Holding, tiers};
+use super::tiers::{Holding, Past, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::money::currency::minor_digits;
 use crate::money::{Decimal, Rounding};
@@ -45,6 +45,7 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     let each = each(fields, variant.name, origin.meter, faults);
     check_money(fields, variant.name, origin.meter, faults);
     check_quantities(fields, variant.name, faults);
+    check_end(fields, origin.meter, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -112,6 +113,20 @@ fn check_quantities(fields: &Fields<'_>, model: &str, faults: &mut Faults) {
         let hint = if model == "sql" { "compute it in the SELECT" } else { "it prices no usage" };
         faults.push(fault.hint(hint));
     }
+}
+
+/// Whether a record is past the last tier is known where records add up to what fills the tiers.
+fn check_end(fields: &Fields<'_>, meter: Option<&Counted>, faults: &mut Faults) {
+    let Some(node) = fields.get("beyond").filter(|node| node.text() == Some("unpriced")) else { return };
+    let adds_up = meter.is_none_or(|meter| matches!(meter.aggregate.as_str(), "sum" | "count"));
+    let key = ["convert", "free_units"].into_iter().find(|key| fields.get(key).is_some());
+    if adds_up && key.is_none() {
+        return;
+    }
+    let why = key
+        .map_or("a meter that adds up its records".to_owned(), |key| format!("tiers that are filled without `{key}`"));
+    let fault = Fault::new(&codes::B005, format!("`beyond: unpriced` needs {why}")).at(&node.place);
+    faults.push(fault.hint("records are set aside whole: say `beyond: free`, or leave the last tier open"));
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
@@ -247,7 +262,7 @@ fn texts(node: Option<&Node>, dimensions: Option<&[String]>, faults: &mut Faults
 fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, faults: &mut Faults) -> Option<Model> {
     let lists = origin.lists;
     let bands = |faults: &mut Faults| {
-        let beyond = fields.text("beyond", "refused") == "free";
+        let beyond = Past::of(fields.text("beyond", "refused"));
         let (node, holding) = (fields.get("tiers")?, Holding::of(name));
         lists.tiers.get(node, (holding, beyond), || tiers(node, holding, beyond, lists, faults).map(Arc::from))
     };

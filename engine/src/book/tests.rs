@@ -165,6 +165,11 @@ async fn each_charge_model_takes_its_own_keys_and_numbers() {
         ("model: graduated, tiers: [ { to: 10, unit_price: 1 }, { from: 12, unit_price: 1 } ]", &["B004 5 12"]),
         ("model: graduated, tiers: [ { to: 10, unit_price: 1 }, { from: 9, unit_price: 1 } ]", &["B004 5 9"]),
         ("model: graduated, beyond: free, tiers: [ { up_to: 10, unit_price: 1 } ]", &[]),
+        ("model: graduated, beyond: unpriced, tiers: [ { up_to: 10, unit_price: 1 } ]", &[]),
+        (
+            "model: graduated, beyond: unpriced, free_units: 1, tiers: [ { up_to: 10, unit_price: 1 } ]",
+            &["B005 5 unpriced"],
+        ),
         ("model: percentage, percent: 1, free_records: 2, each: day", &["B005 5 day"]),
         ("model: percentage, percent: 1, free_records: 2, each: period", &[]),
         ("model: sql, sql: SELECT 1, free_units: 10", &["B005 5 10"]),

@@ -131,9 +131,9 @@ pub(super) const NUMBERS: &[Key] = &[
     Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
     Key::defaulted(
         "beyond",
-        Kind::OneOf(&["refused", "free"]),
+        Kind::OneOf(&["refused", "free", "unpriced"]),
         "refused",
-        "past the last tier: refused (the last tier must be open), or free",
+        "past the last tier: refused (the last tier must be open), free, or unpriced (its records are set aside as `no_price`)",
     ),
     Key::optional("size", Kind::Number, "units in a package; above zero"),
     Key::optional("price", Kind::Number, "price of a package"),

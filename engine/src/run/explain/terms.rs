@@ -360,6 +360,7 @@ impl TierTerms {
             flat_fee: self.flat_fee.0,
             increment: self.increment.map(|increment| increment.0),
             beyond: self.tier == "beyond",
+            unpriced: false,
         }
     }
 }
