@@ -12,6 +12,7 @@ pub mod explain;
 mod intake;
 mod itemised;
 mod layers;
+mod levels;
 pub mod options;
 mod pools;
 mod prepare;

@@ -28,6 +28,8 @@ pub enum Table {
     UsageBuckets,
     /// A rated record of a charge that publishes them.
     RatedUsage,
+    /// Levels at the end of the period, of meters that carry them.
+    Levels,
     /// Records set aside.
     Suspense,
     /// Counts and sums that must agree between the rooms.
@@ -36,12 +38,13 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::Invoices,
         Self::UsageBuckets,
         Self::RatedUsage,
+        Self::Levels,
         Self::Suspense,
         Self::ControlTotals,
     ];
@@ -55,6 +58,7 @@ impl Table {
             Self::Invoices => "invoices",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
+            Self::Levels => "levels",
             Self::Suspense => "suspense",
             Self::ControlTotals => "control_totals",
         }
@@ -69,6 +73,7 @@ impl Table {
             Self::Invoices => columns::INVOICES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
+            Self::Levels => columns::LEVELS,
             Self::Suspense => columns::SUSPENSE,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
@@ -84,6 +89,7 @@ impl Table {
             Self::Invoices => &["bill_to_account_id", "currency"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage => &["account_id", "subscription_id"],
+            Self::Levels => &["account_id", "subscription_id", "meter"],
             Self::Suspense => &["source", "file", "row"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
         }
@@ -92,7 +98,7 @@ impl Table {
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 8]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

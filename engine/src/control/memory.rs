@@ -47,7 +47,7 @@ fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
         Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
         Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
         Table::RatedUsage => &["line_id", "amount_rated"],
-        Table::UsageBuckets | Table::Suspense => &[],
+        Table::UsageBuckets | Table::Levels | Table::Suspense => &[],
     }
 }
 

@@ -97,7 +97,7 @@ async fn tables_without_rows_are_written_with_their_columns() {
         table => (table, table.empty()),
     });
     let written = write(&output, tables.to_vec(), 2).unwrap();
-    assert_eq!(written.len(), 7);
+    assert_eq!(written.len(), 8);
     read_back(&output, &written, &totals).await.unwrap();
 }
 

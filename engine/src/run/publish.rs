@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 
 use super::batches;
 use super::itemised::rated_usage;
+use super::levels::levels;
 use super::options::{Reason, Total};
 use super::pools::Pools;
 use super::rating::Billing;
@@ -115,6 +116,7 @@ pub(super) async fn write(
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
+        rows(Table::Levels, billing.levels.len(), |range| levels(job, &pools, &billing.levels, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         Rows::of(Table::ControlTotals, controls),
     ];

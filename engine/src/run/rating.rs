@@ -7,10 +7,12 @@ use hashbrown::HashMap;
 use super::Job;
 use super::deferred::rate_deferred;
 use super::itemised::{LineRecord, add_itemised, of_lines};
+use super::levels::closing;
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
+use crate::catalog::Opening;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::fault::Outcome;
@@ -37,6 +39,8 @@ pub(super) struct Billing {
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
     pub(super) records: Vec<LineRecord>,
+    /// Levels at the end of the period.
+    pub(super) levels: Vec<Opening>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
 }
@@ -85,8 +89,9 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     let taxes = taxes(job, &lines)?;
     let invoices = invoices(&lines, &taxes, job.reference)?;
     let charges = charge_totals(job, &given, &lines)?;
+    let levels = closing(job, &cube)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, levels, charges })
 }
 
 fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {

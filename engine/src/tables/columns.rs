@@ -189,6 +189,17 @@ pub const RATED_USAGE: &[Column] = &[
     given("amount_rated", Exact, "Its unrounded amount; those of a line add up to the line's"),
 ];
 
+/// `levels`: where meters with `carry: true` stand at the end of the period; as the reference table `levels`, the start of the
+/// next one.
+pub const LEVELS: &[Column] = &[
+    RUN,
+    ACCOUNT,
+    SUBSCRIPTION,
+    given("meter", Text, "Meter"),
+    given("dimensions", Text, "Dimension values as a JSON object; blank for a meter without dimensions"),
+    given("level", Exact, "The level at the end of the period; levels of zero have no row"),
+];
+
 /// `suspense`.
 pub const SUSPENSE: &[Column] = &[
     RUN,

@@ -172,6 +172,7 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::Invoices => &["bill_to_account_id", "currency", "amount_net", "amount_tax"],
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
+        Table::Levels => &["subscription_id", "meter", "dimensions", "level"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],
         Table::ControlTotals => &["scope", "measure", "value"],
     }

@@ -1,6 +1,6 @@
 //! The books and usage worked out by hand: each folder of `engine/tests/cases` is one job and what must come of it.
 //!
-//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_suspense`, `expected_buckets`, `expected_rated_usage`) hold the
+//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_suspense`, `expected_buckets`, `expected_rated_usage`, `expected_levels`) hold the
 //! columns that matter to the case, rows in any order. The README of a case shows the arithmetic.
 //! `UPDATE_GOLDEN=1` rewrites them from what the engine finds: read the difference before it is committed.
 
@@ -12,13 +12,14 @@ use crate::committed::{self, Row};
 use crate::harness::{digests, files, folder, plain, ratemill, same_bytes};
 
 /// Expected file to table.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 7] = [
     ("expected_lines.csv", "invoice_lines"),
     ("expected_taxes.csv", "invoice_taxes"),
     ("expected_invoices.csv", "invoices"),
     ("expected_suspense.csv", "suspense"),
     ("expected_buckets.csv", "usage_buckets"),
     ("expected_rated_usage.csv", "rated_usage"),
+    ("expected_levels.csv", "levels"),
 ];
 const PERIOD: &str = "2026-10";
 
