@@ -53,7 +53,14 @@ pub(crate) fn give_terms(case: &Case, portions: &mut [Portion<'_>], order: &[(us
 pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     let price = &portion.stretch.price;
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
-    let (mut amount, mut total, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    let (mut amount, mut fees, mut total, mut owing) = (Exact::zero(), Exact::zero(), Exact::zero(), 0);
+    // What a record comes to is rounded with its fee; the fee is what it adds.
+    let rounded = |exact: Exact| match price.map("round_amount") {
+        Some(round) => {
+            exact.round(round.one("digits").unwrap().parse().unwrap(), Mode::named(round.word("mode", "half_up")))
+        }
+        None => exact,
+    };
     for thing in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let (free, owes) = &thing.terms;
         let base = thing.quantity.less(free);
@@ -66,15 +73,16 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
         if !thing.quantity.is_negative() && (owes || !base.is_zero()) {
             whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
         }
-        amount = amount.plus(&whole.less(&due));
+        let share = rounded(whole.less(&due));
+        fees = fees.plus(&rounded(whole).less(&share));
+        amount = amount.plus(&share);
         total = total.plus(&thing.quantity);
     }
     // The fees count towards the minimum and the maximum of the line.
-    let fees = fee.times(&Exact::whole(i64::try_from(owing).unwrap()));
     let amount = limited(price, &total, amount.plus(&fees)).less(&fees);
     let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];
     if owing > 0 && !fee.is_zero() {
-        parts.push(Part::fee(&fee, owing));
+        parts.push(Part { amount: fees, ..Part::fee(&fee, owing) });
     }
     parts.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
     parts
