@@ -100,7 +100,7 @@ pub fn rate_with_singles(
     portions: &[Portion],
     facts: &dyn Facts,
 ) -> Result<(Vec<Part>, Vec<Part>), Unrated> {
-    let singles = single(prices, portions, facts)?;
+    let singles = fold::of_records(single(prices, portions, facts)?).ok_or(Unrated::OutOfRange)?;
     let folded = fold::folded(prices, portions, singles.clone()).ok_or(Unrated::OutOfRange)?;
     Ok((folded, singles))
 }
@@ -138,7 +138,7 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
     let quantities = quantities::priced(prices, portions).ok_or(Unrated::OutOfRange)?;
     parts.extend(quantities.free);
     let priced = quantities.priced;
-    if priced.iter().all(|portion| portion.quantity.is_zero()) && !portions.is_empty() && parts.is_empty() {
+    if portions.last().is_some_and(|portion| portion.quantity.is_zero()) {
         parts.extend(unused(prices, &priced));
     }
     let mut before = Before { total: total(&priced).ok_or(Unrated::OutOfRange)?, ..Before::default() };
@@ -155,6 +155,14 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
         start += run.len();
     }
     Ok(parts)
+}
+
+/// Whether a price asks for a line without usage, and that is what `portions` come to: nothing that is priced or free.
+#[must_use]
+pub fn is_nothing(prices: &[&Price], portions: &[Portion]) -> bool {
+    prices.iter().any(|price| price.zero_usage != ZeroUsage::None)
+        && quantities::priced(prices, portions)
+            .is_some_and(|left| left.free.is_empty() && left.priced.iter().all(|portion| portion.quantity.is_zero()))
 }
 
 /// What is due when nothing was used: on the last portion, which stands for it.

@@ -40,6 +40,8 @@ pub enum Table {
     AllowanceDraws,
     /// What has become of what allowances grant.
     AllowanceBalances,
+    /// Levels at the end of the period, of meters that carry them.
+    Levels,
     /// Records set aside.
     Suspense,
     /// What of a line counts towards a commitment.
@@ -54,7 +56,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::LineDiscounts,
@@ -66,6 +68,7 @@ impl Table {
         Self::RatedUsage,
         Self::AllowanceDraws,
         Self::AllowanceBalances,
+        Self::Levels,
         Self::Suspense,
         Self::CommitmentShares,
         Self::CommitmentBalances,
@@ -88,6 +91,7 @@ impl Table {
             Self::RatedUsage => "rated_usage",
             Self::AllowanceDraws => "allowance_draws",
             Self::AllowanceBalances => "allowance_balances",
+            Self::Levels => "levels",
             Self::Suspense => "suspense",
             Self::CommitmentShares => "commitment_shares",
             Self::CommitmentBalances => "commitment_balances",
@@ -111,6 +115,7 @@ impl Table {
             Self::RatedUsage => columns::RATED_USAGE,
             Self::AllowanceDraws => columns::ALLOWANCE_DRAWS,
             Self::AllowanceBalances => columns::ALLOWANCE_BALANCES,
+            Self::Levels => columns::LEVELS,
             Self::Suspense => columns::SUSPENSE,
             Self::CommitmentShares => columns::COMMITMENT_SHARES,
             Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
@@ -132,6 +137,7 @@ impl Table {
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
             Self::RatedUsage | Self::AllowanceDraws => &["account_id", "subscription_id"],
             Self::AllowanceBalances => &["account_id", "subscription_id", "allowance"],
+            Self::Levels => &["account_id", "subscription_id", "meter"],
             Self::Suspense => &["source", "file", "row"],
             Self::CommitmentShares => &["account_id", "subscription_id"],
             Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],

@@ -11,7 +11,7 @@ use super::exchange::MAX_AGE_DAYS;
 use allowance::ALLOWANCE;
 use around::{ACCOUNT_BOUND, COMMITMENTS, THRESHOLD};
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
-pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+pub(super) use charge::{KEPT_WITH_MODEL, MODELS, OF_QUANTITIES};
 use discount::DISCOUNT;
 pub(super) use discount::REDUCTIONS;
 

@@ -1,5 +1,6 @@
 //! Levels held over time: the quantity of a meter whose records change a level that stands until the next one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -95,6 +96,24 @@ impl Cube<'_> {
             })
         };
         sums.into_iter().map(portion).collect()
+    }
+
+    /// The levels of `subscription` at the end of the period, by dimension values in order; those of zero are left out. `None`
+    /// when one does not fit.
+    #[must_use]
+    pub fn closing(&self, subscription: u32, meter: usize) -> Option<Vec<(Vec<Arc<str>>, Decimal)>> {
+        let level = self.meters[meter].aggregate.level()?;
+        let dimensions = self.meters[meter].dimensions.len();
+        let opening = |row: usize| (self.openings[row].values.clone(), self.openings[row].level);
+        let mut levels: BTreeMap<Vec<Arc<str>>, Decimal> =
+            self.opening_rows(subscription, meter).map(opening).collect();
+        let records = &self.buckets.singles;
+        for row in self.record_rows(subscription, meter) {
+            let values = &records.cells[records.cell[row] as usize].values;
+            let one = levels.entry(values[..dimensions.min(values.len())].to_vec()).or_default();
+            *one = level.after(*one, Decimal::from_units(records.quantity[row]))?;
+        }
+        Some(levels.into_iter().filter(|(_, level)| !level.is_zero()).collect())
     }
 
     /// How long each level was held. It ends with the period or the subscription.

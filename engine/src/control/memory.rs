@@ -89,6 +89,7 @@ fn kept_columns(table: Table, compared: Compared) -> &'static [&'static str] {
         Table::RatedUsage => &["line_id", "amount_rated"],
         Table::CommitmentShares => &["line_id", "amount_covered"],
         Table::UsageBuckets
+        | Table::Levels
         | Table::Suspense
         | Table::AllowanceBalances
         | Table::CommitmentBalances

@@ -275,6 +275,7 @@ pub(crate) fn itemised_fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
     tables.pop();
     tables.push((Table::RatedUsage, rated_usage(&[2, 3, 3])));
     tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    tables.push((Table::Levels, Table::Levels.empty()));
     (tables, totals)
 }
 

@@ -115,9 +115,16 @@ fn account(
         return None;
     }
     let currency = checker.currency(row, columns.currency);
-    let bills_itself = checker.blankable(row, columns.bill_to).is_empty();
     let named = checker.pointer(row, columns.bill_to, Some(lineage.ids), "accounts");
-    let bill_to = if bills_itself { Some(lineage.root()) } else { named };
+    let payers = lineage.upwards().map(|at| checker.blankable(lineage.row(at), columns.bill_to));
+    // The nearest that says something; an id that does not exist is told of the account that names it.
+    let payer = payers.into_iter().find(|payer| !payer.is_empty());
+    let own = !checker.blankable(row, columns.bill_to).is_empty();
+    let bill_to = match payer {
+        Some(_) if own => named,
+        Some(payer) => lineage.ids.find(payer).or(Some(lineage.root())),
+        None => Some(lineage.root()),
+    };
     let exemptions = exemptions(checker, columns.exemptions, row, taxes);
     check_cycle(checker, columns.cycle, row);
     let cycles = lineage.upwards().map(|at| checker.blankable(lineage.row(at), columns.cycle));

@@ -10,12 +10,21 @@ use crate::allowance::{Covered, Pools};
 use crate::book::model::Model;
 use crate::catalog::{Drawer, Payer, Source};
 use crate::fault::{Fault, Outcome};
-use crate::lines::{Band, Line, LineKind, Portion};
+use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
 use crate::rate::without;
 
 /// By subscription and position of the stretch: what allowances leave of its usage.
-pub(super) type After = HashMap<(u32, u16), Vec<Portion>>;
+pub(super) type After = HashMap<(u32, u16), Left>;
+
+/// What allowances leave of usage.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// What is to be priced.
+    pub(super) portions: Vec<Portion>,
+    /// Whether allowances have lines of it.
+    pub(super) covered: bool,
+}
 
 /// What a line has drawn from a grant, before it is known where the line stands.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +124,7 @@ impl Rater<'_> {
         payer: Payer,
         pools: &mut Pools,
         piece: &mut Piece,
-    ) -> Outcome<Vec<Portion>> {
+    ) -> Outcome<Left> {
         let Drawing { sharing, portions: before, .. } = drawing;
         let mut portions = before.clone();
         let covered = pools.draw(sources, payer, &mut portions)?;
@@ -127,15 +136,18 @@ impl Rater<'_> {
             witness.push(Seen::Drawn { charge, sources, payer, portions: before.clone(), covered: covered.clone() });
         }
         if covered.parts.is_empty() {
-            return Ok(portions);
+            return Ok(Left { portions, covered: false });
         }
+        let lines = piece.lines.len();
         self.add_covered(sharing, &before, &covered, piece)?;
+        let covered = piece.lines.len() > lines;
         let rest = before.iter().zip(&portions).filter(|(_, left)| !left.quantity.is_zero()).map(|(whole, left)| {
             let price = sharing.prices[usize::from(whole.stretch)];
             whole.quantity.minus(left.quantity).and_then(|covered| without(price, whole, covered))
         });
         let rest: Option<Vec<Portion>> = rest.collect();
-        Ok(rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?)
+        let portions = rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?;
+        Ok(Left { portions, covered })
     }
 
     /// The lines of what is covered, and what they have drawn.
@@ -149,13 +161,24 @@ impl Rater<'_> {
         for part in &covered.parts {
             piece.given.push((sharing.charge, part.quantity));
         }
+        // What was covered and taken back again leaves no line, but where its records are published.
+        let itemised = self.job.catalog.itemised[sharing.charge];
+        let stays = |part: &Part| {
+            let published = || sharing.prices[usize::from(portions[part.portion].stretch)].itemise;
+            !part.quantity.is_zero() || (itemised && published())
+        };
         let start = piece.lines.len();
-        self.add_parts(sharing, LineKind::Allowance, portions, &covered.parts, piece)?;
-        let lines: Vec<LineKey> = piece.lines[start..].iter().map(key).collect();
+        let kept: Vec<Part> = covered.parts.iter().copied().filter(stays).collect();
+        self.add_parts(sharing, LineKind::Allowance, portions, &kept, piece)?;
+        let mut made = piece.lines[start..].iter().map(key);
+        let lines: Vec<Option<LineKey>> =
+            covered.parts.iter().map(|part| if stays(part) { made.next() } else { None }).collect();
         for draw in &covered.draws {
-            let Some(line) = lines.get(draw.part) else { return Err(Fault::ours("a draw without a line").into()) };
+            let line = lines.get(draw.part).ok_or_else(|| Fault::ours("a draw without a line"))?;
+            // Nothing was drawn in the end.
+            let Some(line) = line.filter(|_| !draw.quantity.is_zero()) else { continue };
             let (quantity, amount) = (draw.quantity, Decimal::ZERO);
-            piece.draws.push(LineDraw { line: *line, grant: draw.grant, quantity, amount });
+            piece.draws.push(LineDraw { line, grant: draw.grant, quantity, amount });
         }
         Ok(())
     }

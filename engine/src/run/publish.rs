@@ -11,6 +11,7 @@ use super::assembly;
 use super::balances::{self, allowance_balances, allowance_draws};
 use super::batches;
 use super::itemised::rated_usage;
+use super::levels::levels;
 use super::line_discounts::{add_discounts, line_discounts, rows_of};
 use super::options::{Reason, Total};
 use super::pools::Pools;
@@ -167,6 +168,7 @@ pub(super) async fn write(
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
         rows(Table::AllowanceDraws, billing.draws.len(), |range| allowance_draws(job, &pools, billing, range)),
         rows(Table::AllowanceBalances, billing.balances.len(), |range| allowance_balances(job, &pools, billing, range)),
+        rows(Table::Levels, billing.levels.len(), |range| levels(job, &pools, &billing.levels, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
         rows(Table::CommitmentShares, billing.commitments.shares.len(), |range| {
             around::commitment_shares(job, &pools, billing, range)

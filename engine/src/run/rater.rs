@@ -20,7 +20,7 @@ use crate::charge::{Cube, Wanted};
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
-use crate::rate::{Facts, Unrated, is_shared};
+use crate::rate::{Facts, Unrated, is_nothing, is_shared};
 use crate::reference::model::Index;
 
 /// What the accounts of a unit come to.
@@ -207,13 +207,13 @@ impl<'r> Rater<'r> {
         piece: &mut Piece,
     ) -> Outcome<()> {
         let mut together: Vec<Portion> = Vec::new();
-        let mut used = false;
+        let (mut used, mut covered) = (false, false);
         for ((number, stretch), price) in (0_u16..).zip(sharing.stretches).zip(&sharing.prices) {
             let wanted = sharing.wanted(meter, number, stretch, price);
             for subscription in subscriptions {
                 if let Some(left) = after.remove(&(*subscription, number)) {
-                    used = true;
-                    together.extend(left);
+                    (used, covered) = (true, covered || left.covered);
+                    together.extend(left.portions);
                     continue;
                 }
                 let by_query = matches!(price.model, Model::Sql { .. });
@@ -234,7 +234,8 @@ impl<'r> Rater<'r> {
                 together.extend(portions);
             }
         }
-        if !used {
+        // What allowances cover is usage, whatever is left of the rest.
+        if !used || (!covered && !together.is_empty() && is_nothing(&sharing.prices, &together)) {
             together.extend(self.nothing_used(sharing, subscriptions));
         }
         self.rate(sharing, &together, piece)
@@ -265,7 +266,7 @@ impl<'r> Rater<'r> {
                 let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
                 if let Some(portion) = most {
                     let price = sharing.stretches[usize::from(portion.stretch)].price;
-                    piece.unpriced.amount(self.job, charge, price, portion.subscription, portion.quantity);
+                    piece.unpriced.range(self.job, charge, price, portion.subscription, portion.quantity);
                 }
                 return Ok(());
             }

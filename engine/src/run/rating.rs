@@ -12,6 +12,7 @@ use super::deferred::rate_deferred;
 use super::discounts::Discounting;
 use super::draws::{self, DrawRow};
 use super::itemised::{LineRecord, add_itemised, of_lines};
+use super::levels::closing;
 use super::made::Made;
 use super::notices::Notice;
 use super::rater::{Piece, Rater};
@@ -19,6 +20,7 @@ use super::settlement::{Settled, settle};
 use super::taxation::Taxed;
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
+use crate::catalog::Opening;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::credit;
@@ -58,6 +60,8 @@ pub(super) struct Billing {
     pub(super) draws: Vec<DrawRow>,
     /// What has become of every grant.
     pub(super) balances: Vec<BalanceRow>,
+    /// Levels at the end of the period.
+    pub(super) levels: Vec<Opening>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
     /// What commitments have come to.
@@ -83,6 +87,7 @@ pub(super) struct Rated {
     pub(super) covered: Vec<CoveredCharge>,
     draws: Vec<DrawRow>,
     balances: Vec<BalanceRow>,
+    levels: Vec<Opening>,
     commitments: CommitmentRows,
     notices: Vec<Notice>,
 }
@@ -137,9 +142,23 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let mut records = of_lines(job, records, &lines)?;
     exchange_records(job, &lines, &mut records)?;
     let charges = charge_totals(job, &given, &lines, &draws)?;
+    let levels = closing(job, &cube)?;
     drop(rater);
     let (groups, covered) = (cube.groups, covers.charges);
-    Ok(Rated { lines, groups, records, charges, discounting, made, covered, draws, balances, commitments, notices })
+    Ok(Rated {
+        lines,
+        groups,
+        records,
+        charges,
+        discounting,
+        made,
+        covered,
+        draws,
+        balances,
+        levels,
+        commitments,
+        notices,
+    })
 }
 
 /// Puts taxed lines on invoices.
@@ -147,7 +166,8 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
 /// # Errors
 /// `G003` for sums that do not fit.
 pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
-    let Rated { lines, groups, records, charges, discounting, draws, balances, commitments, notices, .. } = rated;
+    let Rated { lines, groups, records, charges, discounting, .. } = rated;
+    let Rated { draws, balances, levels, commitments, notices, .. } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
@@ -167,6 +187,7 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
         credit_balances,
         draws,
         balances,
+        levels,
         groups,
         records,
         charges,

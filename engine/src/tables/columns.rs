@@ -123,7 +123,7 @@ pub const INVOICE_LINES: &[Column] = &[
     given(
         "record_count",
         Whole,
-        "Usage records of the subscription, charge and dimension values; repeated on each of their tier and allowance lines",
+        "Usage records behind the line: those of the subscription, charge and dimension values, repeated on each of their tier and allowance lines; where records are priced one by one, those that the tier, window or destination prices, each once, none of quantity zero",
     ),
     maybe("adjusts_line_id", Text, "The earlier line this one adjusts"),
 ];
@@ -315,6 +315,17 @@ pub const ALLOWANCE_BALANCES: &[Column] = &[
     given("left", Exact, "What the next period opens with: granted less used and expired"),
     given("expires_after", Text, "The last period in which it can be used, YYYY-MM"),
     given("currency", Text, "ISO 4217 code of an amount; blank for a quantity"),
+];
+
+/// `levels`: where meters with `carry: true` stand at the end of the period; as the reference table `levels`, the start of the
+/// next one.
+pub const LEVELS: &[Column] = &[
+    RUN,
+    ACCOUNT,
+    SUBSCRIPTION,
+    given("meter", Text, "Meter"),
+    given("dimensions", Text, "Dimension values as a JSON object; blank for a meter without dimensions"),
+    given("level", Exact, "The level at the end of the period; levels of zero have no row"),
 ];
 
 /// `suspense`.

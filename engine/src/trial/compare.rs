@@ -176,6 +176,7 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
+        Table::Levels => &["subscription_id", "meter", "dimensions", "level"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],
         Table::CommitmentShares => &["subscription_id", "commitment", "amount_covered"],
         Table::CommitmentBalances => &["subscription_id", "commitment", "period", "billed"],

@@ -243,7 +243,9 @@ impl Pieces {
         }
         let others = [("beyond", "beyond"), ("free_units", "included"), ("connect_fee", "fee"), ("record_fee", "fee")];
         for (key, tier) in others {
-            if let Some(value) = node.get(key) {
+            // Only what costs nothing past the last tier has a line.
+            let has_line = |value: &&Node| key != "beyond" || value.text() == Some("free");
+            if let Some(value) = node.get(key).filter(has_line) {
                 price.tiers.insert(tier.to_owned(), self.add(Kind::Tier, layer, charge, key, &value.place));
             }
         }

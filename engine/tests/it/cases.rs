@@ -1,11 +1,7 @@
 //! The books and usage worked out by hand: each folder of `engine/tests/cases` is one job and what must come of it.
 //!
-//! `expected_lines.csv` (and `expected_taxes`, `expected_discounts`, `expected_invoices`, `expected_subtotals`, `expected_credit_draws`, `expected_credit_balances`,
-//! `expected_suspense`, `expected_buckets`, `expected_rated_usage`) hold the columns that matter to the case, rows in any order. The README of
-//! a case shows the arithmetic.
-//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_suspense`, `expected_buckets`,
-//! `expected_rated_usage`, `expected_draws`, `expected_balances`) hold the columns that matter to the case, rows in any
-//! order. The README of a case shows the arithmetic.
+//! `expected_lines.csv` holds the columns of `invoice_lines` that matter to the case, rows in any order; so do the others for
+//! the tables named below. The README of a case shows the arithmetic.
 //! `UPDATE_GOLDEN=1` rewrites them from what the engine finds: read the difference before it is committed.
 
 use std::collections::BTreeMap;
@@ -32,6 +28,7 @@ const TABLES: &[(&str, &str)] = &[
     ("expected_notices.csv", "notices"),
     ("expected_draws.csv", "allowance_draws"),
     ("expected_balances.csv", "allowance_balances"),
+    ("expected_levels.csv", "levels"),
 ];
 const PERIOD: &str = "2026-10";
 

@@ -96,6 +96,9 @@ mod scale;
 // Rated records of charges that publish them.
 #[cfg(test)]
 mod itemised;
+// Levels that go from one month into the next.
+#[cfg(test)]
+mod levels;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;

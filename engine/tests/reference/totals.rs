@@ -29,9 +29,10 @@ fn currency<'a>(case: &'a Case, draft: &Draft) -> &'a str {
     &case.accounts[case.subscriptions[draft.subscription].account].currency
 }
 
-/// The account that is billed: the one it names, or the topmost above it.
+/// The account that is billed: the one that it or the nearest account above it names, or the topmost.
 pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
-    case.accounts[account].bill_to.unwrap_or_else(|| *lineage(case, account).last().unwrap())
+    let above = lineage(case, account);
+    above.iter().find_map(|at| case.accounts[*at].bill_to).unwrap_or(*above.last().unwrap())
 }
 
 /// The percentages off a line, as declared.

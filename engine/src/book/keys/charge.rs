@@ -58,7 +58,7 @@ pub(super) const APPLIED: &[Key] = &[
         "scope",
         Kind::OneOf(&["subscription", "package", "account", "subtree", "invoice"]),
         "subscription",
-        "whose usage fills the tiers together: each subscription, those of an account to one plan, all of the account, all below the same topmost account, all billed together",
+        "whose usage fills the tiers together: each subscription, those of an account to one plan, all of the account, all below the same topmost account, all billed together; the price at the beginning of the period says it for all of it",
     ),
     Key::defaulted(
         "each",
@@ -75,15 +75,19 @@ pub(super) const APPLIED: &[Key] = &[
         "groups",
         Kind::OneOf(&["shared", "restart"]),
         "shared",
-        "whether the groups of `lines_by` fill the tiers together, or begin anew each",
+        "whether the groups of `lines_by` fill the tiers together, or begin anew each; as `scope`, for the whole period",
     ),
     Key::defaulted(
         "zero_usage",
         Kind::OneOf(&["none", "fee", "line"]),
         "none",
-        "without usage: no line, the flat fee of the first tier, or a line of zero",
+        "without usage, or where none is left after `convert`: no line, the flat fee of the first tier, or a line of zero",
     ),
-    Key::optional("convert", Kind::Record(&CONVERT), "how the quantity of the meter becomes the quantity priced"),
+    Key::optional(
+        "convert",
+        Kind::Record(&CONVERT),
+        "how the quantity of the meter becomes the quantity priced; `sql` takes neither this nor the next two, its SELECT gives what is billed",
+    ),
     Key::defaulted("free_units", Kind::Number, "0", "units that cost nothing, taken off first, after `convert`"),
     Key::optional(
         "round_amount",
@@ -150,9 +154,9 @@ pub(super) const NUMBERS: &[Key] = &[
     Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
     Key::defaulted(
         "beyond",
-        Kind::OneOf(&["refused", "free"]),
+        Kind::OneOf(&["refused", "free", "unpriced"]),
         "refused",
-        "past the last tier: refused (the last tier must be open), or free",
+        "past the last tier: refused (the last tier must be open), free, or unpriced (its records are set aside as `no_price`)",
     ),
     Key::optional("size", Kind::Number, "units in a package; above zero"),
     Key::optional("price", Kind::Number, "price of a package"),
@@ -164,7 +168,11 @@ pub(super) const NUMBERS: &[Key] = &[
     ),
     Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
     Key::defaulted("record_fee", Kind::Number, "0", "due for each record that is not free"),
-    Key::optional("free_records", Kind::Whole, "the first records of the period, which are free"),
+    Key::optional(
+        "free_records",
+        Kind::Whole,
+        "the first records of the period, which are free; shared as `scope` says",
+    ),
     Key::optional("free_amount", Kind::Number, "amount that is free; whichever of the two ends first ends both"),
     Key::defaulted(
         "free_amount_outlasts",
@@ -357,6 +365,9 @@ pub(in crate::book) static KEPT_WITH_MODEL: &[&str] = &[
     "round_amount",
     "itemise",
 ];
+
+/// Those of them that a query has no use for: it gives quantities and amounts as they are billed.
+pub(in crate::book) static OF_QUANTITIES: &[&str] = &["convert", "free_units", "round_amount"];
 
 static TIER: Record = Record {
     title: "a tier",

@@ -337,6 +337,20 @@ impl Price {
         by_model || self.each == Each::Record
     }
 
+    /// The last tier, where usage past it is set aside.
+    #[must_use]
+    pub fn end(&self) -> Option<&Tier> {
+        let (Model::Graduated { tiers }
+        | Model::Volume { tiers }
+        | Model::Stairstep { tiers }
+        | Model::GraduatedPercentage { tiers }) = &self.model
+        else {
+            return None;
+        };
+        let (past, tiers) = tiers.split_last()?;
+        tiers.last().filter(|_| past.unpriced)
+    }
+
     /// Whether there may be usage that it has no price for.
     #[must_use]
     pub fn has_gaps(&self) -> bool {
@@ -361,6 +375,8 @@ pub struct Tier {
     pub increment: Option<Decimal>,
     /// It stands for everything past the last tier, which is free (`beyond: free`).
     pub beyond: bool,
+    /// The same where usage past the last tier is set aside (`beyond: unpriced`), so that none is left for it.
+    pub unpriced: bool,
 }
 
 impl Tier {
@@ -368,7 +384,7 @@ impl Tier {
     #[must_use]
     pub fn new(up_to: Option<Decimal>, unit_price: Decimal) -> Self {
         let (per, flat_fee, increment) = (Decimal::ONE, Decimal::ZERO, None);
-        Self { up_to, exclusive: false, unit_price, per, flat_fee, increment, beyond: false }
+        Self { up_to, exclusive: false, unit_price, per, flat_fee, increment, beyond: false, unpriced: false }
     }
 
     /// Whether a total lies in this band or one before it.

@@ -35,6 +35,9 @@ pub struct Terms {
     pub each: String,
     /// Whether single records are priced.
     pub by_record: bool,
+    /// Whether rated records are published, so that a line of zero stays.
+    #[serde(skip_serializing_if = "none")]
+    pub itemise: Option<bool>,
     /// Whether tiers begin anew in each group of dimension values.
     pub restarts: bool,
     /// What is due without usage.
@@ -243,6 +246,7 @@ impl Terms {
             scope: scope_word(price.scope).to_owned(),
             each: each_word(price.each).to_owned(),
             by_record: price.by_record(),
+            itemise: price.itemise.then_some(true),
             restarts: price.restarts,
             zero_usage: zero_word(price.zero_usage).to_owned(),
             free_units: Some(price.free_units).filter(|units| !units.is_zero()).map(Exact),
@@ -365,6 +369,7 @@ impl TierTerms {
             flat_fee: self.flat_fee.0,
             increment: self.increment.map(|increment| increment.0),
             beyond: self.tier == "beyond",
+            unpriced: false,
         }
     }
 }
@@ -394,6 +399,7 @@ impl Terms {
             convert,
             free_units: self.free_units.unwrap_or_default().0,
             round_amount,
+            itemise: self.itemise == Some(true),
             ..Price::listed(self.read_model()?, Place::file(&self.place))
         })
     }
