@@ -24,6 +24,7 @@ mod cells;
 mod clock;
 mod destinations;
 mod discounts;
+mod exchange;
 mod fields;
 mod files;
 mod index;
@@ -141,6 +142,7 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));
+    let fx = sections.fx.map(|node| exchange::exchange(node, faults));
     let name = sections.book.and_then(Node::text);
     if sections.book.is_none() {
         let place = documents.first().map(|document| &document.place)?;
@@ -153,6 +155,7 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
     Some(PriceBook {
         name: name?.to_owned(),
         currency,
+        fx: fx.flatten(),
         rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
         meters,
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),

@@ -23,13 +23,13 @@ use crate::yaml::did_you_mean;
 /// `B003` for a product that does not exist, `B010` for a currency in which nobody a credit is for is billed.
 pub fn check(reference: &Reference, book: &PriceBook) -> Outcome<()> {
     let mut faults = Faults::default();
-    let known: BTreeSet<&str> = book.products.iter().map(|product| product.id.as_str()).collect();
+    let products: BTreeSet<&str> = book.products.iter().map(|product| product.id.as_str()).collect();
     let currencies = currencies_below(reference);
     for (credit, billed) in reference.credits.iter().zip(currencies) {
-        for product in credit.products.iter().filter(|product| !known.contains(product.as_str())) {
+        for product in credit.products.iter().filter(|product| !products.contains(product.as_str())) {
             let message = format!("credit `{}` is for the unknown product `{product}`", credit.id);
             let fault = Fault::new(&codes::B003, message).at(&credit.place);
-            faults.push(Fault { hint: did_you_mean(product, known.iter().copied()), ..fault });
+            faults.push(Fault { hint: did_you_mean(product, products.iter().copied()), ..fault });
         }
         if !billed.contains(credit.currency.as_str()) {
             let account = &reference.accounts[credit.account as usize].id;

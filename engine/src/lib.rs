@@ -30,6 +30,7 @@ pub mod meter;
 pub mod charge;
 pub mod allowance;
 pub mod rate;
+pub mod fx;
 pub mod discount;
 pub mod tax;
 pub mod invoice;

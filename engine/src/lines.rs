@@ -130,9 +130,11 @@ pub struct Line {
     pub stretch: u16,
     /// Quantity.
     pub quantity: Decimal,
-    /// Price of a unit, where there is one.
+    /// Price of a unit, where there is one, in the currency of the price.
     pub unit_price: Option<Decimal>,
-    /// Unrounded amount before discount.
+    /// Number of the exchange into the account's currency ([`crate::fx`]); 0 when the price is in that.
+    pub exchange: u32,
+    /// Unrounded amount before discount: in the price's currency until it is exchanged.
     pub rated: Decimal,
     /// Rounded amount before discount.
     pub list: Decimal,

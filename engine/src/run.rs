@@ -6,6 +6,7 @@
 mod batches;
 mod circles;
 mod deferred;
+mod exchange;
 pub mod explain;
 mod intake;
 mod itemised;
@@ -33,6 +34,7 @@ use crate::catalog::Catalog;
 use crate::control::ControlTotals;
 use crate::discount::Discounts;
 use crate::fault::Outcome;
+use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::lineset::commit::{check_pipeline, check_whole};
 use crate::lineset::{Commit, Manifest, commit, current};
@@ -62,6 +64,7 @@ pub(crate) struct Job<'j> {
     pub(crate) book: &'j PriceBook,
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
+    pub(crate) fx: &'j Fx,
     pub(crate) discounts: &'j Discounts,
     pub(crate) computations: &'j Computations,
     pub(crate) guide: &'j Guide<'j>,

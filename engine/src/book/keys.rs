@@ -4,6 +4,7 @@ use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
 mod charge;
 
+use super::exchange::MAX_AGE_DAYS;
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
 pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
 
@@ -25,6 +26,11 @@ pub(super) static BOOK: Record = Record {
             Kind::Text,
             CURRENCY_OF_ACCOUNT,
             "currency of all prices: an ISO 4217 code, or `account`: plain numbers in the currency of whoever is billed",
+        ),
+        Key::optional(
+            "fx",
+            Kind::Record(&EXCHANGE),
+            "lets accounts be billed in another currency than their prices, by the table fx_rates; left out: such accounts are refused",
         ),
         Key::optional("rounding", Kind::Record(&ROUNDING), "how line amounts are rounded"),
         Key::optional("meters", Kind::Map(&Kind::Record(&METER)), "what is counted, by meter id"),
@@ -49,6 +55,36 @@ pub(super) static BOOK: Record = Record {
             "overrides",
             Kind::List(&Kind::Record(&OVERRIDE)),
             "prices of single accounts, and of those below them that have nothing of their own; a price whose model does not take them stays as it is",
+        ),
+    ]],
+};
+
+static EXCHANGE: Record = Record {
+    title: "the exchange of currencies",
+    choice: None,
+    keys: &[&[
+        Key::optional(
+            "rate_type",
+            Kind::Text,
+            "takes the rates with this text in the column `rate_type`; left out: those with a blank",
+        ),
+        Key::defaulted(
+            "on",
+            Kind::OneOf(&["period_end", "period_start", "service_end"]),
+            "period_end",
+            "the day whose rate is taken: the last or first of the period, or the last of the period that the line bills",
+        ),
+        Key::defaulted(
+            "max_age_days",
+            Kind::Whole,
+            MAX_AGE_DAYS,
+            "how many days older than that day the newest rate may be",
+        ),
+        Key::defaulted(
+            "inverse",
+            Kind::Truth,
+            "false",
+            "whether a pair without such a rate takes one over that of the opposite direction, rounded half up to 18 digits",
         ),
     ]],
 };
@@ -204,7 +240,11 @@ static PLAN: Record = Record {
     choice: None,
     keys: &[&[
         Key::optional("name", Kind::Text, "what people call it; its id when left out"),
-        Key::optional("currency", Kind::Text, "ISO 4217 code; accounts of other currencies are refused"),
+        Key::optional(
+            "currency",
+            Kind::Text,
+            "ISO 4217 code of its prices; accounts of other currencies are refused, or exchanged by `fx`",
+        ),
         Key::required("includes", Kind::List(&Kind::Text), "ids of its products"),
         Key::optional(
             "prices",

@@ -26,6 +26,8 @@ pub struct PriceBook {
     pub name: String,
     /// The currency its prices are in; `None` for `currency: account`, prices in the currency of whoever is billed.
     pub currency: Option<String>,
+    /// How prices become the currency of the account; `None` when it must be theirs.
+    pub fx: Option<Exchange>,
     /// How line amounts are rounded.
     pub rounding: LineRounding,
     /// All meters, sorted by id.
@@ -48,6 +50,32 @@ pub struct PriceBook {
     pub(in crate::book) material: Arc<Material>,
     /// Digest (hex) of every file of the book and of every table it names, independent of where they lie.
     pub digest: String,
+}
+
+/// `fx:` of the book.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Which rates of the table count: those of this type; empty for those without one.
+    pub rate_type: String,
+    /// The day whose rate is taken.
+    pub on: ExchangeDay,
+    /// Days that a rate may be older than that day.
+    pub max_age_days: u64,
+    /// Whether one over the opposite rate is taken where there is no other.
+    pub inverse: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The day whose exchange rate a line takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeDay {
+    /// The first day of the period.
+    PeriodStart,
+    /// The last day of the period.
+    PeriodEnd,
+    /// The last day the line bills, at most that of the period.
+    ServiceEnd,
 }
 
 /// `rounding:` of the book.

@@ -12,6 +12,7 @@ use crate::yaml::Node;
 pub(super) struct Sections<'a> {
     pub(super) book: Option<&'a Node>,
     pub(super) currency: Option<&'a Node>,
+    pub(super) fx: Option<&'a Node>,
     pub(super) rounding: Option<&'a Node>,
     pub(super) meters: Vec<Entry<'a>>,
     pub(super) products: Vec<Entry<'a>>,
@@ -30,6 +31,7 @@ impl<'a> Sections<'a> {
         Self {
             book: single(documents, "book", faults),
             currency: single(documents, "currency", faults),
+            fx: single(documents, "fx", faults),
             rounding: single(documents, "rounding", faults),
             meters: by_id(roots().filter_map(|root| root.get("meters")), "meter", faults),
             products: by_id(roots().filter_map(|root| root.get("products")), "product", faults),

@@ -57,6 +57,8 @@ fn lines() -> RecordBatch {
         money(&["0", "0.35", "0"]),
         money(&["0", "12.00", "12"]),
         texts(&[0, 0, 1], &["USD", "JPY"]),
+        build::no_text(3),
+        build::decimal38_or_null([None, None, None]),
         same("4000"),
         same("telecom"),
         texts(&[0, 0, 1], &["US-CO", ""]),

@@ -34,7 +34,7 @@ codes! {
     B006 Rules "A price table that cannot be read.";
     B007 Rules "A dimension the meter does not have.";
     B008 Rules "Cells that overlap.";
-    B010 Rules "The currency of an account does not fit the book or plan.";
+    B010 Rules "Currencies that do not fit each other: of an account and its prices, of a credit, of amounts added up.";
     B011 Rules "An allowance on a meter that no charge of the plan adds up.";
     B013 Rules "Amounts that depend on themselves.";
     B014 Rules "Days of a price that overlap, leave a gap, or end before they begin.";
@@ -56,6 +56,7 @@ codes! {
     R007 Rules "Validities overlap.";
     R008 Rules "An end that is not after its start.";
     R009 Rules "Unknown currency.";
+    R020 Input "No exchange rate of the day, nor one that is young enough.";
     U001 Input "No usage file matches the path of a source.";
     U002 Input "A usage file cannot be read to its end.";
     U003 Input "A usage file lacks a declared column or has it in another type.";

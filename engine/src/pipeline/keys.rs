@@ -112,10 +112,14 @@ static REFERENCE: Record = Record {
         Key::required("subscriptions", Kind::Path, "who subscribes to what"),
         Key::required("identifiers", Kind::Path, "what the identifiers in usage stand for"),
         Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
-        Key::optional("fx_rates", Kind::Path, "exchange rates"),
+        Key::optional("fx_rates", Kind::Path, "exchange rates: from, to, date, rate and, if need be, rate_type"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
-        Key::optional("credits", Kind::Path, "prepaid credits and what is left of them"),
+        Key::optional(
+            "credits",
+            Kind::Path,
+            "prepaid credits: credit_id, account_id, currency, granted and, if need be, left, priority, granted_on, expires_on, products",
+        ),
     ]],
 };
 

@@ -28,7 +28,7 @@ pub struct Reference {
     pub subscriptions_of: Vec<Vec<Index>>,
     /// Tax rates, sorted by jurisdiction, tax, category, start.
     pub tax_rates: Vec<TaxRate>,
-    /// FX rates, sorted by from, to, date.
+    /// FX rates, sorted by from, to, type, date.
     pub fx_rates: Vec<FxRate>,
     /// Rows of the `price_overrides` table.
     pub overrides: Vec<OverrideRow>,
@@ -158,10 +158,22 @@ pub struct FxRate {
     pub from: String,
     /// ISO code of the currency bought.
     pub to: String,
+    /// Which kind of rate it is, any word; may be empty.
+    pub rate_type: String,
     /// Day it holds for.
     pub date: NaiveDate,
     /// Units of `to` for one `from`.
     pub rate: Decimal,
+    /// Its row.
+    pub place: Place,
+}
+
+impl FxRate {
+    /// Everything but the day that tells rates apart: currencies and type.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.from, &self.to, &self.rate_type)
+    }
 }
 
 /// One row of `levels`, not yet matched with the book.

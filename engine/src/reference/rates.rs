@@ -72,20 +72,20 @@ pub(super) fn bounds(from: Option<NaiveDate>, to: Option<NaiveDate>) -> (NaiveDa
     (from.unwrap_or(NaiveDate::MIN), to.unwrap_or(NaiveDate::MAX))
 }
 
-/// Checks the exchange rates; sorted by from, to and date.
+/// Checks the exchange rates; sorted by from, to, type and date.
 pub(super) fn fx_rates(table: &Table, timezone: Tz) -> Outcome<Vec<FxRate>> {
     let mut checker = Checker::new(table, timezone);
-    if !checker.columns(&["from", "to", "date", "rate"], &[]) {
+    if !checker.columns(&["from", "to", "date", "rate"], &["rate_type"]) {
         return checker.finish(Vec::new());
     }
     let mut rates = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
         rates.extend(fx_rate(&mut checker, row).map(|rate| (rate, row)));
     }
-    rates.sort_by(|(a, first), (b, second)| (&a.from, &a.to, a.date, first).cmp(&(&b.from, &b.to, b.date, second)));
+    rates.sort_by(|(a, first), (b, second)| (a.key(), a.date, first).cmp(&(b.key(), b.date, second)));
     for pair in rates.windows(2) {
         if let [(first, line), (second, row)] = pair
-            && (&first.from, &first.to, first.date) == (&second.from, &second.to, second.date)
+            && (first.key(), first.date) == (second.key(), second.date)
         {
             let line = table.line(*line);
             checker.fault(*row, &codes::R004, || {
@@ -99,7 +99,8 @@ pub(super) fn fx_rates(table: &Table, timezone: Tz) -> Outcome<Vec<FxRate>> {
 }
 
 fn fx_rate(checker: &mut Checker<'_>, row: usize) -> Option<FxRate> {
-    let [from, to, date, rate] = ["from", "to", "date", "rate"].map(|name| checker.column(name));
+    let columns = ["from", "to", "date", "rate", "rate_type"];
+    let [from, to, date, rate, rate_type] = columns.map(|name| checker.column(name));
     let sold = checker.currency(row, from);
     let bought = checker.currency(row, to);
     if sold.is_some() && sold == bought {
@@ -110,5 +111,12 @@ fn fx_rate(checker: &mut Checker<'_>, row: usize) -> Option<FxRate> {
     if value.is_some_and(|value| value <= Decimal::ZERO) {
         checker.bad(row, rate, "not above zero", "write how many units of `to` one `from` buys");
     }
-    Some(FxRate { from: sold?.to_owned(), to: bought?.to_owned(), date: day?, rate: value? })
+    Some(FxRate {
+        from: sold?.to_owned(),
+        to: bought?.to_owned(),
+        rate_type: checker.blankable(row, rate_type).trim().to_owned(),
+        date: day?,
+        rate: value?,
+        place: checker.table.place(row),
+    })
 }

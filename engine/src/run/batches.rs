@@ -12,10 +12,12 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
+use super::exchange;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::book::model::Model;
 use crate::fault::{Fault, Outcome, codes};
+use crate::fx::Rate;
 use crate::lines::{Band, Invoice, Line};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
@@ -86,6 +88,7 @@ pub(super) fn invoice_lines(
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
+    let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| exchange::told(job, line)).collect();
     let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free);
     let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
@@ -119,6 +122,8 @@ pub(super) fn invoice_lines(
         money(lines.iter().map(|line| line.discount))?,
         money(lines.iter().map(|line| line.net))?,
         rows.of_account(&pools.account_currencies)?,
+        build::text_or_null(&told.iter().map(|told| told.map(|(currency, _)| currency)).collect::<Vec<_>>()),
+        build::decimal38_or_null(told.iter().map(|told| told.map(|(_, rate)| rate.rate))),
         of_charge(&pools.charge_gl_accounts)?,
         of_charge(&pools.charge_tax_categories)?,
         rows.of_account(&pools.account_jurisdictions)?,

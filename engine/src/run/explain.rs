@@ -149,6 +149,7 @@ async fn committed(
         allowances: None,
         rating: None,
         fixed: None,
+        exchange: None,
         discount: None,
         rounding: None,
         taxes: taxes.get(text(line, "line_id")).cloned().unwrap_or_default(),
@@ -237,6 +238,7 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
+    explanation.exchange = own.exchange;
     (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;

@@ -37,11 +37,11 @@ pub(super) struct RatedRecord {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LineRecord {
     /// Position of the line.
-    line: u32,
+    pub(super) line: u32,
     time: i64,
     origin: Origin,
     quantity: Decimal,
-    amount: Decimal,
+    pub(super) amount: Decimal,
 }
 
 /// The record of a portion on the line of this kind and band, when its price publishes records.

@@ -12,6 +12,7 @@ use crate::catalog::{self, Catalog};
 use crate::credit;
 use crate::discount::Discounts;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::mediate::Mediator;
 use crate::meter::{Cells, Gauges};
@@ -35,6 +36,8 @@ pub struct Prepared {
     pub reference: Reference,
     /// Book and reference data joined.
     pub catalog: Catalog,
+    /// The exchange rates that the subscriptions need.
+    pub fx: Fx,
     /// The discounts with every account's percentage.
     pub discounts: Discounts,
     /// The SQL of prices, compiled.
@@ -78,9 +81,10 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     faults.keep(credit::check(&reference, &book));
     let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
+    let fx = faults.keep(Fx::new(&book, &reference, &catalog, &period));
     let computations = faults.keep(computations(&book, &reference, &catalog));
-    let Some(computations) = computations else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations })
+    let (Some(fx), Some(computations)) = (fx, computations) else { return Err(faults) };
+    faults.or(Prepared { pipeline, period, book, reference, catalog, fx, discounts, computations })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -277,7 +281,7 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, discounts, computations } = self;
-        Job { pipeline, period, book, reference, catalog, discounts, computations, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, fx, discounts, computations } = self;
+        Job { pipeline, period, book, reference, catalog, fx, discounts, computations, guide, files, sources, cells }
     }
 }

@@ -405,6 +405,7 @@ impl<'r> Rater<'r> {
             stretch: if sharing.stretches.len() > 1 { unrounded.stretch + 1 } else { 0 },
             quantity: part.quantity,
             unit_price: part.unit_price,
+            exchange: 0,
             rated: part.amount,
             list: Decimal::ZERO,
             discount: Decimal::ZERO,

@@ -1,4 +1,4 @@
-//! The price path: usage buckets -> portions -> allowances -> charge models -> discounts and rounding -> taxes -> invoices
+//! The price path: usage buckets -> portions -> allowances -> charge models -> exchange, discounts and rounding -> taxes -> invoices
 //! -> prepaid credits (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
 //! lines joined in order.
 
@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::Job;
 use super::deferred::rate_deferred;
+use super::exchange::exchange_records;
 use super::itemised::{LineRecord, add_itemised, of_lines};
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
@@ -86,7 +87,8 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     rater.sort(&mut lines, later);
     unpriced.told()?;
     let Settled { lines } = settle(&rater, lines)?;
-    let records = of_lines(job, records, &lines)?;
+    let mut records = of_lines(job, records, &lines)?;
+    exchange_records(job, &lines, &mut records)?;
     let taxes = taxes(job, &lines)?;
     let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let (draws, balances) = credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;

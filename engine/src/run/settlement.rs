@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::Job;
+use super::exchange::exchange;
 use super::rater::Rater;
 use super::unpriced::Unpriced;
 use crate::discount::{Amounts, amounts};
@@ -23,9 +24,10 @@ pub(super) struct Settled {
 /// Settles rated lines, which are in the order of the table.
 ///
 /// # Errors
-/// `G003` for amounts that do not fit.
+/// `R020` for exchange rates that are missing, `G003` for amounts that do not fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
     let mut settled = Settled { lines };
+    exchange(rater.job, &mut settled.lines)?;
     round(rater.job, &mut settled.lines)?;
     Ok(settled)
 }

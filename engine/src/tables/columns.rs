@@ -95,11 +95,13 @@ pub const INVOICE_LINES: &[Column] = &[
         Exact,
         "The same by the product's own price; null when that is not one price for all units (of allowances: not per_unit)",
     ),
-    given("amount_rated", Exact, "Amount before discount, unrounded"),
+    given("amount_rated", Exact, "Amount before discount, unrounded, in `currency`"),
     given("amount_list", Money, "Amount before discount"),
     given("amount_discount", Money, "What the discount takes off, positive"),
     given("amount_net", Money, "amount_list less amount_discount, before tax"),
     CURRENCY,
+    maybe("price_currency", Text, "Currency of unit_price and list_unit_price; null when it is that of the row"),
+    maybe("fx_rate", Exact, "Units of `currency` for one of `price_currency`; null when they are the same"),
     given("gl_account", Text, "General ledger account of the product"),
     given("tax_category", Text, "Tax category of the product"),
     given("tax_jurisdiction", Text, "Tax jurisdiction of the account"),
@@ -219,7 +221,7 @@ pub const RATED_USAGE: &[Column] = &[
     given("row", Whole, "Number of the record in the file, from 0"),
     given("record_time", Instant, "Time of the record"),
     given("quantity", Exact, "Quantity of the record in this band; 0 of a fee"),
-    given("amount_rated", Exact, "Its unrounded amount; those of a line add up to the line's"),
+    given("amount_rated", Exact, "Its unrounded amount in the line's currency; those of a line add up to the line's"),
 ];
 
 /// `suspense`.

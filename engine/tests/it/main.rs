@@ -14,6 +14,9 @@ mod conformance;
 // Prepaid credits: bad tables, the next period, what is told of them.
 #[cfg(test)]
 mod credits;
+// Exchange of currencies: rates that are missing, too old or of another type.
+#[cfg(test)]
+mod exchange;
 // Files that break off, come empty, explode or carry what no number is, in every format.
 #[cfg(test)]
 mod bad_files;

@@ -25,6 +25,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "meter",
             "charge",
             "allowance",
+            "fx",
             "discount",
             "tax",
             "invoice",

@@ -120,7 +120,7 @@ fn head(one: &Explanation) -> Vec<String> {
         ("subscription", format!("{}, {plan}", of(line, "subscription_id"))),
         ("service", format!("{} to {} ({zone})", local("service_start"), local("service_end"))),
         ("quantity", quantity.trim_end().to_owned()),
-        ("unit price", grouped(unit_price)),
+        ("unit price", format!("{} {}", grouped(unit_price), of(line, "price_currency")).trim_end().to_owned()),
         ("list", format!("{} {currency}", amount("amount_list"))),
         ("discount", format!("{} {currency}", amount("amount_discount"))),
         ("net", format!("{} {currency}", amount("amount_net"))),
@@ -206,7 +206,8 @@ fn more(count: usize, noun: &str) -> Option<String> {
 
 fn fixed_amount(fixed: &FixedAmount, one: &Explanation) -> String {
     let full = format!("{} x {}", number(&fixed.amount), number(&fixed.quantity));
-    let rated = one.rounding.as_ref().map(|steps| number(&steps.rated)).unwrap_or_default();
+    let priced = one.exchange.as_ref().and_then(|exchange| exchange.priced.as_ref());
+    let rated = priced.or(one.rounding.as_ref().map(|steps| &steps.rated)).map(number).unwrap_or_default();
     if fixed.prorated {
         format!("{full} x {} of {} days = {rated}", fixed.days, fixed.of)
     } else {
@@ -219,7 +220,20 @@ fn steps(one: &Explanation) -> Vec<String> {
     let Some(steps) = &one.rounding else { return Vec::new() };
     let to = format!("rounded {} to {} digits", steps.mode, steps.digits);
     let mut page = vec![String::new(), "From rated to net".to_owned()];
-    page.push(format!("  {:<10} {:>22}", "rated", number(&steps.rated)));
+    if let Some(exchange) = &one.exchange {
+        page.extend(
+            exchange
+                .priced
+                .as_ref()
+                .map(|priced| format!("  {:<10} {:>22}  in {}", "priced", number(priced), exchange.from)),
+        );
+        let turned = if exchange.inverse { ", one over the opposite rate" } else { "" };
+        let (rate, date, to) = (number(&exchange.rate), &exchange.rate_date, &exchange.to);
+        let rated = number(&steps.rated);
+        page.push(format!("  {:<10} {rated:>22}  in {to}, exchanged at {rate}, the rate of {date}{turned}", "rated"));
+    } else {
+        page.push(format!("  {:<10} {:>22}", "rated", number(&steps.rated)));
+    }
     page.push(format!("  {:<10} {:>22}  {to}", "list", number(&steps.list)));
     let discount = one.discount.as_ref();
     let why = discount.map_or_else(

@@ -47,6 +47,9 @@ pub struct Explanation {
     pub rating: Option<Rating>,
     /// How a recurring or one-time amount was made.
     pub fixed: Option<FixedAmount>,
+    /// The exchange of the amount into the currency of the account.
+    #[serde(default)]
+    pub exchange: Option<ExchangeUse>,
     /// The discount of the line.
     pub discount: Option<DiscountUse>,
     /// From the rated amount to the net.
@@ -247,6 +250,23 @@ pub struct RoundingSteps {
     pub discount: Exact,
     /// What is left.
     pub net: Exact,
+}
+
+/// A rated amount in another currency, and the rate it was exchanged at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeUse {
+    /// Currency of the price.
+    pub from: String,
+    /// Currency of the account.
+    pub to: String,
+    /// Units of `to` for one of `from`.
+    pub rate: Exact,
+    /// The day of the table it is of.
+    pub rate_date: String,
+    /// Whether it is one over the rate of the opposite direction.
+    pub inverse: bool,
+    /// The amount in `from`; `None` where SQL has made it, which is not told.
+    pub priced: Option<Exact>,
 }
 
 /// Records of one usage file.

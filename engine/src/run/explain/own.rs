@@ -13,10 +13,10 @@ use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
 use super::super::{Job, Prepared, RunOptions, intake, rating};
 use super::model::{
-    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
-    RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, ExchangeUse, FixedAmount, PartUse, PortionUse,
+    Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
 };
-use super::rerate::{Again, told};
+use super::rerate::{Again, fixed_amount, told};
 use super::rows::instant;
 use super::sum;
 use super::terms::Terms;
@@ -39,6 +39,7 @@ pub(super) struct Own {
     pub(super) allowances: Option<AllowanceUse>,
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
+    pub(super) exchange: Option<ExchangeUse>,
     pub(super) discount: Option<DiscountUse>,
     pub(super) rounding: RoundingSteps,
     pub(super) sources: Vec<SourceShare>,
@@ -101,11 +102,13 @@ impl View<'_> {
         let rating = self.rating()?;
         let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
         let price = &job.catalog.prices[line.price as usize];
+        let (allowances, fixed) = (self.allowances(), self.fixed());
         Ok(Own {
             tried: self.tried()?,
             price: Terms::of(price, place_ref(&price.place), portions),
-            allowances: self.allowances(),
-            fixed: self.fixed(),
+            exchange: self.exchange(rating.as_ref(), allowances.as_ref(), fixed.as_ref()),
+            allowances,
+            fixed,
             discount: self.discount(),
             rounding: self.rounding().ok_or_else(too_much)?,
             sources: self.sources().ok_or_else(too_much)?,
@@ -153,7 +156,37 @@ impl View<'_> {
         let line = self.line;
         portions.get(part.portion).is_some_and(|portion| {
             (portion.subscription, portion.group, portion.stretch) == (line.subscription, line.group, self.stretch())
-                && (part.band, part.quantity, part.amount) == (line.band, line.quantity, line.rated)
+                && (part.band, part.quantity) == (line.band, line.quantity)
+                && self.exchanged(part.amount) == Some(line.rated)
+        })
+    }
+
+    /// An amount of the line's price in the currency of its account.
+    fn exchanged(&self, amount: Decimal) -> Option<Decimal> {
+        self.job.fx.rate(self.line.exchange).map_or(Some(amount), |rate| amount.times(rate))
+    }
+
+    fn exchange(
+        &self,
+        rating: Option<&Rating>,
+        allowances: Option<&AllowanceUse>,
+        fixed: Option<&FixedAmount>,
+    ) -> Option<ExchangeUse> {
+        let (pair, rate) = self.job.fx.exchange(self.line.exchange)?;
+        let rate = rate?;
+        let covered = || {
+            let (draw, part) = allowances?.own?;
+            Some(allowances?.draws.get(draw)?.covered.get(part)?.amount)
+        };
+        let rated = || rating.and_then(|rating| Some(rating.parts.get(rating.own)?.amount));
+        let priced = fixed.and_then(fixed_amount).map(Exact).or_else(covered).or_else(rated);
+        Some(ExchangeUse {
+            from: pair.from.clone(),
+            to: pair.to.clone(),
+            rate: Exact(rate.rate),
+            rate_date: rate.date.to_string(),
+            inverse: rate.inverse,
+            priced,
         })
     }
 

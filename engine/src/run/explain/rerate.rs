@@ -53,6 +53,8 @@ pub fn rerate(explanation: &Explanation) -> Option<Again> {
         }
         _ => return None,
     };
+    let rate = explanation.exchange.as_ref().map(|exchange| exchange.rate.0);
+    let rated = rate.map_or(Some(rated), |rate| rated.times(rate))?;
     let percent = explanation.discount.as_ref().map(|discount| discount.percent.0);
     let amounts = amounts(rated, percent, rounding(steps)?, steps.digits)?;
     let (list, discount, net) = (amounts.list, amounts.discount, amounts.net);
@@ -63,7 +65,8 @@ fn rounding(steps: &RoundingSteps) -> Option<LineRounding> {
     Some(LineRounding { mode: read_mode(&steps.mode)?, discount_base: read_base(&steps.discount_base)? })
 }
 
-fn fixed_amount(fixed: &FixedAmount) -> Option<Decimal> {
+/// A recurring or one-time amount, in the currency of its price.
+pub(super) fn fixed_amount(fixed: &FixedAmount) -> Option<Decimal> {
     fixed.amount.0.times(fixed.quantity.0)?.ratio(Decimal::whole(fixed.days), Decimal::whole(fixed.of))
 }
 

@@ -74,6 +74,8 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
     } else {
         usage(&explanation["rating"])?
     };
+    let exchange = &explanation["exchange"];
+    let rated = if exchange.is_object() { ratio(rated, units(&exchange["rate"]), ONE) } else { rated };
     let steps = &explanation["rounding"];
     let digits = u32::try_from(steps["digits"].as_u64().unwrap()).unwrap();
     let mode = steps["mode"].as_str().unwrap();
