@@ -247,8 +247,17 @@ pub(super) fn account_order(job: &Job<'_>, buckets: &Buckets) -> Vec<u32> {
     for at in 1..starts.len() {
         starts[at] += starts[at - 1];
     }
-    let subscriptions = job.reference.subscriptions_of.iter().flatten();
-    subscriptions.flat_map(|own| starts[*own as usize]..starts[*own as usize + 1]).collect()
+    let rows = |version: &u32| starts[*version as usize]..starts[*version as usize + 1];
+    let first = |version: &u32| job.reference.subscriptions[*version as usize].first;
+    let mut order: Vec<u32> = Vec::with_capacity(buckets.len());
+    for versions in job.reference.subscriptions_of.iter().flat_map(|own| own.chunk_by(|a, b| first(a) == first(b))) {
+        let start = order.len();
+        order.extend(versions.iter().flat_map(rows));
+        if versions.len() > 1 {
+            order[start..].sort_by_key(|row| (buckets.cell[*row as usize], buckets.day[*row as usize]));
+        }
+    }
+    order
 }
 
 /// A part of `usage_buckets`: the buckets at `order`, sorted by account, subscription, meter, dimension values, day.

@@ -87,8 +87,8 @@ impl<'r> Rater<'r> {
         Self { job, cube, circles: Circles::new(job), fees: HashMap::new() }
     }
 
-    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
-    /// one piece are in order already.
+    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, version, stretch, band.
+    /// Those of one piece are in order already.
     pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
         if deferred {
             self.sort_all(lines);
@@ -99,9 +99,9 @@ impl<'r> Rater<'r> {
 
     fn sort_all(&self, lines: &mut [Line]) {
         lines.sort_by_key(|line| {
-            let account = self.job.reference.subscriptions[line.subscription as usize].account;
-            let of = (account, line.subscription, line.charge, line.kind);
-            (of, self.cube.place(line.group), line.stretch, line.band)
+            let version = &self.job.reference.subscriptions[line.subscription as usize];
+            let of = (version.account, version.first, line.charge, line.kind);
+            (of, self.cube.place(line.group), line.subscription, line.stretch, line.band)
         });
     }
 
