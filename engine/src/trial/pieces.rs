@@ -133,6 +133,7 @@ impl Pieces {
                 for allowance in node.get("allowances").map(Node::list).unwrap_or_default() {
                     pieces.allowance(letter, id, allowance);
                 }
+                pieces.commitments(&format!("{letter}:{}", id.text), id, node, survey);
             }
         }
         pieces.layers(survey);
@@ -143,8 +144,24 @@ impl Pieces {
             let id = charge.text().unwrap_or_default();
             pieces.price(&format!("override:{account}"), id, &charge.place, node, survey);
         }
+        survey.listed("account_bounds").for_each(|node| pieces.derived("list", node.get("id"), None, node, survey));
         survey.listed("discounts").for_each(|node| pieces.discount(node));
         pieces
+    }
+
+    /// The commitments of a contract, one or a list.
+    fn commitments(&mut self, layer: &str, contract: &Located, node: &Node, survey: &Survey) {
+        let Some(node) = node.get("commitment") else { return };
+        let all = if node.list().is_empty() { std::slice::from_ref(node) } else { node.list() };
+        all.iter().for_each(|one| self.derived(layer, one.get("id"), Some(&contract.text), one, survey));
+    }
+
+    /// What bills by a charge of its own: named by its id, or as this.
+    fn derived(&mut self, layer: &str, id: Option<&Node>, or: Option<&str>, node: &Node, survey: &Survey) {
+        let name = id.and_then(Node::text).or(or);
+        let Some((name, product)) = name.zip(node.get("product").and_then(Node::text)) else { return };
+        let place = id.map_or(&node.place, |id| &id.place);
+        self.price(layer, &format!("{product}/{name}"), place, node, survey);
     }
 
     fn add(&mut self, kind: Kind, layer: &str, charge: &str, part: &str, place: &Place) -> usize {
@@ -246,6 +263,12 @@ impl Pieces {
             // Only what costs nothing past the last tier has a line.
             let has_line = |value: &&Node| key != "beyond" || value.text() == Some("free");
             if let Some(value) = node.get(key).filter(has_line) {
+        let added = [("minimum", "minimum"), ("maximum", "maximum"), ("overage_factor", "overage")];
+        // Bounds of a percentage show in the amounts of its lines only.
+        let own_lines = node.get("product").is_some()
+            || node.get("model").and_then(Node::text).is_some_and(|model| model != "percentage");
+        for (key, tier) in others.into_iter().chain(added.into_iter().filter(|_| own_lines)) {
+            if let Some(value) = node.get(key) {
                 price.tiers.insert(tier.to_owned(), self.add(Kind::Tier, layer, charge, key, &value.place));
             }
         }
