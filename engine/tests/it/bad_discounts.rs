@@ -1,6 +1,6 @@
 //! Discounts, conditions and coupons that are mistaken: refused where they stand, before any usage is read.
 
-use crate::harness::Ran;
+use crate::harness::{Ran, ratemill};
 use crate::tiny::Tiny;
 
 /// The tiny job with these discounts.
@@ -120,4 +120,28 @@ fn a_coupon_is_drawn_once_a_period() {
     let (_, run) = coupons("").run();
     let rows: Vec<&str> = run.table("line_discounts").iter().map(|row| row["discount"].as_str()).collect();
     assert_eq!(rows, ["open"], "nobody has redeemed the coupon");
+}
+
+#[test]
+fn rule_tests_are_given_coupons_and_expect_discounts() {
+    let tiny = coupons("");
+    tiny.write(
+        "discounts.test.yaml",
+        "book: book.yaml
+period: 2026-10
+tests:
+  - name: a coupon comes off before the five per cent
+    given:
+      subscriptions: [ { account_id: A1, product: voice } ]
+      coupons: [ { discount: gift, account_id: A1, redeemed_from: 2026-10-01 } ]
+      usage: [ { record_type: call, seconds: 6000 } ]
+    expect:
+      lines: [ { charge: voice/minutes, amount_list: 10.00, amount_discount: 5.25, amount_net: 4.75 } ]
+      discounts:
+        - { charge: voice/minutes, discount: gift, coupon_id: C1, amount: 5 }
+        - { charge: voice/minutes, discount: open, coupon_id: \"\", amount: 0.25 }
+",
+    );
+    let ran = ratemill(&["test", "discounts.test.yaml", "--coverage"]).cwd(&tiny.path("")).run().ok();
+    assert!(ran.stdout.contains("discounts         2 of 2"), "{ran}");
 }
