@@ -65,6 +65,7 @@ mod faults;
 // Calls the binary, makes folders to call it in, finds the tools of the tests.
 #[cfg(test)]
 mod harness;
+mod hierarchy;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
 mod real_bills;
