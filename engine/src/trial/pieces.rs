@@ -259,16 +259,14 @@ impl Pieces {
             }
         }
         let others = [("beyond", "beyond"), ("free_units", "included"), ("connect_fee", "fee"), ("record_fee", "fee")];
-        for (key, tier) in others {
-            // Only what costs nothing past the last tier has a line.
-            let has_line = |value: &&Node| key != "beyond" || value.text() == Some("free");
-            if let Some(value) = node.get(key).filter(has_line) {
         let added = [("minimum", "minimum"), ("maximum", "maximum"), ("overage_factor", "overage")];
         // Bounds of a percentage show in the amounts of its lines only.
         let own_lines = node.get("product").is_some()
             || node.get("model").and_then(Node::text).is_some_and(|model| model != "percentage");
         for (key, tier) in others.into_iter().chain(added.into_iter().filter(|_| own_lines)) {
-            if let Some(value) = node.get(key) {
+            // Only what costs nothing past the last tier has a line.
+            let has_line = |value: &&Node| key != "beyond" || value.text() == Some("free");
+            if let Some(value) = node.get(key).filter(has_line) {
                 price.tiers.insert(tier.to_owned(), self.add(Kind::Tier, layer, charge, key, &value.place));
             }
         }
