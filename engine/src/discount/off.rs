@@ -327,7 +327,7 @@ mod tests {
             let mut left: Vec<Decimal> = thousandths.iter().map(start).collect();
             let first = left.clone();
             let mut sums = vec![Decimal::ZERO; left.len()];
-            let cap = Some(thousandth(cap));
+            let cap = thousandth(cap);
             for take in [Take::Percent { of_original: true }, Take::Amount(thousandth(money)), Take::Percent { of_original: false }] {
                 let due: Vec<Due> = (0..left.len()).map(|line| Due {
                     line,
@@ -337,9 +337,9 @@ mod tests {
                     units: (Decimal::ZERO, Decimal::ZERO),
                     shares: (0, 0),
                 }).collect();
-                let (offs, shared) = lines(&due, take, cap, minor).unwrap();
+                let (offs, shared) = lines(&due, take, Some(cap), minor).unwrap();
                 let total = sum(&offs.iter().map(|off| off.amount).collect::<Vec<_>>()).unwrap();
-                prop_assert!(total <= cap.unwrap(), "{total} is more than the cap");
+                prop_assert!(total <= cap, "{total} is more than the cap");
                 if let (Take::Amount(_), Some(shared)) = (take, &shared) {
                     prop_assert_eq!(total, shared.whole);
                 }
