@@ -73,7 +73,8 @@ impl Before {
         let one_tier = matches!(price.model, Model::Volume { .. } | Model::Stairstep { .. });
         for portion in portions {
             next.filled = next.filled.plus(portion.quantity)?;
-            next.records += portion.records;
+            // A record of nothing, also one that is free or converted to nothing, uses up no free record.
+            next.records += if portion.quantity.is_zero() { 0 } else { portion.records };
             if price.each == Each::Period && (graduated || one_tier) {
                 next.reached = next.reached.max(next.filled);
                 next.settled |= if graduated { next.filled > Decimal::ZERO } else { !portion.quantity.is_zero() };

@@ -44,7 +44,7 @@ pub(crate) fn give_terms(case: &Case, portions: &mut [Portion<'_>], order: &[(us
         if has_terms(&stretch.price) && !thing.quantity.is_zero() {
             thing.terms = Free::new(&stretch.price, *count, total).next(&thing.quantity);
         }
-        *count += i64::try_from(thing.records()).unwrap();
+        *count += if thing.quantity.is_zero() { 0 } else { i64::try_from(thing.records()).unwrap() };
         *total = total.plus(&thing.quantity);
     }
 }
