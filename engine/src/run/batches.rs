@@ -109,8 +109,6 @@ pub(super) fn invoice_lines(
         of_charge(&pools.charge_products)?,
         of_charge(&pools.charge_ids)?,
         Pool::of(KINDS.map(LineKind::label)).column(lines.iter().map(|line| line.kind as u32))?,
-        Pool::of(["usage", "allowance", "recurring", "one_time", "commitment", "credit"])
-            .column(lines.iter().map(|line| line.kind as u32))?,
         pools.models.column(lines.iter().map(models))?,
         of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
