@@ -26,9 +26,9 @@ fn write(output: &Location, tables: Vec<(Table, RecordBatch)>, threads: usize) -
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_back_and_found_right() {
     let (tables, totals) = itemised_fixture();
-    let output = output("round");
+    let (output, count) = (output("round"), tables.len());
     let written = write(&output, tables, 2).unwrap();
-    assert_eq!(written.len(), Table::ALL.len());
+    assert_eq!(written.len(), count);
     assert_eq!(written[0].path, "invoice_lines/period=2026-10/run=abc/part-000.parquet");
     assert_eq!((written[0].rows, written[4].rows), (3, 1));
     read_back(&output, &written, &totals).await.unwrap();
@@ -97,7 +97,7 @@ async fn tables_without_rows_are_written_with_their_columns() {
         table => (table, table.empty()),
     });
     let written = write(&output, tables.to_vec(), 2).unwrap();
-    assert_eq!(written.len(), 7);
+    assert_eq!(written.len(), Table::ALL.len());
     read_back(&output, &written, &totals).await.unwrap();
 }
 
