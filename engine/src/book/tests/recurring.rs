@@ -22,7 +22,7 @@ async fn a_schedule_is_checked_as_a_whole() {
         ("amount: 5, prorate: daily", &["Y006 4 daily"]),
         ("amount: 5, in_trial: no", &["Y006 4 no"]),
         ("amount: 5, credit_unused: maybe", &["Y006 4 maybe"]),
-        ("every: month", &["Y005 4 {"]),
+        ("every: month", &["B005 4 recurring"]),
     ];
     for (index, (charge, expected)) in cases.iter().enumerate() {
         let text = format!("book: b\nproducts:\n  p:\n    charges: {{ c: {{ model: recurring, {charge} }} }}\n");
