@@ -70,7 +70,12 @@ pub(super) fn commitments(rater: &Rater<'_>, lines: &mut Vec<Line>, all: &mut Ve
         let whole = Whole { job, group, holder, commitment: &job.book.commitments[group.commitment], counted };
         whole.settle(lines, &mut making, &mut rows)?;
     }
-    rows.balances.sort_by_key(|row| (row.subscription, row.commitment, row.period));
+    let (rows_of, names) = (&job.reference.subscriptions, &job.book.commitments);
+    let order = |row: &Balance| {
+        let subscription = row.subscription;
+        (rows_of[subscription as usize].account, subscription, names[row.commitment as usize].id.as_str(), row.period)
+    };
+    rows.balances.sort_by(|a, b| order(a).cmp(&order(b)));
     rows.shares.sort_by_key(|share| (share.line, share.commitment));
     making.settle(rater, lines, all)?;
     Ok(rows)

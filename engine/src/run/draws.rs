@@ -57,7 +57,7 @@ struct Drawing<'s, 'r> {
 
 impl Rater<'_> {
     /// What allowances leave of the usage of one charge, for everybody in the unit who has any; what they cover becomes
-    /// lines. Usage at prices that hold earlier draws first, then in order of subscriptions.
+    /// lines. Subscription after subscription draws, of each the usage at prices that hold earlier first.
     pub(super) fn after_allowances(&self, sharings: &[Sharing<'_>], piece: &mut Piece) -> Outcome<After> {
         let (mut after, mut sources) = (After::new(), Vec::new());
         let Some(meter) = sharings.first().and_then(|sharing| self.job.book.charges[sharing.charge].meter) else {
@@ -74,7 +74,7 @@ impl Rater<'_> {
                 self.drawings(sharing, meter, (*subscription, sources.len() - 1), &mut drawings);
             }
         }
-        drawings.sort_by_key(|own| (own.sharing.stretches[usize::from(own.number)].days.start, own.subscription));
+        drawings.sort_by_key(|own| (own.subscription, own.sharing.stretches[usize::from(own.number)].days.start));
         let mut pools = Pools::default();
         for drawing in drawings {
             let key = (drawing.subscription, drawing.number);

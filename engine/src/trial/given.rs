@@ -202,12 +202,9 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             row.insert("account_id".to_owned(), only.clone());
         }
     }
-    let priced: Vec<(Place, Map<String, Value>)> = known
-        .accounts
-        .iter()
-        .filter(|of| !accounts.iter().any(|(_, row)| row.get("account_id") == Some(&json!(of.text))))
-        .map(|of| (of.place.clone(), Map::from_iter([("account_id".to_owned(), json!(of.text))])))
-        .collect();
+    let unnamed = |of: &&Located| !accounts.iter().any(|(_, row)| row.get("account_id") == Some(&json!(of.text)));
+    let named = |of: &Located| (of.place.clone(), Map::from_iter([("account_id".to_owned(), json!(of.text))]));
+    let priced: Written = known.accounts.iter().filter(unnamed).map(named).collect();
     let accounts = accounts.into_iter().chain(priced).map(|(place, mut row)| {
         let id = row.get("account_id").cloned().unwrap_or_default();
         row.entry("name").or_insert(id);
@@ -215,12 +212,11 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
         row.entry("currency").or_insert_with(|| json!(known.currency));
         (place, row)
     });
-    let accounts: Written = accounts.collect();
+    let mut accounts: Written = accounts.collect();
     let identifiers = match identifiers {
         Some(rows) => plain(rows),
         None => own_ids(&subscriptions, &accounts),
     };
-    let mut accounts = accounts;
     for (rows, columns) in [&mut accounts, &mut subscriptions].into_iter().zip(&known.custom) {
         for (_, row) in rows.iter_mut() {
             for column in columns {

@@ -157,29 +157,17 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     for (case, name, commitment, billed) in cases.iter().flat_map(|case| balanced(case)) {
         balances.push(row(&[&format!("{case}.{name}"), &commitment, "2026-09", &billed]));
     }
-    let tables =
-        [("levels", levels.len() > 1), ("credits", credits.len() > 1), ("commitment_balances", balances.len() > 1)];
-    let (carried, amended) = (levels.len() > 1, amendments.len() > 1);
-    for (name, rows) in [
-        ("accounts", accounts),
-        ("identifiers", identifiers),
-        ("subscriptions", subscriptions),
-        ("usage", usage),
-        ("levels", levels),
-        ("credits", credits),
-        ("commitment_balances", balances),
-        ("amendments", amendments),
-    ] {
+    let always =
+        [("accounts", accounts), ("identifiers", identifiers), ("subscriptions", subscriptions), ("usage", usage)];
+    let named =
+        [("levels", levels), ("credits", credits), ("commitment_balances", balances), ("amendments", amendments)];
+    let mut pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
+    for (name, _) in named.iter().filter(|(_, rows)| rows.len() > 1) {
+        pipeline = pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv"));
+    }
+    for (name, rows) in always.into_iter().chain(named) {
         write(&place.join(format!("{name}.csv")), rows.concat());
     }
-    let pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
-    let named = tables.iter().filter(|(_, there)| *there).map(|(name, _)| format!("\n  {name}: {name}.csv"));
-    let pipeline = pipeline.replace("reference:", &format!("reference:{}", named.collect::<String>()));
-    let with = |pipeline: String, name: &str, there: bool| match there {
-        true => pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv")),
-        false => pipeline,
-    };
-    let pipeline = with(with(pipeline, "levels", carried), "amendments", amended);
     write(&place.join("pipeline.yaml"), pipeline);
 }
 

@@ -135,19 +135,22 @@ fn write(at: &Path, customers: usize) -> BTreeMap<String, Expected> {
         own.commitment = (COMMITTED - own.usage).max(0);
         expected.insert(top, own);
     }
-    let files = [
-        ("accounts.csv", accounts.as_str()),
-        ("subscriptions.csv", &subscriptions),
-        ("identifiers.csv", &identifiers),
-        ("price_overrides.csv", &overrides),
-        ("usage.csv", &usage),
-        ("book.yaml", BOOK),
-        ("pipeline.yaml", PIPELINE),
+    let tables = [
+        ("accounts.csv", accounts),
+        ("subscriptions.csv", subscriptions),
+        ("identifiers.csv", identifiers),
+        ("price_overrides.csv", overrides),
+        ("usage.csv", usage),
     ];
-    for (name, text) in files {
+    write_all(at, &tables);
+    expected
+}
+
+fn write_all(at: &Path, tables: &[(&str, String)]) {
+    let texts = tables.iter().map(|(name, text)| (*name, text.as_str()));
+    for (name, text) in texts.chain([("book.yaml", BOOK), ("pipeline.yaml", PIPELINE)]) {
         fs::write(at.join(name), text).unwrap();
     }
-    expected
 }
 
 /// A decimal times `scale`, which makes it whole.
