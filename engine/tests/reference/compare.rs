@@ -88,11 +88,7 @@ fn split(run: &Committed, names: &[&str]) -> Vec<Rated> {
             rows.push(chosen(row, columns, name));
         }
     }
-    for rated in &mut all {
-        for rows in [&mut rated.lines, &mut rated.taxes, &mut rated.invoices, &mut rated.suspense] {
-            rows.sort();
-        }
-    }
+    all.iter_mut().for_each(Rated::sort);
     all
 }
 

@@ -34,6 +34,45 @@ pub(crate) enum Feature {
     WeightedSum,
     Percentile,
     Windowed,
+    /// `every`, `bill`, `anchor`, `prorate` and trials of recurring charges.
+    Intervals,
+    /// The table `amendments`.
+    Amendments,
+    /// Several allowances of a meter, of contracts too, with `priority`, `shared_over: subtree`, `multiply_by`, `prorate`.
+    Pools,
+    /// `rollover`, and the tables `allowance_balances`.
+    Rollover,
+    /// Allowances of money.
+    MoneyAllowances,
+    /// `minimum` and `maximum` of a charge.
+    Bounds,
+    /// `account_bounds`.
+    AccountBounds,
+    /// `thresholds`, and the table `notices`.
+    Thresholds,
+    /// Commitments by the month.
+    Commitments,
+    /// Commitments over a term, and the tables `commitment_balances`.
+    Terms,
+    /// Stacked discounts of a percentage or an amount, on lines, accounts and invoices.
+    Discounts,
+    /// `free_units` and `fixed_price` of discounts.
+    UnitDiscounts,
+    /// `when` of discounts.
+    Conditions,
+    Coupons,
+    /// Prices in one currency, accounts in many.
+    Fx,
+    /// `inclusive`, `cap`, thresholds and codes of tax rates, service locations.
+    TaxTerms,
+    /// The table `tax_exemptions`.
+    Exemptions,
+    /// `rounding.tax: invoice`.
+    TaxPerInvoice,
+    /// `tax: { missing: untaxed }` must be said.
+    TaxMissing,
+    Credits,
+    Subtotals,
 }
 
 /// The features that main has.

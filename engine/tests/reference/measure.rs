@@ -9,7 +9,7 @@ use super::exact::Exact;
 use super::levels;
 use super::prefix;
 use super::price::{self, Stretch};
-use super::words::{Case, Meter, Read, Record, Row, Settings};
+use super::words::{Case, Meter, Read, Record, Row, Settings, Subscription};
 
 /// A record that is rated: whose it is, and its local day.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +87,12 @@ fn guide<'a>(case: &Case, prices: &Prices, record: &'a Record) -> Result<Use<'a>
     if case.meters.iter().all(|meter| meter.kind != record.kind) {
         return Err("no_meter");
     }
-    let at = case.subscriptions.iter().position(|subscription| subscription.id == record.who);
-    let subscription = at.ok_or("unknown_identifier")?;
-    let day = record.time.with_timezone(&case.settings.zone).date_naive();
-    if !case.subscriptions[subscription].days.hold(day) {
-        return Err("subscription_not_active");
+    if case.subscriptions.iter().all(|subscription| subscription.id != record.who) {
+        return Err("unknown_identifier");
     }
+    let day = record.time.with_timezone(&case.settings.zone).date_naive();
+    let holds = |known: &Subscription| known.id == record.who && known.days.hold(day);
+    let subscription = case.subscriptions.iter().position(holds).ok_or("subscription_not_active")?;
     let counted = |(whose, charge): &(usize, usize)| {
         let meter = case.charges[*charge].meter.map(|meter| &case.meters[meter]);
         *whose == subscription && meter.is_some_and(|meter| meter.kind == record.kind)

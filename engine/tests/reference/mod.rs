@@ -5,23 +5,36 @@
 //! and the files of the smallest case that still differs are kept below the target folder, as a user would write them.
 
 mod bill;
+mod bounds;
 mod calendar;
 mod compare;
+mod conditions;
+mod credits;
 mod dice;
+mod discounts;
 mod exact;
 mod features;
 mod fixed;
+mod fx;
 mod generate;
 mod generate_prices;
+mod intervals;
 mod levels;
 mod measure;
 mod model;
+mod money_allowances;
+mod pools;
 mod portion;
 mod prefix;
 mod price;
+mod promises;
 mod records;
+mod split;
+mod stages;
+mod taxes;
 mod tiers;
 mod totals;
+mod versions;
 mod words;
 mod write;
 

@@ -1,22 +1,16 @@
-//! From rated amounts to money: rounding, discounts, taxes, invoices.
+//! From rated amounts to money: rounding of lines, and the sums of invoices.
 
 use std::collections::BTreeMap;
 
-use super::bill::{Draft, name};
 use super::exact::Exact;
-use super::features;
-use super::price::{lineage, period};
-use super::words::{Case, Rate, Row};
-
-/// The amounts of a line.
-pub(crate) struct Money {
-    pub(crate) list: Exact,
-    pub(crate) discount: Exact,
-    pub(crate) net: Exact,
-}
+use super::features::{Feature, on};
+use super::price::lineage;
+use super::split::split;
+use super::stages::Line;
+use super::words::{Case, Row, row};
 
 /// Digits of the smallest unit of a currency.
-fn minor(currency: &str) -> u32 {
+pub(crate) fn minor(currency: &str) -> u32 {
     match currency {
         "JPY" => 0,
         "KWD" => 3,
@@ -25,8 +19,9 @@ fn minor(currency: &str) -> u32 {
     }
 }
 
-fn currency<'a>(case: &'a Case, draft: &Draft) -> &'a str {
-    &case.accounts[case.subscriptions[draft.subscription].account].currency
+/// Rounded as lines of an account are.
+pub(crate) fn to_money(case: &Case, account: usize, amount: &Exact) -> Exact {
+    amount.round(minor(&case.accounts[account].currency), case.settings.rounding)
 }
 
 /// The account that is billed: the one it names, or the topmost above it.
@@ -34,120 +29,86 @@ pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
     case.accounts[account].bill_to.unwrap_or_else(|| *lineage(case, account).last().unwrap())
 }
 
-/// The percentage off a line: of the first discount that is there for it.
-fn percent_off(case: &Case, draft: &Draft) -> Option<Exact> {
-    let charge = &case.charges[draft.charge];
-    let product = &case.products[charge.product].id;
-    let on = |names: &[String]| names.iter().any(|name| *name == charge.id || name == product);
-    let account = case.subscriptions[draft.subscription].account;
-    for discount in case.discounts.iter().filter(|discount| on(&discount.on)) {
-        let agreed = || {
-            let mut all = lineage(case, account).into_iter().map(|at| case.accounts[at].agreed.clone());
-            all.find(|text| !text.is_empty())
-        };
-        if let Some(percent) = discount.percent.clone().or_else(agreed).map(|text| Exact::read(&text)) {
-            if percent.is_zero() && !features::ZERO_PERCENT_IS_A_DISCOUNT {
-                continue;
-            }
-            return Some(percent);
-        }
-    }
-    None
+/// What names the invoice of a line: who is billed, and the currency.
+pub(crate) fn invoice(case: &Case, line: &Line) -> (String, String) {
+    let account = line.account(case);
+    (case.accounts[bill_to(case, account)].id.clone(), case.accounts[account].currency.clone())
 }
 
-pub(crate) fn settled(case: &Case, draft: &Draft) -> Money {
-    let settle = |amount: &Exact| amount.round(minor(currency(case, draft)), case.settings.rounding);
-    let list = settle(&draft.amount);
-    let Some(percent) = percent_off(case, draft) else {
-        return Money { net: list.clone(), list, discount: Exact::zero() };
-    };
-    let part = |amount: &Exact| amount.times(&percent).over(&Exact::whole(100));
+/// Rounds a line: list, discount and net, and the parts of its discounts, which add up.
+pub(crate) fn round(case: &Case, line: &mut Line) {
+    let account = line.account(case);
+    line.list = to_money(case, account, &line.draft.amount);
+    line.net = to_money(case, account, &line.left(case));
+    line.discount = line.list.less(&line.net);
     if case.settings.rounded_base {
-        let discount = settle(&part(&list));
-        return Money { net: list.less(&discount), list, discount };
+        line.off.iter_mut().for_each(|off| off.amount = off.exact.clone());
+        return;
     }
-    let mut off = part(&draft.amount);
-    if features::DISCOUNT_THROUGH_18 {
-        off = off.kept();
+    let weights: Vec<Exact> = line.off.iter().map(|off| super::split::magnitude(&off.exact)).collect();
+    let parts = split(&line.discount, &weights, minor(&case.accounts[account].currency));
+    for (off, part) in line.off.iter_mut().zip(parts) {
+        off.amount = part;
     }
-    let net = settle(&draft.amount.less(&off));
-    Money { discount: list.less(&net), list, net }
-}
-
-/// The taxes of a line, those that are not compound first, then by name.
-pub(crate) fn taxes(case: &Case, draft: &Draft, money: &Money) -> Vec<(Exact, Row)> {
-    let account = case.subscriptions[draft.subscription].account;
-    let above = lineage(case, account);
-    let Some(jurisdiction) = above.iter().map(|at| &case.accounts[*at].jurisdiction).find(|text| !text.is_empty())
-    else {
-        return Vec::new();
-    };
-    let category = &case.products[case.charges[draft.charge].product].category;
-    let last = period(&case.settings).1.pred_opt().unwrap();
-    let fits = |rate: &&Rate| {
-        rate.jurisdiction == *jurisdiction
-            && (rate.category.is_empty() || rate.category == *category)
-            && rate.days.hold(last)
-    };
-    let mut due: Vec<&Rate> = case.rates.iter().filter(fits).collect();
-    due.sort_by_key(|rate| (rate.compound, rate.tax.clone()));
-    let exemptions = &case.accounts[account].exemptions;
-    let mut earlier = Exact::zero();
-    let mut found = Vec::new();
-    for rate in due {
-        let base = if rate.compound { money.net.plus(&earlier) } else { money.net.clone() };
-        let exempt = *exemptions == "all" || *exemptions == rate.tax;
-        let percent = Exact::read(&rate.percent);
-        let tax =
-            base.times(&percent).over(&Exact::whole(100)).round(minor(currency(case, draft)), case.settings.rounding);
-        let tax = if exempt { Exact::zero() } else { tax };
-        earlier = earlier.plus(&tax);
-        let cells = [
-            ("line", name(case, draft)),
-            ("tax", rate.tax.clone()),
-            ("rate_percent", percent.to_string()),
-            ("taxable_amount", base.to_string()),
-            ("amount", tax.to_string()),
-            ("exempt", exempt.to_string()),
-        ];
-        found.push((tax, cells.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()));
-    }
-    found
 }
 
 /// Invoices by account and currency.
-#[derive(Default)]
-pub(crate) struct Invoices {
-    all: BTreeMap<(String, String), (usize, [Exact; 4])>,
-}
-
-impl Invoices {
-    pub(crate) fn add(&mut self, case: &Case, draft: &Draft, money: &Money, taxes: &[(Exact, Row)]) {
-        let account = case.subscriptions[draft.subscription].account;
-        let who = case.accounts[bill_to(case, account)].id.clone();
+pub(crate) fn invoices(case: &Case, lines: &[Line], drawn: &BTreeMap<(String, String), Exact>) -> Vec<Row> {
+    let mut all: BTreeMap<(String, String), (usize, [Exact; 4])> = BTreeMap::new();
+    for line in lines {
         let nothing = || (0, std::array::from_fn(|_| Exact::zero()));
-        let (count, sums) = self.all.entry((who, currency(case, draft).to_owned())).or_insert_with(nothing);
+        let (count, sums) = all.entry(invoice(case, line)).or_insert_with(nothing);
         *count += 1;
-        let tax = taxes.iter().fold(Exact::zero(), |sum, (tax, _)| sum.plus(tax));
-        for (sum, more) in sums.iter_mut().zip([&money.list, &money.discount, &money.net, &tax]) {
+        for (sum, more) in sums.iter_mut().zip([&line.list, &line.discount, &line.net, &line.tax()]) {
             *sum = sum.plus(more);
         }
     }
+    let rows = all.into_iter().map(|(key, (count, [list, discount, net, tax]))| {
+        let gross = net.plus(&tax);
+        let credit = drawn.get(&key).cloned().unwrap_or_else(Exact::zero);
+        let mut cells = row([
+            ("bill_to_account_id", key.0),
+            ("currency", key.1),
+            ("line_count", count.to_string()),
+            ("amount_list", list.to_string()),
+            ("amount_discount", discount.to_string()),
+            ("amount_net", net.to_string()),
+            ("amount_gross", gross.to_string()),
+            ("amount_tax", tax.to_string()),
+        ]);
+        if on(Feature::Credits) {
+            cells.insert("amount_credit".to_owned(), credit.to_string());
+            cells.insert("amount_payable".to_owned(), gross.less(&credit).to_string());
+        }
+        cells
+    });
+    rows.collect()
+}
 
-    pub(crate) fn rows(self) -> Vec<Row> {
-        let row = |((who, currency), (count, [list, discount, net, tax])): ((String, String), (usize, [Exact; 4]))| {
-            let cells = [
-                ("bill_to_account_id", who),
-                ("currency", currency),
-                ("line_count", count.to_string()),
-                ("amount_list", list.to_string()),
-                ("amount_discount", discount.to_string()),
-                ("amount_net", net.to_string()),
-                ("amount_gross", net.plus(&tax).to_string()),
-                ("amount_tax", tax.to_string()),
-            ];
-            cells.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-        };
-        self.all.into_iter().map(row).collect()
+/// Net and tax of every account on the way from that of a line to the topmost, by invoice and product.
+pub(crate) fn subtotals(case: &Case, lines: &[Line]) -> Vec<Row> {
+    let mut all: BTreeMap<(String, String, usize, String), [Exact; 2]> = BTreeMap::new();
+    for line in lines {
+        let (who, currency) = invoice(case, line);
+        let product = case.products[case.charges[line.draft.charge].product].id.clone();
+        for account in lineage(case, line.account(case)) {
+            let key = (who.clone(), currency.clone(), account, product.clone());
+            let sums = all.entry(key).or_insert_with(|| std::array::from_fn(|_| Exact::zero()));
+            for (sum, more) in sums.iter_mut().zip([&line.net, &line.tax()]) {
+                *sum = sum.plus(more);
+            }
+        }
     }
+    let rows = all.into_iter().map(|((who, currency, account, product), [net, tax])| {
+        row([
+            ("invoice", format!("{who} {currency}")),
+            ("account_id", case.accounts[account].id.clone()),
+            ("level", if case.accounts[account].parent.is_some() { "site" } else { "customer" }.to_owned()),
+            ("product", product),
+            ("currency", currency),
+            ("amount_net", net.to_string()),
+            ("amount_tax", tax.to_string()),
+        ])
+    });
+    rows.collect()
 }

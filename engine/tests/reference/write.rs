@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::features::{Feature, on};
-use super::words::{Case, Charge, Days, Field, Fields, Patch, Read, Settings};
+use super::words::{Allowance, Case, Charge, Days, Field, Fields, Patch, Read, Settings};
 use crate::harness;
 
 /// Makes the rows of a table.
@@ -272,17 +272,7 @@ fn plans(case: &Case) -> String {
         if !plan.prices.is_empty() {
             fields.insert("prices".to_owned(), prices(case, &plan.prices));
         }
-        let mut allowances = Vec::new();
-        for allowance in &plan.allowances {
-            let one = |key: &str, text: &str| (key.to_owned(), Field::One(text.to_owned()));
-            let shared = if allowance.account { "account" } else { "subscription" };
-            let meter = &case.meters[allowance.meter].id;
-            allowances.push(Fields::from([
-                one("meter", meter),
-                one("quantity", &allowance.quantity),
-                one("shared_over", shared),
-            ]));
-        }
+        let allowances = allowances(case, &plan.allowances);
         if !allowances.is_empty() {
             fields.insert("allowances".to_owned(), Field::Rows(allowances));
         }
@@ -327,18 +317,16 @@ fn own_overrides(case: &Case) -> String {
 }
 
 fn discounts(case: &Case) -> String {
-    let mut text = String::new();
-    for discount in &case.discounts {
-        let mut fields = Fields::from([("on".to_owned(), Field::Many(discount.on.clone()))]);
-        fields.insert("id".to_owned(), Field::One(discount.id.clone()));
-        let (key, value) = match &discount.percent {
-            Some(percent) => ("percent", percent.clone()),
-            None => ("percent_column", "agreed".to_owned()),
-        };
-        fields.insert(key.to_owned(), Field::One(value));
-        text.push_str(&format!("  - {}\n", map(&fields)));
-    }
-    text
+    case.discounts.iter().map(|discount| format!("  - {}\n", map(discount))).collect()
+}
+
+fn allowances(case: &Case, all: &[Allowance]) -> Vec<Fields> {
+    let whole = |allowance: &Allowance| {
+        let mut fields = allowance.fields.clone();
+        fields.insert("meter".to_owned(), Field::One(case.meters[allowance.meter].id.clone()));
+        fields
+    };
+    all.iter().map(whole).collect()
 }
 
 fn map(fields: &Fields) -> String {

@@ -1,0 +1,134 @@
+//! Least and greatest amounts: of a charge before or after its discounts, and of all that an account owes.
+
+use std::collections::BTreeMap;
+
+use super::bill::{Draft, holders};
+use super::conditions::{Facts, active, days_in_period};
+use super::exact::Exact;
+use super::fx;
+use super::measure::Prices;
+use super::portion::sharers;
+use super::price::{Stretch, period};
+use super::promises;
+use super::stages::Line;
+use super::totals::to_money;
+use super::words::{Case, Fields, Read, Row, row};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    BeforeDiscounts,
+    AfterDiscounts,
+}
+
+/// Adds a line for whatever the lines of a charge fall short of its minimum or go over its maximum.
+pub(crate) fn of_charges(case: &Case, prices: &Prices, lines: &mut Vec<Line>, place: Place) {
+    for charge in (0..case.charges.len()).filter(|at| case.charges[*at].meter.is_some()) {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for whose in holders(prices, charge) {
+            let kind = prices[&(whose, charge)].last().unwrap().price.word("scope", "subscription").to_owned();
+            groups.entry(sharers(case, whose, &kind)).or_default().push(whose);
+        }
+        for whose in groups.into_values() {
+            let Some(first) = whose.iter().copied().find(|whose| active(case, *whose)) else { continue };
+            let stretch = prices[&(first, charge)].last().unwrap();
+            let early = stretch.price.one("bounds") == Some("before_discounts");
+            let bounded = stretch.price.contains_key("minimum") || stretch.price.contains_key("maximum");
+            if !bounded || stretch.model() == "percentage" || early != (place == Place::BeforeDiscounts) {
+                continue;
+            }
+            let theirs = |line: &&Line| line.draft.charge == charge && whose.contains(&line.draft.subscription);
+            let reached = lines.iter().filter(theirs).fold(Exact::zero(), |sum, line| sum.plus(&line.left(case)));
+            lines.extend(bounded_by(case, stretch, (first, charge), &whose, &reached).map(Line::new));
+        }
+    }
+}
+
+fn bounded_by(
+    case: &Case,
+    stretch: &Stretch,
+    (first, charge): (usize, usize),
+    whose: &[usize],
+    reached: &Exact,
+) -> Option<Draft> {
+    let draft = Draft {
+        subscription: first,
+        charge,
+        kind: "usage",
+        model: stretch.model().to_owned(),
+        layer: stretch.layer.clone(),
+        days: stretch.days,
+        group: BTreeMap::new(),
+        tier: String::new(),
+        quantity: Exact::zero(),
+        unit_price: None,
+        amount: Exact::zero(),
+        records: 0,
+    };
+    let rate = fx::rate_of(case, &draft).unwrap_or_else(|| Exact::whole(1));
+    let (start, end) = period(&case.settings);
+    let whole = Exact::whole((end - start).num_days());
+    let days = whose.iter().map(|whose| days_in_period(case, *whose)).max().unwrap_or(0);
+    let part = match stretch.price.word("minimum_prorate", "prorated") {
+        "full" => Exact::whole(1),
+        _ => Exact::whole(days).over(&whole),
+    };
+    let least = stretch.price.number("minimum").map(|least| least.times(&rate).times(&part).kept());
+    let most = stretch.price.number("maximum").map(|most| most.times(&rate).kept());
+    let over = match (least, most) {
+        (Some(least), _) if *reached < least => ("minimum", least.less(reached)),
+        (_, Some(most)) if *reached > most => ("maximum", most.less(reached)),
+        _ => return None,
+    };
+    Some(Draft { tier: over.0.to_owned(), amount: over.1, ..draft })
+}
+
+/// Adds a line for whatever an account owes less than its minimum or more than its maximum.
+pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut Vec<Line>) {
+    for bounds in &case.account_bounds {
+        for account in 0..case.accounts.len() {
+            let own = |whose: usize| case.subscriptions[whose].account == account && active(case, whose);
+            let Some(first) = (0..case.subscriptions.len()).find(|whose| own(*whose)) else { continue };
+            if !facts.hold(case, first, bounds.one("when")) {
+                continue;
+            }
+            let theirs = lines.iter().filter(|line| line.account(case) == account);
+            let reached = theirs.fold(Exact::zero(), |sum, line| sum.plus(&line.net));
+            let bound = |key: &str| bounds.number(key).map(|bound| to_money(case, account, &bound));
+            let (kind, tier, amount) = match (bound("minimum"), bound("maximum")) {
+                (Some(least), _) if reached < least => ("commitment", "minimum", least.less(&reached)),
+                (_, Some(most)) if reached > most => ("credit", "maximum", most.less(&reached)),
+                _ => continue,
+            };
+            lines.push(Line::settled(promises::draft(case, first, bounds, "list".to_owned(), (kind, tier, amount))));
+        }
+    }
+}
+
+/// Thresholds that are reached.
+pub(crate) fn notices(case: &Case, facts: &Facts<'_>, lines: &[Line]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for threshold in &case.thresholds {
+        for whose in 0..case.subscriptions.len() {
+            let reached = reached(case, facts, threshold, whose, lines);
+            if active(case, whose) && reached >= threshold.number("at").unwrap() {
+                rows.push(row([
+                    ("subscription_id", case.subscriptions[whose].id.clone()),
+                    ("threshold", threshold.one("id").unwrap().to_owned()),
+                    ("reached", reached.to_string()),
+                    ("message", threshold.one("notice").unwrap().to_owned()),
+                ]));
+            }
+        }
+    }
+    rows
+}
+
+fn reached(case: &Case, facts: &Facts<'_>, threshold: &Fields, whose: usize, lines: &[Line]) -> Exact {
+    if let Some(meter) = threshold.one("meter") {
+        return facts.used(case, |other| other == whose, meter);
+    }
+    let fits = |line: &&Line| {
+        line.draft.subscription == whose && Some(case.charges[line.draft.charge].id.as_str()) == threshold.one("charge")
+    };
+    lines.iter().filter(fits).fold(Exact::zero(), |sum, line| sum.plus(&line.net))
+}

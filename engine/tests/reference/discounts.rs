@@ -1,0 +1,230 @@
+//! Discounts: on lines before they are rounded, and on accounts and invoices after it; each on what the earlier ones left.
+
+use std::collections::BTreeMap;
+
+use super::bill::name;
+use super::conditions::Facts;
+use super::exact::Exact;
+use super::features::{self, Feature, on};
+use super::price::{lineage, period};
+use super::split::{split, sum};
+use super::stages::{Line, Off};
+use super::totals::{invoice, minor, to_money};
+use super::words::{Case, Fields, Read, Row, row};
+
+/// What the discounts of a line are taken of: the unrounded amount or, where the book says so, the rounded one.
+pub(crate) fn whole(case: &Case, line: &Line) -> Exact {
+    let amount = &line.draft.amount;
+    if case.settings.rounded_base { to_money(case, line.account(case), amount) } else { amount.clone() }
+}
+
+/// In the order in which they apply.
+fn ordered(case: &Case) -> Vec<&Fields> {
+    let mut all: Vec<&Fields> = case.discounts.iter().collect();
+    if case.settings.percent_first {
+        all.sort_by_key(|discount| !(discount.contains_key("percent") || discount.contains_key("percent_column")));
+    }
+    all
+}
+
+fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, line: &Line) -> bool {
+    let charge = &case.charges[line.draft.charge];
+    let whose = line.draft.subscription;
+    let subscription = &case.subscriptions[whose];
+    let product = &case.products[charge.product].id;
+    let plan = subscription.plan.map(|plan| format!("plan:{}", case.plans[plan].id)).unwrap_or_default();
+    let names = discount.many("on");
+    let currency = discount.one("currency").is_none_or(|currency| currency == case.currency(whose));
+    let meant = names.is_empty() || names.iter().any(|name| [&charge.id, product, &plan].contains(&name));
+    meant
+        && currency
+        && !line.closed
+        && valid(case, discount, subscription.start)
+        && facts.hold(case, whose, discount.one("when"))
+        && (discount.one("coupon") != Some("true") || redeemed(case, discount, whose))
+}
+
+/// Whether a discount holds in the period, and for a subscription that began on this day.
+fn valid(case: &Case, discount: &Fields, start: Option<chrono::NaiveDate>) -> bool {
+    let (first, after) = period(&case.settings);
+    let day = |key: &str| discount.one(key).map(|text| text.parse::<chrono::NaiveDate>().unwrap());
+    let begun = day("valid_from").is_none_or(|from| from <= first);
+    let over = day("valid_to").is_some_and(|to| to < after);
+    let months = |day: chrono::NaiveDate| chrono::Datelike::year(&day) * 12 + chrono::Datelike::month0(&day).cast_signed();
+    let early = discount.one("periods").is_none_or(|periods| {
+        start.is_none_or(|start| months(first) - months(start) < periods.parse::<i32>().unwrap())
+    });
+    begun && !over && early
+}
+
+/// Whether a subscription, its account or one above it has redeemed a coupon for the discount.
+fn redeemed(case: &Case, discount: &Fields, whose: usize) -> bool {
+    let (first, after) = period(&case.settings);
+    let subscription = &case.subscriptions[whose];
+    let above = lineage(case, subscription.account);
+    let holds = |coupon: &Row| {
+        let day = |key: &str| coupon[key].parse::<chrono::NaiveDate>().ok();
+        let theirs = coupon["subscription_id"] == subscription.id
+            || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
+        Some(coupon["discount"].as_str()) == discount.one("id")
+            && theirs
+            && day("redeemed_from").is_none_or(|from| from < after)
+            && day("valid_to").is_none_or(|to| to > first)
+    };
+    case.table("coupons").iter().any(holds)
+}
+
+/// The percentage of a discount for an account: its own, or the one agreed with the account or the nearest above it.
+fn percent(case: &Case, discount: &Fields, account: usize) -> Option<Exact> {
+    let agreed = || {
+        discount.one("percent_column")?;
+        let mut all = lineage(case, account).into_iter().map(|at| case.accounts[at].agreed.clone());
+        all.find(|text| !text.is_empty()).map(|text| Exact::read(&text))
+    };
+    let found = discount.number("percent").or_else(agreed)?;
+    let counts = !found.is_zero() || features::ZERO_PERCENT_IS_A_DISCOUNT;
+    counts.then(|| found.over(&Exact::whole(100)))
+}
+
+/// Lines that are discounted together, by what they share.
+fn groups(lines: &[Line], fits: impl Fn(&Line) -> bool, key: impl Fn(&Line) -> String) -> Vec<Vec<usize>> {
+    let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| fits(line)) {
+        all.entry(key(line)).or_default().push(at);
+    }
+    all.into_values().collect()
+}
+
+/// Discounts of lines, before they are rounded.
+pub(crate) fn of_lines(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
+    for discount in ordered(case).into_iter().filter(|discount| discount.word("level", "line") == "line") {
+        let fits = |line: &Line| applies(case, facts, discount, line);
+        for places in groups(lines, fits, |line| line.account(case).to_string()) {
+            let wanted: Vec<Option<Exact>> = if discount.contains_key("amount") {
+                share(case, discount, lines, &places).into_iter().map(Some).collect()
+            } else {
+                places.iter().map(|at| off(case, discount, &lines[*at])).collect()
+            };
+            let wanted = capped(case, discount, lines, &places, wanted);
+            for (at, exact) in places.into_iter().zip(wanted) {
+                let Some(exact) = exact else { continue };
+                let id = discount.one("id").unwrap().to_owned();
+                lines[at].off.push(Off { discount: id, exact, amount: Exact::zero() });
+                lines[at].closed |= discount.one("exclusive") == Some("true") || !on(Feature::Discounts);
+            }
+        }
+    }
+}
+
+/// As discounts of lines are kept: 18 digits or, where they are taken of rounded amounts, money.
+fn kept(case: &Case, line: &Line, amount: &Exact) -> Exact {
+    if case.settings.rounded_base {
+        return to_money(case, line.account(case), amount);
+    }
+    if features::DISCOUNT_THROUGH_18 { amount.kept() } else { amount.clone() }
+}
+
+/// What a discount that looks at one line takes off it.
+fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
+    let left = line.left(case);
+    let units = ["usage", "recurring"].contains(&line.draft.kind);
+    let (quantity, unit_price) = (&line.draft.quantity, line.draft.unit_price.as_ref().filter(|_| units));
+    let exact = if let Some(free) = discount.number("free_units") {
+        quantity.clone().least(free).most(Exact::zero()).times(unit_price?)
+    } else if let Some(fixed) = discount.number("fixed_price") {
+        unit_price?;
+        left.less(&quantity.times(&fixed)).most(Exact::zero())
+    } else {
+        let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
+        base.times(&percent(case, discount, line.account(case))?)
+    };
+    let exact = kept(case, line, &exact);
+    // Never more than is left, whichever side of zero that is.
+    Some(if left.is_negative() { exact.most(left) } else { exact.least(left) })
+}
+
+/// An amount over the lines of an account, in proportion to what is left of them.
+fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Vec<Exact> {
+    let left: Vec<Exact> = places.iter().map(|at| lines[*at].left(case).most(Exact::zero())).collect();
+    let whole = discount.number("amount").unwrap().least(sum(left.iter()));
+    let digits = if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
+    split(&whole, &left, digits)
+}
+
+/// Not more than `cap` in sum.
+fn capped(
+    case: &Case,
+    discount: &Fields,
+    lines: &[Line],
+    places: &[usize],
+    wanted: Vec<Option<Exact>>,
+) -> Vec<Option<Exact>> {
+    let Some(cap) = discount.number("cap") else { return wanted };
+    let all: Vec<Exact> = wanted.iter().map(|exact| exact.clone().unwrap_or_else(Exact::zero)).collect();
+    if sum(all.iter()) <= cap {
+        return wanted;
+    }
+    let digits = if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
+    let parts = split(&cap, &all, digits);
+    wanted.iter().zip(parts).map(|(wanted, part)| wanted.as_ref().map(|_| part)).collect()
+}
+
+/// Discounts of accounts and invoices, over the rounded lines.
+pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
+    for discount in ordered(case) {
+        let level = discount.word("level", "line");
+        if level == "line" {
+            continue;
+        }
+        let fits = |line: &Line| line.net.is_positive() && applies(case, facts, discount, line);
+        let key = |line: &Line| match level {
+            "account" => format!("{:09}", line.account(case)),
+            _ => format!("{:?}", invoice(case, line)),
+        };
+        for places in groups(lines, fits, key) {
+            let left: Vec<Exact> = places.iter().map(|at| lines[*at].net.clone()).collect();
+            let account = match level {
+                "account" => lines[places[0]].account(case),
+                _ => super::totals::bill_to(case, lines[places[0]].account(case)),
+            };
+            let base = match discount.word("of", "rest") {
+                "original" => sum(places.iter().map(|at| &lines[*at].list)),
+                _ => sum(left.iter()),
+            };
+            let wanted = match discount.number("amount") {
+                Some(amount) => amount,
+                None => match percent(case, discount, account) {
+                    Some(percent) => base.times(&percent),
+                    None => continue,
+                },
+            };
+            let wanted = discount.number("cap").map_or(wanted.clone(), |cap| wanted.least(cap));
+            let owner = lines[places[0]].account(case);
+            let whole = to_money(case, owner, &wanted).least(sum(left.iter()));
+            let parts = split(&whole, &left, minor(&case.accounts[owner].currency));
+            for (at, part) in places.into_iter().zip(parts) {
+                let line = &mut lines[at];
+                line.net = line.net.less(&part);
+                line.discount = line.discount.plus(&part);
+                let id = discount.one("id").unwrap().to_owned();
+                line.off.push(Off { discount: id, exact: part.clone(), amount: part });
+                line.closed |= discount.one("exclusive") == Some("true");
+            }
+        }
+    }
+}
+
+/// What each discount takes off each line.
+pub(crate) fn rows(case: &Case, lines: &[Line]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for line in lines {
+        for off in line.off.iter().filter(|off| !off.amount.is_zero()) {
+            rows.push(row([
+                ("line", name(case, &line.draft)),
+                ("discount", off.discount.clone()),
+                ("amount", off.amount.to_string()),
+            ]));
+        }
+    }
+    rows
+}

@@ -1,0 +1,245 @@
+//! Allowances: who has them, who draws on them, and in which order.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDate};
+
+use super::conditions::{active, days_in_period};
+use super::exact::Exact;
+use super::price::{lineage, period};
+use super::words::{Allowance, Case, Read, Row, row};
+
+/// An allowance as somebody has it: what was granted in one period.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) id: String,
+    pub(crate) meter: usize,
+    /// Whether it is of money.
+    pub(crate) money: bool,
+    pub(crate) units: Exact,
+    /// The subscription that has it; of those of an account, the lowest id.
+    holder: usize,
+    reach: Reach,
+    /// Months since the year 0: of the period it was granted in, and of the last in which it can be used.
+    granted: i32,
+    pub(crate) expires: i32,
+    priority: i64,
+    /// Place in the book.
+    declared: usize,
+    on: Vec<String>,
+    cap: Option<Exact>,
+}
+
+#[derive(Clone, Debug)]
+enum Reach {
+    /// All versions of a subscription with the plan.
+    Subscription(String, Source),
+    /// Those of an account with the plan.
+    Account(usize, Source),
+    Subtree(usize),
+}
+
+/// A plan or a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Plan(usize),
+    Contract(usize),
+}
+
+impl Source {
+    fn of(self, case: &Case, whose: usize) -> bool {
+        match self {
+            Self::Plan(plan) => case.subscriptions[whose].plan == Some(plan),
+            Self::Contract(contract) => case.subscriptions[whose].contract == Some(contract),
+        }
+    }
+}
+
+/// What one line drew on one grant.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw {
+    pub(crate) line: String,
+    pub(crate) grant: usize,
+    pub(crate) who: usize,
+    pub(crate) quantity: Exact,
+    pub(crate) amount: Exact,
+}
+
+impl Draw {
+    pub(crate) fn row(&self, case: &Case, grants: &[Grant]) -> Row {
+        let grant = &grants[self.grant];
+        row([
+            ("line", self.line.clone()),
+            ("subscription_id", case.subscriptions[self.who].id.clone()),
+            ("holder_subscription_id", case.subscriptions[grant.holder].id.clone()),
+            ("allowance", grant.id.clone()),
+            ("meter", case.meters[grant.meter].id.clone()),
+            ("granted_period", month_name(grant.granted)),
+            ("quantity", self.quantity.to_string()),
+            ("amount", self.amount.to_string()),
+        ])
+    }
+}
+
+fn month(day: NaiveDate) -> i32 {
+    day.year() * 12 + day.month0().cast_signed()
+}
+
+fn month_name(month: i32) -> String {
+    format!("{:04}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)
+}
+
+/// All grants that can be drawn on in the period.
+pub(crate) fn grants(case: &Case) -> Vec<Grant> {
+    let mut sources: Vec<(Source, &Allowance)> = Vec::new();
+    for (at, plan) in case.plans.iter().enumerate() {
+        sources.extend(plan.allowances.iter().map(|allowance| (Source::Plan(at), allowance)));
+    }
+    for (at, contract) in case.contracts.iter().enumerate() {
+        sources.extend(contract.allowances.iter().map(|allowance| (Source::Contract(at), allowance)));
+    }
+    let mut all = Vec::new();
+    for (declared, (source, allowance)) in sources.into_iter().enumerate() {
+        for holders in holders(case, source, allowance) {
+            let grant = grant(case, declared, source, allowance, &holders);
+            all.extend(carried(case, &grant, allowance));
+            all.push(grant);
+        }
+    }
+    all
+}
+
+/// Subscriptions that have an allowance together: those of one subscription, or of one account.
+fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>> {
+    let alone = allowance.fields.word("shared_over", "subscription") == "subscription";
+    let mut all: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
+    for (whose, subscription) in case.subscriptions.iter().enumerate() {
+        if source.of(case, whose) && active(case, whose) {
+            let id = if alone { subscription.id.clone() } else { String::new() };
+            let account = if alone { 0 } else { subscription.account };
+            all.entry((account, id)).or_default().push(whose);
+        }
+    }
+    all.into_values().collect()
+}
+
+fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
+    let fields = &allowance.fields;
+    let (first, after) = period(&case.settings);
+    let holder = holders[0];
+    let money = fields.contains_key("amount");
+    let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
+    match fields.word("multiply_by", "none") {
+        "quantity" => {
+            let text = &case.subscriptions[holder].quantity;
+            units = units.times(&if text.is_empty() { Exact::whole(1) } else { Exact::read(text) });
+        }
+        "holders" => units = units.times(&Exact::whole(holders.len())),
+        _ => {}
+    }
+    if fields.word("prorate", "none") == "by_day" {
+        let days = holders.iter().filter(|whose| case.subscriptions[**whose].id == case.subscriptions[holder].id);
+        let days: i64 = days.map(|whose| days_in_period(case, *whose)).sum();
+        units = units.times(&Exact::whole(days)).over(&Exact::whole((after - first).num_days())).kept();
+    }
+    let now = month(first);
+    let account = case.subscriptions[holder].account;
+    let (periods, cap) = rollover(allowance);
+    Grant {
+        id: fields.one("id").unwrap_or_default().to_owned(),
+        meter: allowance.meter,
+        money,
+        units,
+        holder,
+        reach: match fields.word("shared_over", "subscription") {
+            "subscription" => Reach::Subscription(case.subscriptions[holder].id.clone(), source),
+            "account" => Reach::Account(account, source),
+            _ => Reach::Subtree(account),
+        },
+        granted: now,
+        expires: now + periods,
+        priority: fields.one("priority").map_or(0, |text| text.parse().unwrap()),
+        declared,
+        on: fields.many("on").to_vec(),
+        cap,
+    }
+}
+
+/// How many periods what is left is carried, and how much of it at most.
+fn rollover(allowance: &Allowance) -> (i32, Option<Exact>) {
+    if let Some(text) = allowance.fields.one("rollover") {
+        return (text.parse().unwrap(), None);
+    }
+    let Some(terms) = allowance.fields.map("rollover") else { return (0, None) };
+    (terms.one("periods").map_or(1, |text| text.parse().unwrap()), terms.number("cap"))
+}
+
+/// What is left of earlier periods, and can be used in this one.
+fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
+    let (periods, _) = rollover(allowance);
+    let mut all = Vec::new();
+    for known in case.table("allowance_balances") {
+        let day: NaiveDate = format!("{}-01", known["granted_period"]).parse().unwrap();
+        let theirs = known["subscription_id"] == case.subscriptions[grant.holder].id && known["allowance"] == grant.id;
+        let expires = month(day) + periods;
+        if theirs && month(day) < grant.granted && expires >= grant.granted {
+            all.push(Grant { units: Exact::read(&known["left"]), granted: month(day), expires, ..grant.clone() });
+        }
+    }
+    all
+}
+
+/// The grants that usage of a subscription draws on, in order: lower priority, earlier expiry, earlier declared, nearer
+/// holder, lower id.
+pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usize, money: bool) -> Vec<usize> {
+    let meter = case.charges[charge].meter;
+    let above = lineage(case, case.subscriptions[whose].account);
+    let distance = |grant: &Grant| match &grant.reach {
+        Reach::Subscription(id, source) => {
+            (*id == case.subscriptions[whose].id && source.of(case, whose)).then_some(0)
+        }
+        Reach::Account(account, source) => {
+            (*account == case.subscriptions[whose].account && source.of(case, whose)).then_some(1)
+        }
+        Reach::Subtree(account) => above.iter().position(|at| at == account).map(|far| far + 1),
+    };
+    let id = &case.charges[charge].id;
+    let mut all = Vec::new();
+    for (at, grant) in grants.iter().enumerate() {
+        let meant = grant.on.is_empty() || grant.on.contains(id);
+        if Some(grant.meter) == meter && grant.money == money && meant && let Some(far) = distance(grant) {
+            let holder = case.subscriptions[grant.holder].id.clone();
+            all.push(((grant.priority, grant.expires, grant.declared, far, holder), at));
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(_, at)| at).collect()
+}
+
+/// What is left of every grant at the end of the period, and how long it can be used.
+pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row> {
+    let now = month(period(&case.settings).0);
+    let balance = |(at, grant): (usize, &Grant)| {
+        let drawn = draws.iter().filter(|draw| draw.grant == at);
+        let used = drawn.fold(Exact::zero(), |sum, draw| sum.plus(if grant.money { &draw.amount } else { &draw.quantity }));
+        let rest = grant.units.less(&used);
+        let kept = match &grant.cap {
+            _ if grant.expires <= now => Exact::zero(),
+            Some(cap) => rest.clone().least(cap.clone()),
+            None => rest.clone(),
+        };
+        row([
+            ("account_id", case.accounts[case.subscriptions[grant.holder].account].id.clone()),
+            ("subscription_id", case.subscriptions[grant.holder].id.clone()),
+            ("allowance", grant.id.clone()),
+            ("meter", case.meters[grant.meter].id.clone()),
+            ("granted_period", month_name(grant.granted)),
+            ("granted", grant.units.to_string()),
+            ("used", used.to_string()),
+            ("expired", rest.less(&kept).to_string()),
+            ("left", kept.to_string()),
+            ("expires_after", month_name(grant.expires)),
+        ])
+    };
+    grants.iter().enumerate().map(balance).collect()
+}

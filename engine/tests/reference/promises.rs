@@ -1,0 +1,195 @@
+//! Commitments of contracts: what is lacking is billed, what goes over may cost more.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Months, NaiveDate};
+
+use super::bill::{Draft, name};
+use super::conditions::days_in_period;
+use super::exact::Exact;
+use super::price::{lineage, period};
+use super::split::{split, sum};
+use super::stages::Line;
+use super::totals::{minor, to_money};
+use super::words::{Case, Charge, Days, Fields, Read, Row, row};
+
+/// Adds a charge for each commitment and account bound of the book, whose lines they become.
+pub(crate) fn expand(case: &mut Case) {
+    let all: Vec<Fields> = case.contracts.iter().flat_map(|contract| contract.commitments.clone()).collect();
+    for promise in all.iter().chain(&case.account_bounds.clone()) {
+        let product = promise.one("product").unwrap();
+        let id = format!("{product}/{}", promise.one("id").unwrap());
+        let product = case.products.iter().position(|known| known.id == product).unwrap();
+        let (versions, price) = (Vec::new(), Fields::new());
+        case.charges.push(Charge { id, product, meter: None, price, versions, steady: true });
+    }
+}
+
+/// A line of a commitment or an account bound.
+pub(crate) fn draft(
+    case: &Case,
+    subscription: usize,
+    promise: &Fields,
+    layer: String,
+    (kind, tier, amount): (&'static str, &str, Exact),
+) -> Draft {
+    let id = format!("{}/{}", promise.one("product").unwrap(), promise.one("id").unwrap());
+    let (first, after) = period(&case.settings);
+    Draft {
+        subscription,
+        charge: case.charges.iter().rposition(|charge| charge.id == id).unwrap(),
+        kind,
+        model: "commitment".to_owned(),
+        layer,
+        days: Days { from: Some(first), to: Some(after) },
+        group: BTreeMap::new(),
+        tier: tier.to_owned(),
+        quantity: Exact::whole(1),
+        unit_price: None,
+        amount,
+        records: 0,
+    }
+}
+
+/// Parts of commitments that lines cover, and what is known of terms for the next run.
+#[derive(Default)]
+pub(crate) struct Shares {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) balances: Vec<Row>,
+}
+
+/// Who holds a commitment together: the subscriptions with the contract, and the lines that count.
+struct Party {
+    holders: Vec<usize>,
+    lines: Vec<usize>,
+}
+
+pub(crate) fn apply(case: &Case, lines: &mut Vec<Line>) -> Shares {
+    let mut shares = Shares::default();
+    for (at, contract) in case.contracts.iter().enumerate() {
+        for promise in &contract.commitments {
+            for party in parties(case, at, promise, lines) {
+                hold(case, at, promise, &party, lines, &mut shares);
+            }
+        }
+    }
+    shares
+}
+
+fn parties(case: &Case, contract: usize, promise: &Fields, lines: &[Line]) -> Vec<Party> {
+    let holders: Vec<usize> =
+        (0..case.subscriptions.len()).filter(|at| case.subscriptions[*at].contract == Some(contract)).collect();
+    let holders: Vec<usize> = holders.into_iter().filter(|at| held(case, contract, *at) > 0).collect();
+    let over = promise.word("over", "contract");
+    let mut all: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for whose in &holders {
+        let key = if over == "contract" { 0 } else { case.subscriptions[*whose].account };
+        all.entry(key).or_default().push(*whose);
+    }
+    let party = |(key, holders): (usize, Vec<usize>)| {
+        let counts = |line: &Line| {
+            let account = line.account(case);
+            let theirs = match over {
+                "contract" => holders.contains(&line.draft.subscription),
+                "account" => account == key,
+                _ => lineage(case, account).contains(&key),
+            };
+            theirs && line.draft.kind != "commitment" && meant(case, promise, line)
+        };
+        let lines = (0..lines.len()).filter(|at| counts(&lines[*at])).collect();
+        Party { holders, lines }
+    };
+    all.into_iter().map(party).collect()
+}
+
+fn meant(case: &Case, promise: &Fields, line: &Line) -> bool {
+    let charge = &case.charges[line.draft.charge];
+    let names = promise.many("on");
+    names.is_empty() || names.iter().any(|name| *name == charge.id || *name == case.products[charge.product].id)
+}
+
+/// Days of the period on which a subscription has the contract.
+fn held(case: &Case, contract: usize, whose: usize) -> i64 {
+    let mut bounded = case.clone();
+    let days = &mut bounded.subscriptions[whose].days;
+    let known = case.contracts[contract].days;
+    days.from = [days.from, known.from].into_iter().flatten().max();
+    days.to = [days.to, known.to].into_iter().flatten().min();
+    days_in_period(&bounded, whose)
+}
+
+fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &mut Vec<Line>, shares: &mut Shares) {
+    let first = party.holders[0];
+    let account = case.subscriptions[first].account;
+    let net: Vec<Exact> = party.lines.iter().map(|at| lines[*at].net.clone()).collect();
+    let now = sum(net.iter());
+    let (start, after) = period(&case.settings);
+    let days = party.holders.iter().map(|whose| held(case, contract, *whose)).max().unwrap_or(0);
+    let term = promise.one("per") == Some("term");
+    let part = match promise.word("prorate", "prorated") {
+        "prorated" if !term => Exact::whole(days).over(&Exact::whole((after - start).num_days())),
+        _ => Exact::whole(1),
+    };
+    let committed = to_money(case, account, &promise.number("amount").unwrap().times(&part));
+    let before = if term { billed(case, promise, party) } else { Exact::zero() };
+    let total = before.plus(&now);
+    let layer = || format!("contract:{}", case.contracts[contract].id);
+    let due = !term || last_of_term(case, promise, first);
+    let mut put = |tier: &str, amount: Exact| {
+        if amount.is_positive() {
+            lines.push(Line::settled(draft(case, first, promise, layer(), ("commitment", tier, amount))));
+        }
+    };
+    if due && promise.word("true_up", "true") == "true" {
+        put("", committed.less(&total));
+    }
+    let over = |total: &Exact| total.less(&committed).most(Exact::zero());
+    let factor = promise.number("overage_factor").unwrap_or_else(|| Exact::whole(1)).less(&Exact::whole(1));
+    put("overage", to_money(case, account, &over(&total).less(&over(&before)).times(&factor)));
+    let room = committed.less(&before).most(Exact::zero());
+    let covered = now.least(room).most(Exact::zero());
+    let parts = split(&covered, &net, minor(&case.accounts[account].currency));
+    for (at, part) in party.lines.iter().zip(parts).filter(|(_, part)| !part.is_zero()) {
+        shares.rows.push(row([
+            ("line", name(case, &lines[*at].draft)),
+            ("commitment", promise.one("id").unwrap().to_owned()),
+            ("amount", part.to_string()),
+        ]));
+    }
+    if term {
+        shares.balances.push(row([
+            ("subscription_id", case.subscriptions[first].id.clone()),
+            ("commitment", promise.one("id").unwrap().to_owned()),
+            ("period", start.format("%Y-%m").to_string()),
+            ("billed", sum(net.iter()).to_string()),
+        ]));
+    }
+}
+
+/// What was billed in earlier periods of the term.
+fn billed(case: &Case, promise: &Fields, party: &Party) -> Exact {
+    let theirs = |known: &&Row| {
+        Some(known["commitment"].as_str()) == promise.one("id")
+            && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
+            && format!("{}-01", known["period"]).parse::<NaiveDate>().unwrap() >= term(case, promise, party.holders[0]).0
+    };
+    let known = case.table("commitment_balances").iter().filter(theirs);
+    known.fold(Exact::zero(), |sum, known| sum.plus(&Exact::read(&known["billed"])))
+}
+
+/// The term that the period lies in: its first month and the day after its last.
+fn term(case: &Case, promise: &Fields, whose: usize) -> (NaiveDate, NaiveDate) {
+    let months: u32 = promise.one("term_months").unwrap().parse().unwrap();
+    let (first, _) = period(&case.settings);
+    let mut start = case.subscriptions[whose].start.unwrap_or(first);
+    while start + Months::new(months) <= first {
+        start = start + Months::new(months);
+    }
+    (start.with_day(1).unwrap(), start + Months::new(months))
+}
+
+/// Whether the term ends in the period, or the subscription does.
+fn last_of_term(case: &Case, promise: &Fields, whose: usize) -> bool {
+    let (_, after) = period(&case.settings);
+    term(case, promise, whose).1 <= after || case.subscriptions[whose].days.to.is_some_and(|to| to <= after)
+}
