@@ -133,6 +133,9 @@ fn line(case: &Case, line: &Line) -> Row {
         ("service_end", instant(case, draft.days.to.unwrap_or(after))),
     ];
     let mut cells = row(cells);
+    if on(Feature::TaxTerms) {
+        cells.insert("amount_tax_included".to_owned(), line.tax_included.to_string());
+    }
     if on(Feature::Fx) {
         let price = case.settings.fx.as_ref().filter(|_| line.rate.is_some());
         cells.insert("price_currency".to_owned(), price.map(|price| price.0.clone()).unwrap_or_default());

@@ -104,15 +104,20 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut Vec<Line>)
     }
 }
 
-/// Thresholds that are reached.
+/// Thresholds that are reached, told to the first subscription of those who share their scope.
 pub(crate) fn notices(case: &Case, facts: &Facts<'_>, lines: &[Line]) -> Vec<Row> {
     let mut rows = Vec::new();
     for threshold in &case.thresholds {
-        for whose in 0..case.subscriptions.len() {
-            let reached = reached(case, facts, threshold, whose, lines);
-            if active(case, whose) && reached >= threshold.number("at").unwrap() {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let kind = threshold.word("scope", "subscription");
+        for whose in (0..case.subscriptions.len()).filter(|whose| active(case, *whose)) {
+            groups.entry(sharers(case, whose, kind)).or_default().push(whose);
+        }
+        for whose in groups.into_values() {
+            let reached = reached(case, facts, threshold, &whose, lines);
+            if reached >= threshold.number("at").unwrap() {
                 rows.push(row([
-                    ("subscription_id", case.subscriptions[whose].id.clone()),
+                    ("subscription_id", case.subscriptions[whose[0]].id.clone()),
                     ("threshold", threshold.one("id").unwrap().to_owned()),
                     ("reached", reached.to_string()),
                     ("message", threshold.one("notice").unwrap().to_owned()),
@@ -123,12 +128,13 @@ pub(crate) fn notices(case: &Case, facts: &Facts<'_>, lines: &[Line]) -> Vec<Row
     rows
 }
 
-fn reached(case: &Case, facts: &Facts<'_>, threshold: &Fields, whose: usize, lines: &[Line]) -> Exact {
+fn reached(case: &Case, facts: &Facts<'_>, threshold: &Fields, whose: &[usize], lines: &[Line]) -> Exact {
     if let Some(meter) = threshold.one("meter") {
-        return facts.used(case, |other| other == whose, meter);
+        return facts.used(case, |other| whose.contains(&other), meter);
     }
     let fits = |line: &&Line| {
-        line.draft.subscription == whose && Some(case.charges[line.draft.charge].id.as_str()) == threshold.one("charge")
+        whose.contains(&line.draft.subscription)
+            && Some(case.charges[line.draft.charge].id.as_str()) == threshold.one("charge")
     };
     lines.iter().filter(fits).fold(Exact::zero(), |sum, line| sum.plus(&line.net))
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{Datelike, NaiveDate};
+
 use super::bill::name;
 use super::conditions::Facts;
 use super::exact::Exact;
@@ -39,39 +41,56 @@ fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, line: &Line) -> bo
     meant
         && currency
         && !line.closed
-        && valid(case, discount, subscription.start)
+        && valid(case, discount)
         && facts.hold(case, whose, discount.one("when"))
-        && (discount.one("coupon") != Some("true") || redeemed(case, discount, whose))
+        && match discount.one("coupon") {
+            Some("true") => redeemed(case, discount, whose).is_some(),
+            _ => early(case, discount, subscription.start),
+        }
 }
 
-/// Whether a discount holds in the period, and for a subscription that began on this day.
-fn valid(case: &Case, discount: &Fields, start: Option<chrono::NaiveDate>) -> bool {
+/// Whether a discount holds in the whole period.
+fn valid(case: &Case, discount: &Fields) -> bool {
     let (first, after) = period(&case.settings);
-    let day = |key: &str| discount.one(key).map(|text| text.parse::<chrono::NaiveDate>().unwrap());
-    let begun = day("valid_from").is_none_or(|from| from <= first);
-    let over = day("valid_to").is_some_and(|to| to < after);
-    let months = |day: chrono::NaiveDate| chrono::Datelike::year(&day) * 12 + chrono::Datelike::month0(&day).cast_signed();
-    let early = discount.one("periods").is_none_or(|periods| {
-        start.is_none_or(|start| months(first) - months(start) < periods.parse::<i32>().unwrap())
-    });
-    begun && !over && early
+    let day = |key: &str| discount.one(key).map(|text| text.parse::<NaiveDate>().unwrap());
+    day("valid_from").is_none_or(|from| from <= first) && day("valid_to").is_none_or(|to| to >= after)
 }
 
-/// Whether a subscription, its account or one above it has redeemed a coupon for the discount.
-fn redeemed(case: &Case, discount: &Fields, whose: usize) -> bool {
+/// Whether the period is one of the first from a day on.
+fn early(case: &Case, discount: &Fields, start: Option<NaiveDate>) -> bool {
+    let months = |day: NaiveDate| day.year() * 12 + day.month0().cast_signed();
+    let since = start.map_or(0, |start| months(period(&case.settings).0) - months(start));
+    discount.one("periods").is_none_or(|periods| since < periods.parse::<i32>().unwrap())
+}
+
+/// The coupon that a subscription, its account or one above it has redeemed for the discount.
+fn redeemed<'a>(case: &'a Case, discount: &Fields, whose: usize) -> Option<&'a Row> {
     let (first, after) = period(&case.settings);
     let subscription = &case.subscriptions[whose];
     let above = lineage(case, subscription.account);
-    let holds = |coupon: &Row| {
-        let day = |key: &str| coupon[key].parse::<chrono::NaiveDate>().ok();
+    let holds = |coupon: &&Row| {
+        let day = |key: &str| coupon[key].parse::<NaiveDate>().ok();
         let theirs = coupon["subscription_id"] == subscription.id
             || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
         Some(coupon["discount"].as_str()) == discount.one("id")
             && theirs
             && day("redeemed_from").is_none_or(|from| from < after)
             && day("valid_to").is_none_or(|to| to > first)
+            && early(case, discount, day("redeemed_from"))
     };
-    case.table("coupons").iter().any(holds)
+    case.table("coupons").iter().find(holds)
+}
+
+/// Who has a discount together: what a coupon covers, else an account or an invoice.
+fn together(case: &Case, discount: &Fields, line: &Line) -> String {
+    match (discount.one("coupon"), discount.word("level", "line")) {
+        (Some("true"), _) => {
+            let coupon = redeemed(case, discount, line.draft.subscription).unwrap();
+            format!("{} {}", coupon["coupon_id"], case.currency(line.draft.subscription))
+        }
+        (_, "invoice") => format!("{:?}", invoice(case, line)),
+        _ => format!("{:09}", line.account(case)),
+    }
 }
 
 /// The percentage of a discount for an account: its own, or the one agreed with the account or the nearest above it.
@@ -99,9 +118,11 @@ fn groups(lines: &[Line], fits: impl Fn(&Line) -> bool, key: impl Fn(&Line) -> S
 pub(crate) fn of_lines(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
     for discount in ordered(case).into_iter().filter(|discount| discount.word("level", "line") == "line") {
         let fits = |line: &Line| applies(case, facts, discount, line);
-        for places in groups(lines, fits, |line| line.account(case).to_string()) {
+        for places in groups(lines, fits, |line| together(case, discount, line)) {
             let wanted: Vec<Option<Exact>> = if discount.contains_key("amount") {
                 share(case, discount, lines, &places).into_iter().map(Some).collect()
+            } else if let Some(units) = discount.number("free_units") {
+                give(case, &units, lines, &places)
             } else {
                 places.iter().map(|at| off(case, discount, &lines[*at])).collect()
             };
@@ -129,25 +150,43 @@ fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let left = line.left(case);
     let units = ["usage", "recurring"].contains(&line.draft.kind);
     let (quantity, unit_price) = (&line.draft.quantity, line.draft.unit_price.as_ref().filter(|_| units));
-    let exact = if let Some(free) = discount.number("free_units") {
-        quantity.clone().least(free).most(Exact::zero()).times(unit_price?)
-    } else if let Some(fixed) = discount.number("fixed_price") {
+    let exact = if let Some(fixed) = discount.number("fixed_price") {
         unit_price?;
         left.less(&quantity.times(&fixed)).most(Exact::zero())
     } else {
         let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
         base.times(&percent(case, discount, line.account(case))?)
     };
-    let exact = kept(case, line, &exact);
-    // Never more than is left, whichever side of zero that is.
-    Some(if left.is_negative() { exact.most(left) } else { exact.least(left) })
+    Some(off_at_most(kept(case, line, &exact), left))
+}
+
+/// Never more than is left, whichever side of zero that is.
+fn off_at_most(exact: Exact, left: Exact) -> Exact {
+    if left.is_negative() { exact.most(left) } else { exact.least(left) }
+}
+
+/// The price of the first units of each subscription's charge.
+fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Option<Exact>> {
+    let mut given: BTreeMap<(String, usize), Exact> = BTreeMap::new();
+    let give = |at: &usize| {
+        let line = &lines[*at];
+        let priced = ["usage", "recurring"].contains(&line.draft.kind);
+        let unit_price = line.draft.unit_price.as_ref().filter(|_| priced)?;
+        let key = (case.subscriptions[line.draft.subscription].id.clone(), line.draft.charge);
+        let left = given.entry(key).or_insert_with(|| units.clone());
+        let part = line.draft.quantity.clone().least(left.clone()).most(Exact::zero());
+        *left = left.less(&part);
+        Some(off_at_most(kept(case, line, &part.times(unit_price)), line.left(case)))
+    };
+    places.iter().map(give).collect()
 }
 
 /// An amount over the lines of an account, in proportion to what is left of them.
 fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Vec<Exact> {
     let left: Vec<Exact> = places.iter().map(|at| lines[*at].left(case).most(Exact::zero())).collect();
     let whole = discount.number("amount").unwrap().least(sum(left.iter()));
-    let digits = if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
+    let digits =
+        if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
     split(&whole, &left, digits)
 }
 
@@ -164,7 +203,8 @@ fn capped(
     if sum(all.iter()) <= cap {
         return wanted;
     }
-    let digits = if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
+    let digits =
+        if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
     let parts = split(&cap, &all, digits);
     wanted.iter().zip(parts).map(|(wanted, part)| wanted.as_ref().map(|_| part)).collect()
 }
@@ -177,11 +217,7 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
             continue;
         }
         let fits = |line: &Line| line.net.is_positive() && applies(case, facts, discount, line);
-        let key = |line: &Line| match level {
-            "account" => format!("{:09}", line.account(case)),
-            _ => format!("{:?}", invoice(case, line)),
-        };
-        for places in groups(lines, fits, key) {
+        for places in groups(lines, fits, |line| together(case, discount, line)) {
             let left: Vec<Exact> = places.iter().map(|at| lines[*at].net.clone()).collect();
             let account = match level {
                 "account" => lines[places[0]].account(case),

@@ -7,12 +7,13 @@ use chrono::{DateTime, Days as Shift, NaiveDate, TimeDelta, Utc};
 use super::dice::Dice;
 use super::exact::Mode;
 use super::features::{self, Feature, on};
+use super::generate_around::{around, one};
 use super::generate_prices as prices;
 use super::measure::midnight;
 use super::price::period;
 use super::words::{
-    Account, Allowance, Case, Charge, Contract, Days, Field, Fields, Layer, Meter, Override, Patch, Plan, Product, Rate,
-    Record, Row, Settings, Subscription,
+    Account, Allowance, Case, Charge, Contract, Days, Field, Fields, Layer, Meter, Override, Patch, Plan, Product,
+    Rate, Record, Row, Settings, Subscription,
 };
 
 pub(crate) const REGIONS: [&str; 3] = ["eu", "us", "apac"];
@@ -44,10 +45,6 @@ const AMOUNTS: [&str; 24] = [
     "123.456789012345678901",
 ];
 
-fn one(text: &str) -> Field {
-    Field::One(text.to_owned())
-}
-
 /// Settings that all cases of one run share, drawn from a number.
 pub(crate) fn settings(number: u64) -> Settings {
     let pick = |step: u64, of: u64| usize::try_from(number / step % of).unwrap();
@@ -59,9 +56,13 @@ pub(crate) fn settings(number: u64) -> Settings {
         month: months[pick(3, 4)],
         rounding: [Mode::HalfUp, Mode::HalfEven, Mode::Up, Mode::Down][pick(5, 4)],
         rounded_base: pick(7, 2) == 1,
-        percent_first: false,
-        tax_per_invoice: false,
-        fx: None,
+        percent_first: on(Feature::Discounts) && pick(11, 3) == 1,
+        tax_per_invoice: on(Feature::TaxPerInvoice) && pick(13, 2) == 1,
+        fx: on(Feature::Fx).then(|| {
+            let day = ["period_end", "period_start", "service_end"][pick(9, 3)];
+            let terms = [("on", day), ("max_age_days", "31")].map(|(key, text)| (key.to_owned(), one(text)));
+            ("USD".to_owned(), terms.into())
+        }),
     }
 }
 
@@ -94,6 +95,7 @@ pub(crate) fn case(settings: &Settings, rolls: &[u32]) -> Case {
         contracts,
         accounts,
     };
+    around(dice, &mut case);
     case.records = records(dice, &case);
     case
 }

@@ -96,6 +96,7 @@ pub(crate) fn share(
 
 /// Days between two dates where every month has thirty.
 fn thirty(from: NaiveDate, to: NaiveDate) -> Exact {
-    let days = |day: NaiveDate| i64::from(day.year()) * 360 + i64::from(day.month0()) * 30 + i64::from(day.day().min(30));
+    let days =
+        |day: NaiveDate| i64::from(day.year()) * 360 + i64::from(day.month0()) * 30 + i64::from(day.day().min(30));
     Exact::whole(days(to) - days(from))
 }

@@ -12,6 +12,7 @@ use super::words::{Allowance, Case, Read, Row, row};
 /// An allowance as somebody has it: what was granted in one period.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
+    /// `plan:PLAN/ID` or `contract:CONTRACT/ID`.
     pub(crate) id: String,
     pub(crate) meter: usize,
     /// Whether it is of money.
@@ -47,6 +48,13 @@ enum Source {
 }
 
 impl Source {
+    fn name(self, case: &Case, id: &str) -> String {
+        match self {
+            Self::Plan(plan) => format!("plan:{}/{id}", case.plans[plan].id),
+            Self::Contract(contract) => format!("contract:{}/{id}", case.contracts[contract].id),
+        }
+    }
+
     fn of(self, case: &Case, whose: usize) -> bool {
         match self {
             Self::Plan(plan) => case.subscriptions[whose].plan == Some(plan),
@@ -109,18 +117,27 @@ pub(crate) fn grants(case: &Case) -> Vec<Grant> {
     all
 }
 
-/// Subscriptions that have an allowance together: those of one subscription, or of one account.
+/// Subscriptions that have an allowance together: those of one subscription, or of one account; where each holder adds to a
+/// pool for all below an account, those below the topmost account that has one.
 fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>> {
-    let alone = allowance.fields.word("shared_over", "subscription") == "subscription";
-    let mut all: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
-    for (whose, subscription) in case.subscriptions.iter().enumerate() {
-        if source.of(case, whose) && active(case, whose) {
-            let id = if alone { subscription.id.clone() } else { String::new() };
-            let account = if alone { 0 } else { subscription.account };
-            all.entry((account, id)).or_default().push(whose);
-        }
+    let shared = allowance.fields.word("shared_over", "subscription");
+    let adds = allowance.fields.word("multiply_by", "none") == "holders";
+    let has = |whose: &usize| source.of(case, *whose) && active(case, *whose);
+    let all: Vec<usize> = (0..case.subscriptions.len()).filter(has).collect();
+    let mut found: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
+    for whose in &all {
+        let subscription = &case.subscriptions[*whose];
+        let above = lineage(case, subscription.account);
+        let holds = |account: &usize| all.iter().any(|other| case.subscriptions[*other].account == *account);
+        let topmost = above.iter().copied().filter(|account| holds(account)).next_back().unwrap();
+        let key = match shared {
+            "subscription" => (0, subscription.id.clone()),
+            "subtree" if adds => (topmost, String::new()),
+            _ => (subscription.account, String::new()),
+        };
+        found.entry(key).or_default().push(*whose);
     }
-    all.into_values().collect()
+    found.into_values().collect()
 }
 
 fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
@@ -131,8 +148,12 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
     let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
     match fields.word("multiply_by", "none") {
         "quantity" => {
-            let text = &case.subscriptions[holder].quantity;
-            units = units.times(&if text.is_empty() { Exact::whole(1) } else { Exact::read(text) });
+            let times = |whose: &usize| {
+                let text = &case.subscriptions[*whose].quantity;
+                if text.is_empty() { Exact::whole(1) } else { Exact::read(text) }
+            };
+            let times = holders.iter().map(times).fold(Exact::zero(), |sum, times| sum.plus(&times));
+            units = units.times(&times);
         }
         "holders" => units = units.times(&Exact::whole(holders.len())),
         _ => {}
@@ -143,10 +164,10 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
         units = units.times(&Exact::whole(days)).over(&Exact::whole((after - first).num_days())).kept();
     }
     let now = month(first);
-    let account = case.subscriptions[holder].account;
+    let account = top(case, holders);
     let (periods, cap) = rollover(allowance);
     Grant {
-        id: fields.one("id").unwrap_or_default().to_owned(),
+        id: source.name(case, fields.one("id").unwrap_or(&case.meters[allowance.meter].id)),
         meter: allowance.meter,
         money,
         units,
@@ -163,6 +184,12 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
         on: fields.many("on").to_vec(),
         cap,
     }
+}
+
+/// The account of the holders; of several the topmost.
+fn top(case: &Case, holders: &[usize]) -> usize {
+    let accounts = holders.iter().map(|whose| case.subscriptions[*whose].account);
+    accounts.min_by_key(|account| lineage(case, *account).len()).unwrap()
 }
 
 /// How many periods what is left is carried, and how much of it at most.
@@ -195,9 +222,7 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
     let meter = case.charges[charge].meter;
     let above = lineage(case, case.subscriptions[whose].account);
     let distance = |grant: &Grant| match &grant.reach {
-        Reach::Subscription(id, source) => {
-            (*id == case.subscriptions[whose].id && source.of(case, whose)).then_some(0)
-        }
+        Reach::Subscription(id, source) => (*id == case.subscriptions[whose].id && source.of(case, whose)).then_some(0),
         Reach::Account(account, source) => {
             (*account == case.subscriptions[whose].account && source.of(case, whose)).then_some(1)
         }
@@ -207,7 +232,11 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
     let mut all = Vec::new();
     for (at, grant) in grants.iter().enumerate() {
         let meant = grant.on.is_empty() || grant.on.contains(id);
-        if Some(grant.meter) == meter && grant.money == money && meant && let Some(far) = distance(grant) {
+        if Some(grant.meter) == meter
+            && grant.money == money
+            && meant
+            && let Some(far) = distance(grant)
+        {
             let holder = case.subscriptions[grant.holder].id.clone();
             all.push(((grant.priority, grant.expires, grant.declared, far, holder), at));
         }
@@ -221,7 +250,8 @@ pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row
     let now = month(period(&case.settings).0);
     let balance = |(at, grant): (usize, &Grant)| {
         let drawn = draws.iter().filter(|draw| draw.grant == at);
-        let used = drawn.fold(Exact::zero(), |sum, draw| sum.plus(if grant.money { &draw.amount } else { &draw.quantity }));
+        let used =
+            drawn.fold(Exact::zero(), |sum, draw| sum.plus(if grant.money { &draw.amount } else { &draw.quantity }));
         let rest = grant.units.less(&used);
         let kept = match &grant.cap {
             _ if grant.expires <= now => Exact::zero(),

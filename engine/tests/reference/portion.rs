@@ -126,7 +126,17 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
                 let things = things(case, whose, &case.meters[meter], stretch, &uses);
                 let (included, free) = (Exact::zero(), Exact::zero());
                 let (prices, drawn) = (prices.clone(), BTreeMap::new());
-                found.push(Portion { subscription: whose, stretch, prices, group, uses, things, included, free, drawn });
+                found.push(Portion {
+                    subscription: whose,
+                    stretch,
+                    prices,
+                    group,
+                    uses,
+                    things,
+                    included,
+                    free,
+                    drawn,
+                });
             }
         }
     }
@@ -273,7 +283,11 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let kind = portion.stretch.price.word("scope", "subscription");
     let whose = sharers(case, portion.subscription, kind);
     // Versions of one subscription share what the same plan or product sells.
-    let sold = if subscription.several { format!("{:?} {:?}", subscription.plan, subscription.product) } else { String::new() };
+    let sold = if subscription.several {
+        format!("{:?} {:?}", subscription.plan, subscription.product)
+    } else {
+        String::new()
+    };
     let restart = portion.stretch.price.one("groups") == Some("restart");
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
     let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };

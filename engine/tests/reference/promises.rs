@@ -83,7 +83,9 @@ fn parties(case: &Case, contract: usize, promise: &Fields, lines: &[Line]) -> Ve
     let over = promise.word("over", "contract");
     let mut all: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for whose in &holders {
-        let key = if over == "contract" { 0 } else { case.subscriptions[*whose].account };
+        let account = case.subscriptions[*whose].account;
+        let topmost = *lineage(case, account).last().unwrap();
+        let key = if over == "contract" { topmost } else { account };
         all.entry(key).or_default().push(*whose);
     }
     let party = |(key, holders): (usize, Vec<usize>)| {
@@ -171,7 +173,8 @@ fn billed(case: &Case, promise: &Fields, party: &Party) -> Exact {
     let theirs = |known: &&Row| {
         Some(known["commitment"].as_str()) == promise.one("id")
             && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
-            && format!("{}-01", known["period"]).parse::<NaiveDate>().unwrap() >= term(case, promise, party.holders[0]).0
+            && format!("{}-01", known["period"]).parse::<NaiveDate>().unwrap()
+                >= term(case, promise, party.holders[0]).0
     };
     let known = case.table("commitment_balances").iter().filter(theirs);
     known.fold(Exact::zero(), |sum, known| sum.plus(&Exact::read(&known["billed"])))

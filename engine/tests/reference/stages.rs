@@ -43,6 +43,7 @@ pub(crate) struct Line {
     pub(crate) taxes: Vec<Tax>,
     /// Taxes that its price includes, by name.
     pub(crate) included: BTreeMap<String, Exact>,
+    pub(crate) tax_included: Exact,
 }
 
 impl Line {
@@ -50,7 +51,7 @@ impl Line {
         let (off, taxes) = (Vec::new(), Vec::new());
         let zero = Exact::zero;
         let (list, discount, net, included) = (zero(), zero(), zero(), BTreeMap::new());
-        Self { draft, rate: None, off, list, discount, net, closed: false, taxes, included }
+        Self { draft, rate: None, off, list, discount, net, closed: false, taxes, included, tax_included: zero() }
     }
 
     /// A line of an amount that is rounded already.
@@ -81,7 +82,13 @@ pub(crate) struct Settled {
     pub(crate) invoices: Vec<Row>,
 }
 
-pub(crate) fn settle(case: &Case, drafts: Vec<Draft>, grants: &[Grant], draws: Vec<Draw>, facts: &Facts<'_>) -> Settled {
+pub(crate) fn settle(
+    case: &Case,
+    drafts: Vec<Draft>,
+    grants: &[Grant],
+    draws: Vec<Draw>,
+    facts: &Facts<'_>,
+) -> Settled {
     let mut lines: Vec<Line> = drafts.into_iter().map(Line::new).collect();
     let mut more: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
     let mut draws = draws;

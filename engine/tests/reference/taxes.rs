@@ -55,7 +55,7 @@ fn due(case: &Case, line: &Line) -> Vec<Rate> {
     let jurisdiction = jurisdiction(case, line);
     let category = &case.products[case.charges[line.draft.charge].product].category;
     let last = last_day(case);
-    let amount = &line.net;
+    let amount = &super::split::magnitude(&line.net);
     let within = |rate: &Rate| {
         let bound = |key: &str| rate.more.get(key).filter(|text| !text.is_empty()).map(|text| Exact::read(text));
         bound("threshold_from").is_none_or(|from| *amount >= from)
@@ -93,22 +93,20 @@ fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
     case.table("tax_exemptions").iter().find(holds).map(|known| known["category_code"].clone())
 }
 
-/// Takes taxes that the price includes out of the net: the amounts of the line become those without tax.
+/// Takes taxes that the price includes out of the net, those that an account is exempt from as well.
 fn include(case: &Case, line: &mut Line) {
-    let hundred = Exact::whole(100);
     let due: Vec<Rate> = due(case, line).into_iter().filter(inclusive).collect();
-    let due: Vec<&Rate> = due.iter().filter(|rate| exempt(case, line, &rate.tax).is_none()).collect();
     if due.is_empty() {
         return;
     }
-    let rates = sum(due.iter().map(|rate| Exact::read(&rate.percent).over(&hundred)).collect::<Vec<_>>().iter());
-    let gross = line.net.clone();
-    line.net = to_money(case, line.account(case), &gross.over(&Exact::whole(1).plus(&rates)));
-    let taxes = gross.less(&line.net);
-    line.list = line.list.less(&taxes);
+    let account = line.account(case);
     let rates: Vec<Exact> = due.iter().map(|rate| Exact::read(&rate.percent)).collect();
-    let parts = split(&taxes, &rates, minor(&case.accounts[line.account(case)].currency));
-    line.included = due.iter().map(|rate| rate.tax.clone()).zip(parts).collect();
+    let whole = Exact::whole(1).plus(&sum(rates.iter()).over(&Exact::whole(100)));
+    let net = to_money(case, account, &line.net.over(&whole));
+    line.tax_included = line.net.less(&net);
+    let parts = split(&line.tax_included, &rates, minor(&case.accounts[account].currency));
+    line.included = due.into_iter().map(|rate| rate.tax).zip(parts).collect();
+    line.net = net;
 }
 
 fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
@@ -120,12 +118,14 @@ fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
         let reason = exempt(case, line, &rate.tax);
         let mut exact = base.times(&Exact::read(&rate.percent)).over(&Exact::whole(100));
         if let Some(cap) = rate.more.get("cap").filter(|text| !text.is_empty()) {
-            exact = exact.least(Exact::read(cap));
+            let cap = Exact::read(cap);
+            exact = exact.least(cap.clone()).most(cap.negated());
         }
         if reason.is_some() {
             exact = Exact::zero();
         }
-        let amount = line.included.get(&rate.tax).cloned().unwrap_or_else(|| to_money(case, account, &exact));
+        let included = line.included.get(&rate.tax).filter(|_| reason.is_none());
+        let amount = included.cloned().unwrap_or_else(|| to_money(case, account, &exact));
         earlier = earlier.plus(if case.settings.tax_per_invoice { &exact } else { &amount });
         let own = rate.more.get("category_code").cloned().unwrap_or_default();
         let code = reason.clone().filter(|code| !code.is_empty()).unwrap_or(own);
@@ -136,12 +136,13 @@ fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
 
 /// Rounds each tax once an invoice, and splits it over its lines by the largest remainder.
 fn round_by_invoice(case: &Case, lines: &mut [Line]) {
-    let mut all: BTreeMap<(String, String, String, String), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut all: BTreeMap<[String; 5], Vec<(usize, usize)>> = BTreeMap::new();
     for (at, line) in lines.iter().enumerate() {
         let (who, currency) = invoice(case, line);
         let place = jurisdiction(case, line);
-        for (number, tax) in line.taxes.iter().enumerate() {
-            let key = (who.clone(), currency.clone(), place.clone(), tax.rate.tax.clone());
+        for (number, tax) in line.taxes.iter().enumerate().filter(|(_, tax)| !inclusive(&tax.rate)) {
+            let percent = Exact::read(&tax.rate.percent).to_string();
+            let key = [who.clone(), currency.clone(), place.clone(), tax.rate.tax.clone(), percent];
             all.entry(key).or_default().push((at, number));
         }
     }
