@@ -62,6 +62,7 @@ const TABLES: &[(&[Feature], &str, &[&str])] = &[
             "line",
             "subscription_id",
             "holder_subscription_id",
+            "charge",
             "allowance",
             "meter",
             "granted_period",
@@ -70,7 +71,7 @@ const TABLES: &[(&[Feature], &str, &[&str])] = &[
         ],
     ),
     (
-        &[Feature::Rollover],
+        &[Feature::Pools, Feature::Rollover, Feature::MoneyAllowances],
         "allowance_balances",
         &[
             "account_id",

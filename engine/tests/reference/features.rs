@@ -101,12 +101,12 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Windowed,
 ];
 
-/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone.
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Coupons` at
+/// further ones as well.
 pub(crate) fn on(feature: Feature) -> bool {
-    match std::env::var("RATEMILL_FEATURES") {
-        Ok(names) => names.split(',').any(|name| name == format!("{feature:?}")),
-        Err(_) => ON.contains(&feature),
-    }
+    let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return ON.contains(&feature) };
+    let (more, names) = names.strip_prefix('+').map_or((false, names.as_str()), |names| (true, names));
+    names.split(',').any(|name| name == format!("{feature:?}")) || (more && ON.contains(&feature))
 }
 
 /// The names that cases are confined to, for the name of a folder.

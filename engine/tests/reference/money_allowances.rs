@@ -36,8 +36,8 @@ pub(crate) fn cover(case: &Case, grants: &[Grant], lines: &mut Vec<Line>, draws:
             *rest = rest.less(&part);
             open = open.less(&part);
             if !part.is_zero() {
-                let (line, who) = (name(case, &line), line.subscription);
-                draws.push(Draw { line, grant: at, who, quantity: Exact::zero(), amount: part });
+                let (line, who, charge) = (name(case, &line), line.subscription, line.charge);
+                draws.push(Draw { line, grant: at, who, charge, quantity: Exact::zero(), amount: part });
             }
         }
         let amount = open.less(&all);

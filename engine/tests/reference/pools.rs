@@ -69,6 +69,7 @@ pub(crate) struct Draw {
     pub(crate) line: String,
     pub(crate) grant: usize,
     pub(crate) who: usize,
+    pub(crate) charge: usize,
     pub(crate) quantity: Exact,
     pub(crate) amount: Exact,
 }
@@ -80,6 +81,7 @@ impl Draw {
             ("line", self.line.clone()),
             ("subscription_id", case.subscriptions[self.who].id.clone()),
             ("holder_subscription_id", case.subscriptions[grant.holder].id.clone()),
+            ("charge", case.charges[self.charge].id.clone()),
             ("allowance", grant.id.clone()),
             ("meter", case.meters[grant.meter].id.clone()),
             ("granted_period", month_name(grant.granted)),
@@ -245,19 +247,46 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
     all.into_iter().map(|(_, at)| at).collect()
 }
 
+/// What was drawn on a grant: of money by all charges together, of a quantity by the charge that drew most.
+fn used(grant: &Grant, at: usize, draws: &[Draw]) -> Exact {
+    let mut by_charge: BTreeMap<usize, Exact> = BTreeMap::new();
+    for draw in draws.iter().filter(|draw| draw.grant == at) {
+        let (key, more) = if grant.money { (0, &draw.amount) } else { (draw.charge, &draw.quantity) };
+        let sum = by_charge.entry(key).or_insert_with(Exact::zero);
+        *sum = sum.plus(more);
+    }
+    by_charge.into_values().fold(Exact::zero(), Exact::most)
+}
+
+/// What is kept of each grant for the next period: nothing of what expires, and no more than the cap of all that is left
+/// of an allowance; what expires first is dropped first.
+fn kept(case: &Case, grants: &[Grant], rest: &[Exact]) -> Vec<Exact> {
+    let now = month(period(&case.settings).0);
+    let lasts = |at: &usize| grants[*at].expires > now;
+    let mut kept: Vec<Exact> =
+        (0..grants.len()).map(|at| if lasts(&at) { rest[at].clone() } else { Exact::zero() }).collect();
+    for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.granted == now) {
+        let Some(cap) = &grant.cap else { continue };
+        let same =
+            |other: &&usize| (grants[**other].declared, grants[**other].holder) == (grant.declared, grant.holder);
+        let mut all: Vec<usize> = (0..grants.len()).collect::<Vec<_>>().iter().filter(same).copied().collect();
+        all.sort_by_key(|other| std::cmp::Reverse(grants[*other].expires));
+        let mut room = cap.clone();
+        for other in all {
+            kept[other] = kept[other].clone().least(room.clone());
+            room = room.less(&kept[other]);
+        }
+        debug_assert!(kept[at] <= *cap);
+    }
+    kept
+}
+
 /// What is left of every grant at the end of the period, and how long it can be used.
 pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row> {
-    let now = month(period(&case.settings).0);
+    let used: Vec<Exact> = grants.iter().enumerate().map(|(at, grant)| used(grant, at, draws)).collect();
+    let rest: Vec<Exact> = grants.iter().zip(&used).map(|(grant, used)| grant.units.less(used)).collect();
+    let kept = kept(case, grants, &rest);
     let balance = |(at, grant): (usize, &Grant)| {
-        let drawn = draws.iter().filter(|draw| draw.grant == at);
-        let used =
-            drawn.fold(Exact::zero(), |sum, draw| sum.plus(if grant.money { &draw.amount } else { &draw.quantity }));
-        let rest = grant.units.less(&used);
-        let kept = match &grant.cap {
-            _ if grant.expires <= now => Exact::zero(),
-            Some(cap) => rest.clone().least(cap.clone()),
-            None => rest.clone(),
-        };
         row([
             ("account_id", case.accounts[case.subscriptions[grant.holder].account].id.clone()),
             ("subscription_id", case.subscriptions[grant.holder].id.clone()),
@@ -265,9 +294,9 @@ pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row
             ("meter", case.meters[grant.meter].id.clone()),
             ("granted_period", month_name(grant.granted)),
             ("granted", grant.units.to_string()),
-            ("used", used.to_string()),
-            ("expired", rest.less(&kept).to_string()),
-            ("left", kept.to_string()),
+            ("used", used[at].to_string()),
+            ("expired", rest[at].less(&kept[at]).to_string()),
+            ("left", kept[at].to_string()),
             ("expires_after", month_name(grant.expires)),
         ])
     };

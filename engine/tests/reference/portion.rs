@@ -74,7 +74,7 @@ pub(crate) fn usage(
             let part = Part::new("included", quantity.clone(), Some(Exact::zero()), Exact::zero());
             let line = name(case, &draft(portion, charge, "allowance", &part));
             let (who, quantity) = (portion.subscription, quantity.clone());
-            draws.push(Draw { line, grant: *grant, who, quantity, amount: Exact::zero() });
+            draws.push(Draw { line, grant: *grant, who, charge, quantity, amount: Exact::zero() });
         }
         for part in priced(case, portion, &mut scopes) {
             drafts.push(draft(portion, charge, "usage", &part));

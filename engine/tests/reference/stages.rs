@@ -113,7 +113,7 @@ pub(crate) fn settle(
     };
     let pools = on(Feature::Pools) || on(Feature::Rollover) || on(Feature::MoneyAllowances);
     put(pools, "allowance_draws", draws.iter().map(|draw| draw.row(case, grants)).collect());
-    put(on(Feature::Rollover), "allowance_balances", super::pools::balances(case, grants, &draws));
+    put(pools, "allowance_balances", super::pools::balances(case, grants, &draws));
     put(on(Feature::Commitments), "commitment_shares", shares.rows);
     put(on(Feature::Terms), "commitment_balances", shares.balances);
     put(on(Feature::Discounts), "line_discounts", discounts::rows(case, &lines));

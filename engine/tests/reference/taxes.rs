@@ -109,6 +109,17 @@ fn include(case: &Case, line: &mut Line) {
     line.net = net;
 }
 
+/// The code of the exemption or of the rate, or the usual one.
+fn code(rate: &Rate, reason: Option<&str>) -> String {
+    let own = rate.more.get("category_code").filter(|code| !code.is_empty());
+    let zero = Exact::read(&rate.percent).is_zero();
+    match reason {
+        Some("") => "E".to_owned(),
+        Some(code) => code.to_owned(),
+        None => own.cloned().unwrap_or_else(|| if zero { "Z" } else { "S" }.to_owned()),
+    }
+}
+
 fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
     let account = line.account(case);
     let mut earlier = Exact::zero();
@@ -127,8 +138,7 @@ fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
         let included = line.included.get(&rate.tax).filter(|_| reason.is_none());
         let amount = included.cloned().unwrap_or_else(|| to_money(case, account, &exact));
         earlier = earlier.plus(if case.settings.tax_per_invoice { &exact } else { &amount });
-        let own = rate.more.get("category_code").cloned().unwrap_or_default();
-        let code = reason.clone().filter(|code| !code.is_empty()).unwrap_or(own);
+        let code = code(&rate, reason.as_deref());
         found.push(Tax { rate, base, exact, amount, exempt: reason.is_some(), code });
     }
     found
