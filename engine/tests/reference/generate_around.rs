@@ -23,9 +23,12 @@ pub(crate) fn maybe(dice: &mut Dice<'_>, fields: &mut Fields, key: &str, choices
     }
 }
 
+/// Adds something to a case.
+type Add = fn(&mut Dice<'_>, &mut Case);
+
 /// Adds to a case whatever the engine can do.
 pub(crate) fn around(dice: &mut Dice<'_>, case: &mut Case) {
-    let all: [(Feature, fn(&mut Dice<'_>, &mut Case)); 17] = [
+    let all: [(Feature, Add); 17] = [
         (Feature::Intervals, intervals),
         (Feature::Amendments, amendments),
         (Feature::Pools, pools),

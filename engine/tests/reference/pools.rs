@@ -131,7 +131,7 @@ fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>
         let subscription = &case.subscriptions[*whose];
         let above = lineage(case, subscription.account);
         let holds = |account: &usize| all.iter().any(|other| case.subscriptions[*other].account == *account);
-        let topmost = above.iter().copied().filter(|account| holds(account)).next_back().unwrap();
+        let topmost = above.iter().copied().rfind(|account| holds(account)).unwrap();
         let key = match shared {
             "subscription" => (0, subscription.id.clone()),
             "subtree" if adds => (topmost, String::new()),
