@@ -8,10 +8,10 @@ use super::exact::Exact;
 use super::fx;
 use super::measure::Prices;
 use super::portion::sharers;
-use super::price::{Stretch, period};
+use super::price::{Stretch, lineage, period};
 use super::promises;
 use super::stages::Line;
-use super::totals::to_money;
+use super::totals::{bill_to, to_money};
 use super::words::{Case, Fields, Read, Row, row};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,8 +37,11 @@ pub(crate) fn of_charges(case: &Case, prices: &Prices, lines: &mut Vec<Line>, pl
                 continue;
             }
             let theirs = |line: &&Line| line.draft.charge == charge && whose.contains(&line.draft.subscription);
-            let reached = lines.iter().filter(theirs).fold(Exact::zero(), |sum, line| sum.plus(&line.left(case)));
-            lines.extend(bounded_by(case, stretch, (first, charge), &whose, &reached).map(Line::new));
+            let theirs = lines.iter().filter(theirs);
+            let left = |line: &Line| if early { line.left(case) } else { line.net.clone() };
+            let reached = theirs.fold(Exact::zero(), |sum, line| sum.plus(&left(line)));
+            let draft = bounded_by(case, stretch, (first, charge), &whose, &reached);
+            lines.extend(draft.map(if early { Line::new } else { Line::settled }));
         }
     }
 }
@@ -72,8 +75,12 @@ fn bounded_by(
         "full" => Exact::whole(1),
         _ => Exact::whole(days).over(&whole),
     };
-    let least = stretch.price.number("minimum").map(|least| least.times(&rate).times(&part).kept());
-    let most = stretch.price.number("maximum").map(|most| most.times(&rate).kept());
+    // After discounts a bound is kept to the cent.
+    let early = stretch.price.one("bounds") == Some("before_discounts");
+    let account = case.subscriptions[first].account;
+    let kept = |bound: &Exact| if early { bound.kept() } else { to_money(case, account, bound) };
+    let least = stretch.price.number("minimum").map(|least| kept(&least.times(&rate).times(&part)));
+    let most = stretch.price.number("maximum").map(|most| kept(&most.times(&rate)));
     let over = match (least, most) {
         (Some(least), _) if *reached < least => ("minimum", least.less(reached)),
         (_, Some(most)) if *reached > most => ("maximum", most.less(reached)),
@@ -99,7 +106,14 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut Vec<Line>)
                 (_, Some(most)) if reached > most => ("credit", "maximum", most.less(&reached)),
                 _ => continue,
             };
-            lines.push(Line::settled(promises::draft(case, first, bounds, "list".to_owned(), (kind, tier, amount))));
+            lines.push(Line::settled(promises::draft(
+                case,
+                first,
+                bounds,
+                "list".to_owned(),
+                (kind, "account_bound"),
+                (tier, amount),
+            )));
         }
     }
 }
@@ -116,8 +130,17 @@ pub(crate) fn notices(case: &Case, facts: &Facts<'_>, lines: &[Line]) -> Vec<Row
         for whose in groups.into_values() {
             let reached = reached(case, facts, threshold, &whose, lines);
             if reached >= threshold.number("at").unwrap() {
+                let account = case.subscriptions[whose[0]].account;
+                let stands = match kind {
+                    "subtree" => *lineage(case, account).last().unwrap(),
+                    "invoice" => bill_to(case, account),
+                    _ => account,
+                };
+                let alone = kind == "subscription";
+                let subscription = if alone { case.subscriptions[whose[0]].id.clone() } else { String::new() };
                 rows.push(row([
-                    ("subscription_id", case.subscriptions[whose[0]].id.clone()),
+                    ("account_id", case.accounts[stands].id.clone()),
+                    ("subscription_id", subscription),
                     ("threshold", threshold.one("id").unwrap().to_owned()),
                     ("reached", reached.to_string()),
                     ("message", threshold.one("notice").unwrap().to_owned()),

@@ -86,14 +86,24 @@ const TABLES: &[(&[Feature], &str, &[&str])] = &[
             "expires_after",
         ],
     ),
-    (&[Feature::Commitments], "commitment_shares", &["line", "commitment", "amount"]),
+    (&[Feature::Commitments], "commitment_shares", &["line", "commitment", "amount_covered"]),
     (&[Feature::Terms], "commitment_balances", &["subscription_id", "commitment", "period", "billed"]),
     (&[Feature::Discounts], "line_discounts", &["line", "discount", "amount"]),
-    (&[Feature::Thresholds], "notices", &["subscription_id", "threshold", "reached", "message"]),
+    (&[Feature::Thresholds], "notices", &["account_id", "subscription_id", "threshold", "reached", "message"]),
     (
         &[Feature::Subtotals],
         "invoice_subtotals",
-        &["invoice", "account_id", "level", "product", "currency", "amount_net", "amount_tax"],
+        &[
+            "invoice",
+            "account_id",
+            "level",
+            "product",
+            "currency",
+            "amount_net",
+            "amount_tax",
+            "amount_net_own",
+            "amount_tax_own",
+        ],
     ),
     (&[Feature::Credits], "credit_draws", &["credit_id", "invoice", "amount"]),
     (
@@ -112,7 +122,8 @@ pub(crate) fn engine(cases: &[Case]) -> Result<Vec<Rated>, String> {
     let period = format!("{}-{:02}", cases[0].settings.year, cases[0].settings.month);
     let ran = ratemill(&["run", "pipeline.yaml", "--period", &period, "--partitions", "2"]).cwd(here.path()).run();
     if ran.status.code() != Some(0) {
-        return Err(format!("{ran}"));
+        // One fault is like the others.
+        return Err(format!("{ran}").lines().take(30).collect::<Vec<_>>().join("\n"));
     }
     let run = committed::read(&here.path().join("out"), &period);
     let names: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();

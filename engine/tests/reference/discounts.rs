@@ -6,13 +6,13 @@ use chrono::{Datelike, NaiveDate};
 
 use super::bill::name;
 use super::conditions::Facts;
-use super::exact::Exact;
+use super::exact::{Exact, Mode};
 use super::features::{self, Feature, on};
 use super::price::{lineage, period};
 use super::split::{split, sum};
 use super::stages::{Line, Off};
 use super::totals::{invoice, minor, to_money};
-use super::words::{Case, Fields, Read, Row, row};
+use super::words::{Case, Days, Fields, Read, Row, row};
 
 /// What the discounts of a line are taken of: the unrounded amount or, where the book says so, the rounded one.
 pub(crate) fn whole(case: &Case, line: &Line) -> Exact {
@@ -49,11 +49,14 @@ fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, line: &Line) -> bo
         }
 }
 
-/// Whether a discount holds in the whole period.
+/// Whether a discount holds on the last day of the period.
 fn valid(case: &Case, discount: &Fields) -> bool {
-    let (first, after) = period(&case.settings);
     let day = |key: &str| discount.one(key).map(|text| text.parse::<NaiveDate>().unwrap());
-    day("valid_from").is_none_or(|from| from <= first) && day("valid_to").is_none_or(|to| to >= after)
+    Days { from: day("valid_from"), to: day("valid_to") }.hold(last_day(case))
+}
+
+fn last_day(case: &Case) -> NaiveDate {
+    period(&case.settings).1.pred_opt().unwrap()
 }
 
 /// Whether the period is one of the first from a day on.
@@ -65,7 +68,6 @@ fn early(case: &Case, discount: &Fields, start: Option<NaiveDate>) -> bool {
 
 /// The coupon that a subscription, its account or one above it has redeemed for the discount.
 fn redeemed<'a>(case: &'a Case, discount: &Fields, whose: usize) -> Option<&'a Row> {
-    let (first, after) = period(&case.settings);
     let subscription = &case.subscriptions[whose];
     let above = lineage(case, subscription.account);
     let holds = |coupon: &&Row| {
@@ -74,8 +76,7 @@ fn redeemed<'a>(case: &'a Case, discount: &Fields, whose: usize) -> Option<&'a R
             || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
         Some(coupon["discount"].as_str()) == discount.one("id")
             && theirs
-            && day("redeemed_from").is_none_or(|from| from < after)
-            && day("valid_to").is_none_or(|to| to > first)
+            && Days { from: day("redeemed_from"), to: day("valid_to") }.hold(last_day(case))
             && early(case, discount, day("redeemed_from"))
     };
     case.table("coupons").iter().find(holds)
@@ -181,16 +182,20 @@ fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Opt
     places.iter().map(give).collect()
 }
 
-/// An amount over the lines of an account, in proportion to what is left of them.
+/// An amount over the lines of an account, in proportion to what is left of them; in whole minor units.
 fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Vec<Exact> {
-    let left: Vec<Exact> = places.iter().map(|at| lines[*at].left(case).most(Exact::zero())).collect();
-    let whole = discount.number("amount").unwrap().least(sum(left.iter()));
-    let digits =
-        if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
+    let left = |at: &usize| to_money(case, lines[*at].account(case), &lines[*at].left(case)).most(Exact::zero());
+    let left: Vec<Exact> = places.iter().map(left).collect();
+    let digits = digits(case, lines, places);
+    let whole = discount.number("amount").unwrap().round(digits, Mode::Down).least(sum(left.iter()));
     split(&whole, &left, digits)
 }
 
-/// Not more than `cap` in sum.
+fn digits(case: &Case, lines: &[Line], places: &[usize]) -> u32 {
+    minor(case.currency(lines[places[0]].draft.subscription))
+}
+
+/// Not more than `cap` in sum, counted in what the rounded lines lose.
 fn capped(
     case: &Case,
     discount: &Fields,
@@ -199,13 +204,18 @@ fn capped(
     wanted: Vec<Option<Exact>>,
 ) -> Vec<Option<Exact>> {
     let Some(cap) = discount.number("cap") else { return wanted };
-    let all: Vec<Exact> = wanted.iter().map(|exact| exact.clone().unwrap_or_else(Exact::zero)).collect();
+    let lost = |(at, wanted): (&usize, &Option<Exact>)| {
+        let Some(wanted) = wanted else { return Exact::zero() };
+        let (line, left) = (&lines[*at], lines[*at].left(case));
+        let money = |amount: &Exact| to_money(case, line.account(case), amount);
+        money(&left).less(&money(&left.less(wanted)))
+    };
+    let all: Vec<Exact> = places.iter().zip(&wanted).map(lost).collect();
     if sum(all.iter()) <= cap {
         return wanted;
     }
-    let digits =
-        if case.settings.rounded_base { minor(case.currency(lines[places[0]].draft.subscription)) } else { 18 };
-    let parts = split(&cap, &all, digits);
+    let digits = digits(case, lines, places);
+    let parts = split(&cap.round(digits, Mode::Down), &all, digits);
     wanted.iter().zip(parts).map(|(wanted, part)| wanted.as_ref().map(|_| part)).collect()
 }
 
@@ -227,17 +237,19 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
                 "original" => sum(places.iter().map(|at| &lines[*at].list)),
                 _ => sum(left.iter()),
             };
+            let owner = lines[places[0]].account(case);
+            let digits = digits(case, lines, &places);
+            let down = |amount: &Exact| amount.round(digits, Mode::Down);
             let wanted = match discount.number("amount") {
-                Some(amount) => amount,
+                Some(amount) => down(&amount),
                 None => match percent(case, discount, account) {
-                    Some(percent) => base.times(&percent),
+                    Some(percent) => to_money(case, owner, &base.times(&percent)),
                     None => continue,
                 },
             };
-            let wanted = discount.number("cap").map_or(wanted.clone(), |cap| wanted.least(cap));
-            let owner = lines[places[0]].account(case);
-            let whole = to_money(case, owner, &wanted).least(sum(left.iter()));
-            let parts = split(&whole, &left, minor(&case.accounts[owner].currency));
+            let wanted = discount.number("cap").map_or(wanted.clone(), |cap| wanted.least(down(&cap)));
+            let whole = wanted.least(sum(left.iter()));
+            let parts = split(&whole, &left, digits);
             for (at, part) in places.into_iter().zip(parts) {
                 let line = &mut lines[at];
                 line.net = line.net.less(&part);

@@ -366,7 +366,8 @@ fn credits_are_drawn_by_priority_and_then_by_what_expires_first() {
         0,
         &fields("id=b product=p"),
         String::new(),
-        ("usage", "", super::exact::Exact::whole(150)),
+        ("usage", "per_unit"),
+        ("", super::exact::Exact::whole(150)),
     ));
     line.draft.kind = "usage";
     let drawn = super::credits::draw(&case, &[line]);

@@ -132,3 +132,5 @@ pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 /// Whether an agreed percentage of 0 keeps the discounts declared after it away.
 pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;
+/// Whether taxes of the same name that different places levy are rounded apart, where they are rounded once an invoice.
+pub(crate) const TAX_BY_PLACE: bool = true;

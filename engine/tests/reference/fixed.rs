@@ -52,6 +52,8 @@ fn pieces<'a>(case: &Case, prices: &'a Prices, charge: usize, versions: &[usize]
         let stretches = &prices[&(whose, charge)];
         for (at, stretch) in stretches.iter().enumerate() {
             let from = if at == 0 { start } else { start.max(stretch.days.from.unwrap()) };
+            // What is free is not there: the end of a trial is a beginning.
+            let from = from.max(paid_from(case, whose, stretch));
             let to = if at + 1 == stretches.len() { end } else { end.min(stretch.days.to.unwrap()) };
             if from < to && from < after {
                 found.push(Piece { whose, stretch, from, to });
@@ -62,11 +64,11 @@ fn pieces<'a>(case: &Case, prices: &'a Prices, charge: usize, versions: &[usize]
     found
 }
 
-/// A charge that is due once: on the day the subscription begins.
+/// A charge that is due once: on the day the subscription first has it.
 fn once(case: &Case, charge: usize, pieces: &[Piece<'_>]) -> Option<Draft> {
     let (first, after) = period(&case.settings);
-    let start = case.subscriptions[pieces[0].whose].start?;
-    let due = start >= first && start < after && start == pieces[0].from;
+    let start = pieces[0].from;
+    let due = start >= first && start < after;
     due.then(|| draft(case, charge, pieces[0], "one_time", (start, start.succ_opt().unwrap()), &Exact::whole(1)))
         .filter(|draft| !draft.quantity.is_zero())
 }
@@ -100,15 +102,13 @@ fn draft(
 }
 
 /// The first day that is paid.
-fn paid_from(case: &Case, piece: Piece<'_>) -> NaiveDate {
-    let trial = case.subscriptions[piece.whose].more.get("trial_end").and_then(|text| text.parse().ok());
-    if piece.stretch.price.word("in_trial", "free") == "billed" {
-        return NaiveDate::MIN;
-    }
-    trial.unwrap_or(NaiveDate::MIN)
+fn paid_from(case: &Case, whose: usize, stretch: &Stretch) -> NaiveDate {
+    let trial = case.subscriptions[whose].more.get("trial_end").and_then(|text| text.parse().ok());
+    let billed = stretch.model() != "recurring" || stretch.price.word("in_trial", "free") == "billed";
+    trial.filter(|_| !billed).unwrap_or(NaiveDate::MIN)
 }
 
-/// A line of some days of an interval, as far as they are paid.
+/// A line of some days of an interval.
 fn part(
     case: &Case,
     charge: usize,
@@ -117,10 +117,6 @@ fn part(
     interval: (NaiveDate, NaiveDate),
     (from, to): (NaiveDate, NaiveDate),
 ) -> Option<Draft> {
-    let from = from.max(paid_from(case, piece));
-    if from >= to {
-        return None;
-    }
     let share = share(case, &piece.stretch.price, interval, (from, to));
     Some(draft(case, charge, piece, kind, (from, to), &share)).filter(|draft| !draft.quantity.is_zero())
 }

@@ -25,7 +25,7 @@ pub(crate) fn rate_of(case: &Case, draft: &super::bill::Draft) -> Option<Exact> 
     let (first, after) = period(&case.settings);
     let day = match terms.word("on", "period_end") {
         "period_start" => first,
-        "service_end" => draft.days.to.unwrap_or(after).pred_opt().unwrap(),
+        "service_end" => draft.days.to.unwrap_or(after).min(after).pred_opt().unwrap(),
         _ => after.pred_opt().unwrap(),
     };
     Some(rate(case, terms, (currency, to), day))
@@ -45,6 +45,6 @@ fn rate(case: &Case, terms: &Fields, (from, to): (&str, &str), day: NaiveDate) -
         dated.filter(holds).max_by_key(|(date, _)| *date).map(|(_, rate)| rate)
     };
     let found = find(from, to);
-    let turned = || find(to, from).map(|rate| Exact::whole(1).over(&rate));
+    let turned = || find(to, from).map(|rate| Exact::whole(1).over(&rate).kept());
     found.or_else(|| (terms.one("inverse") == Some("true")).then(turned).flatten()).unwrap()
 }

@@ -71,7 +71,9 @@ fn intervals(dice: &mut Dice<'_>, case: &mut Case) {
             _ => &["start"],
         };
         maybe(dice, price, "anchor", anchors);
-        maybe(dice, price, "prorate", &["by_day", "by_second", "thirty_day", "both_ends", "none"]);
+        let ways = ["by_day", "by_second", "both_ends", "none", "thirty_day"];
+        let months = !every.ends_with("day") && !every.ends_with("days") && every != "week";
+        maybe(dice, price, "prorate", if months { &ways } else { &ways[..4] });
         maybe(dice, price, "in_trial", &["free", "billed"]);
         if price.word("bill", "advance") == "advance" {
             maybe(dice, price, "credit_unused", &["true", "false"]);

@@ -3,6 +3,7 @@
 use chrono::{Days as Shift, Months};
 
 use super::dice::Dice;
+use super::exact::Exact;
 use super::features::{Feature, on};
 use super::generate_around::{maybe, put};
 use super::price::period;
@@ -127,9 +128,10 @@ pub(crate) fn fx_rates(_: &mut Dice<'_>, case: &mut Case) {
 pub(crate) fn tax_terms(dice: &mut Dice<'_>, case: &mut Case) {
     for rate in &mut case.rates {
         let mut put = |key: &str, text: &str| drop(rate.more.insert(key.to_owned(), text.to_owned()));
-        put("category_code", dice.of(&["", "S", "Z", "AE"]));
+        let zero = Exact::read(&rate.percent).is_zero();
+        put("category_code", dice.of(if zero { &["", "Z", "AE", "E"] } else { &["", "S", "", "S"] }));
         match dice.below(4) {
-            1 if !rate.compound => put("inclusive", "true"),
+            1 => put("inclusive", "true"),
             2 => put("cap", dice.of(&["1", "0.5", "100"])),
             3 => put(dice.of(&["threshold_from", "threshold_to"]), dice.of(&["1", "10", "100"])),
             _ => {}

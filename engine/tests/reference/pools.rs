@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use super::conditions::{active, days_in_period};
 use super::exact::Exact;
 use super::price::{lineage, period};
-use super::words::{Allowance, Case, Read, Row, row};
+use super::words::{Allowance, Case, Fields, Read, Row, row};
 
 /// An allowance as somebody has it: what was granted in one period.
 #[derive(Clone, Debug)]
@@ -144,27 +144,11 @@ fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>
 
 fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
     let fields = &allowance.fields;
-    let (first, after) = period(&case.settings);
+    let (first, _) = period(&case.settings);
     let holder = holders[0];
     let money = fields.contains_key("amount");
     let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
-    match fields.word("multiply_by", "none") {
-        "quantity" => {
-            let times = |whose: &usize| {
-                let text = &case.subscriptions[*whose].quantity;
-                if text.is_empty() { Exact::whole(1) } else { Exact::read(text) }
-            };
-            let times = holders.iter().map(times).fold(Exact::zero(), |sum, times| sum.plus(&times));
-            units = units.times(&times);
-        }
-        "holders" => units = units.times(&Exact::whole(holders.len())),
-        _ => {}
-    }
-    if fields.word("prorate", "none") == "by_day" {
-        let days = holders.iter().filter(|whose| case.subscriptions[**whose].id == case.subscriptions[holder].id);
-        let days: i64 = days.map(|whose| days_in_period(case, *whose)).sum();
-        units = units.times(&Exact::whole(days)).over(&Exact::whole((after - first).num_days())).kept();
-    }
+    units = units.times(&times(case, fields, holders)).kept();
     let now = month(first);
     let account = top(case, holders);
     let (periods, cap) = rollover(allowance);
@@ -185,6 +169,31 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
         declared,
         on: fields.many("on").to_vec(),
         cap,
+    }
+}
+
+/// How many times an allowance is given to its holders, each by the days on which it has it.
+fn times(case: &Case, fields: &Fields, holders: &[usize]) -> Exact {
+    let (first, after) = period(&case.settings);
+    let whole = (after - first).num_days();
+    let share = |days: i64| {
+        let prorated = fields.word("prorate", "none") == "by_day";
+        if prorated { Exact::whole(days).over(&Exact::whole(whole)) } else { Exact::whole(1) }
+    };
+    let each = |count: &dyn Fn(usize) -> Exact| {
+        let parts = holders.iter().map(|whose| count(*whose).times(&share(days_in_period(case, *whose))));
+        parts.fold(Exact::zero(), |sum, part| sum.plus(&part))
+    };
+    match fields.word("multiply_by", "none") {
+        "quantity" => each(&|whose| {
+            let text = &case.subscriptions[whose].quantity;
+            if text.is_empty() { Exact::whole(1) } else { Exact::read(text) }
+        }),
+        "holders" => each(&|_| Exact::whole(1)),
+        _ => {
+            let held = |day: &NaiveDate| holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day));
+            share(i64::try_from(first.iter_days().take_while(|day| *day < after).filter(held).count()).unwrap())
+        }
     }
 }
 

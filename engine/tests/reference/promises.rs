@@ -31,7 +31,8 @@ pub(crate) fn draft(
     subscription: usize,
     promise: &Fields,
     layer: String,
-    (kind, tier, amount): (&'static str, &str, Exact),
+    (kind, model): (&'static str, &str),
+    (tier, amount): (&str, Exact),
 ) -> Draft {
     let id = format!("{}/{}", promise.one("product").unwrap(), promise.one("id").unwrap());
     let (first, after) = period(&case.settings);
@@ -39,7 +40,7 @@ pub(crate) fn draft(
         subscription,
         charge: case.charges.iter().rposition(|charge| charge.id == id).unwrap(),
         kind,
-        model: "commitment".to_owned(),
+        model: model.to_owned(),
         layer,
         days: Days { from: Some(first), to: Some(after) },
         group: BTreeMap::new(),
@@ -129,7 +130,8 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     let days = party.holders.iter().map(|whose| held(case, contract, *whose)).max().unwrap_or(0);
     let term = promise.one("per") == Some("term");
     let part = match promise.word("prorate", "prorated") {
-        "prorated" if !term => Exact::whole(days).over(&Exact::whole((after - start).num_days())),
+        "prorated" if term => part_of_term(case, promise, &party.holders),
+        "prorated" => Exact::whole(days).over(&Exact::whole((after - start).num_days())),
         _ => Exact::whole(1),
     };
     let committed = to_money(case, account, &promise.number("amount").unwrap().times(&part));
@@ -139,7 +141,14 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     let due = !term || last_of_term(case, promise, first);
     let mut put = |tier: &str, amount: Exact| {
         if amount.is_positive() {
-            lines.push(Line::settled(draft(case, first, promise, layer(), ("commitment", tier, amount))));
+            lines.push(Line::settled(draft(
+                case,
+                first,
+                promise,
+                layer(),
+                ("commitment", "commitment"),
+                (tier, amount),
+            )));
         }
     };
     if due && promise.word("true_up", "true") == "true" {
@@ -155,10 +164,12 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
         shares.rows.push(row([
             ("line", name(case, &lines[*at].draft)),
             ("commitment", promise.one("id").unwrap().to_owned()),
-            ("amount", part.to_string()),
+            ("amount_covered", part.to_string()),
         ]));
     }
     if term {
+        let earlier = case.table("commitment_balances").iter().filter(|known| counts(case, promise, party, known));
+        shares.balances.extend(earlier.cloned());
         shares.balances.push(row([
             ("subscription_id", case.subscriptions[first].id.clone()),
             ("commitment", promise.one("id").unwrap().to_owned()),
@@ -168,15 +179,17 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     }
 }
 
+/// Whether a row tells what was billed in an earlier period of the term.
+fn counts(case: &Case, promise: &Fields, party: &Party, known: &Row) -> bool {
+    let month: NaiveDate = format!("{}-01", known["period"]).parse().unwrap();
+    Some(known["commitment"].as_str()) == promise.one("id")
+        && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
+        && month >= term(case, promise, party.holders[0]).0
+}
+
 /// What was billed in earlier periods of the term.
 fn billed(case: &Case, promise: &Fields, party: &Party) -> Exact {
-    let theirs = |known: &&Row| {
-        Some(known["commitment"].as_str()) == promise.one("id")
-            && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
-            && format!("{}-01", known["period"]).parse::<NaiveDate>().unwrap()
-                >= term(case, promise, party.holders[0]).0
-    };
-    let known = case.table("commitment_balances").iter().filter(theirs);
+    let known = case.table("commitment_balances").iter().filter(|known| counts(case, promise, party, known));
     known.fold(Exact::zero(), |sum, known| sum.plus(&Exact::read(&known["billed"])))
 }
 
@@ -189,6 +202,18 @@ fn term(case: &Case, promise: &Fields, whose: usize) -> (NaiveDate, NaiveDate) {
         start = start + Months::new(months);
     }
     (start.with_day(1).unwrap(), start + Months::new(months))
+}
+
+/// The part of the term over which the contract is held, when it ends before the term does.
+fn part_of_term(case: &Case, promise: &Fields, holders: &[usize]) -> Exact {
+    let (starts, ends) = term(case, promise, holders[0]);
+    let starts = starts.max(case.subscriptions[holders[0]].start.unwrap_or(starts));
+    let (_, after) = period(&case.settings);
+    let until =
+        holders.iter().map(|whose| case.subscriptions[*whose].days.to.filter(|to| *to <= after)).max().flatten();
+    let open = holders.iter().any(|whose| case.subscriptions[*whose].days.to.is_none_or(|to| to > after));
+    let until = until.filter(|until| !open && *until < ends).unwrap_or(ends);
+    Exact::whole((until - starts).num_days()).over(&Exact::whole((ends - starts).num_days()))
 }
 
 /// Whether the term ends in the period, or the subscription does.

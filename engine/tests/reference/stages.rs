@@ -98,10 +98,10 @@ pub(crate) fn settle(
     }
     bounds::of_charges(case, facts.prices, &mut lines, Place::BeforeDiscounts);
     discounts::of_lines(case, facts, &mut lines);
-    bounds::of_charges(case, facts.prices, &mut lines, Place::AfterDiscounts);
     for line in &mut lines {
         totals::round(case, line);
     }
+    bounds::of_charges(case, facts.prices, &mut lines, Place::AfterDiscounts);
     let shares = promises::apply(case, &mut lines);
     bounds::of_accounts(case, facts, &mut lines);
     discounts::of_accounts(case, facts, &mut lines);

@@ -1,14 +1,14 @@
 //! Taxes of lines: by jurisdiction and category, with exemptions, caps, and prices that include them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
 use super::bill::name;
 use super::exact::Exact;
-use super::features::{Feature, on};
+use super::features::{self, Feature, on};
 use super::price::{lineage, period};
-use super::split::{split, sum};
+use super::split::{split, sum, together};
 use super::stages::Line;
 use super::totals::{invoice, minor, to_money};
 use super::words::{Case, Days, Rate, Row, row};
@@ -26,15 +26,42 @@ pub(crate) struct Tax {
     code: String,
 }
 
-/// Puts the taxes on all lines.
+/// Puts the taxes on all lines, one after the other: those that are not compound first, then by name.
 pub(crate) fn apply(case: &Case, lines: &mut [Line]) {
-    for line in lines.iter_mut() {
-        include(case, line);
-        line.taxes = of_line(case, line);
+    let due: Vec<Vec<Rate>> = lines.iter().map(|line| due(case, line)).collect();
+    include(case, lines, &due);
+    let order: BTreeSet<(bool, &str)> = due.iter().flatten().map(|rate| (rate.compound, rate.tax.as_str())).collect();
+    for (compound, name) in order {
+        let mut together: BTreeMap<[String; 4], Vec<usize>> = BTreeMap::new();
+        for (at, line) in lines.iter_mut().enumerate() {
+            let Some(rate) = due[at].iter().find(|rate| rate.tax == name && rate.compound == compound) else {
+                continue;
+            };
+            let tax = of_line(case, line, rate);
+            line.taxes.push(tax);
+            if case.settings.tax_per_invoice && !inclusive(rate) {
+                together.entry(key(case, line, rate)).or_default().push(at);
+            }
+        }
+        for places in together.into_values() {
+            let exact: Vec<Exact> = places.iter().map(|at| lines[*at].taxes.last().unwrap().exact.clone()).collect();
+            for (at, part) in places.iter().zip(rounded(case, lines, &places, &exact)) {
+                lines[*at].taxes.last_mut().unwrap().amount = part;
+            }
+        }
     }
-    if case.settings.tax_per_invoice {
-        round_by_invoice(case, lines);
-    }
+}
+
+/// What taxes are rounded together: those of an invoice, a place, a name and a rate.
+fn key(case: &Case, line: &Line, rate: &Rate) -> [String; 4] {
+    let (who, currency) = invoice(case, line);
+    let place = if features::TAX_BY_PLACE { rate.jurisdiction.clone() } else { String::new() };
+    [format!("{who} {currency}"), place, rate.tax.clone(), Exact::read(&rate.percent).to_string()]
+}
+
+fn rounded(case: &Case, lines: &[Line], places: &[usize], exact: &[Exact]) -> Vec<Exact> {
+    let account = lines[places[0]].account(case);
+    together(exact, minor(&case.accounts[account].currency), case.settings.rounding)
 }
 
 fn last_day(case: &Case) -> NaiveDate {
@@ -76,7 +103,8 @@ fn inclusive(rate: &Rate) -> bool {
     rate.more.get("inclusive").is_some_and(|text| text == "true")
 }
 
-/// Why an account is exempt from a tax, if it is: itself, or by a certificate of its own or of an account above.
+/// Why an account is exempt from a tax, if it is: itself, or by a certificate of the nearest account that has one, one for
+/// the tax before one for all.
 fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
     let account = line.account(case);
     let own = &case.accounts[account].exemptions;
@@ -85,28 +113,67 @@ fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
     }
     let last = last_day(case);
     let day = |known: &Row, key: &str| known[key].parse::<NaiveDate>().ok();
-    let holds = |known: &&Row| {
-        lineage(case, account).iter().any(|at| case.accounts[*at].id == known["account_id"])
-            && (known["tax"].is_empty() || known["tax"] == tax)
-            && Days { from: day(known, "valid_from"), to: day(known, "valid_to") }.hold(last)
+    let holds = |known: &&Row| Days { from: day(known, "valid_from"), to: day(known, "valid_to") }.hold(last);
+    let held: Vec<&Row> = case.table("tax_exemptions").iter().filter(holds).collect();
+    let find = |at: usize, tax: &str| {
+        held.iter().find(|known| known["account_id"] == case.accounts[at].id && known["tax"] == tax)
     };
-    case.table("tax_exemptions").iter().find(holds).map(|known| known["category_code"].clone())
+    let found = lineage(case, account).into_iter().find_map(|at| find(at, tax).or_else(|| find(at, "")));
+    found.map(|known| known["category_code"].clone())
 }
 
-/// Takes taxes that the price includes out of the net, those that an account is exempt from as well.
-fn include(case: &Case, line: &mut Line) {
-    let due: Vec<Rate> = due(case, line).into_iter().filter(inclusive).collect();
-    if due.is_empty() {
-        return;
+/// Takes taxes that prices include out of the net, those that an account is exempt from as well: what is charged is split
+/// over 1 and the share of each.
+fn include(case: &Case, lines: &mut [Line], due: &[Vec<Rate>]) {
+    let mut all: BTreeMap<[String; 4], Vec<(usize, String, Exact)>> = BTreeMap::new();
+    for (line, due) in lines.iter_mut().zip(due) {
+        let mut weights = vec![Exact::whole(1)];
+        for rate in due.iter().filter(|rate| inclusive(rate)) {
+            let share = Exact::read(&rate.percent).over(&Exact::whole(100));
+            weights.push(if rate.compound { share.times(&sum(weights.iter())) } else { share });
+        }
+        let digits = minor(&case.accounts[line.account(case)].currency);
+        let parts = split(&line.net, &weights, digits).into_iter().skip(1);
+        line.included = due.iter().filter(|rate| inclusive(rate)).map(|rate| rate.tax.clone()).zip(parts).collect();
     }
-    let account = line.account(case);
-    let rates: Vec<Exact> = due.iter().map(|rate| Exact::read(&rate.percent)).collect();
-    let whole = Exact::whole(1).plus(&sum(rates.iter()).over(&Exact::whole(100)));
-    let net = to_money(case, account, &line.net.over(&whole));
-    line.tax_included = line.net.less(&net);
-    let parts = split(&line.tax_included, &rates, minor(&case.accounts[account].currency));
-    line.included = due.into_iter().map(|rate| rate.tax).zip(parts).collect();
-    line.net = net;
+    for (at, due) in due.iter().enumerate().filter(|_| case.settings.tax_per_invoice) {
+        let whole = Exact::whole(1).plus(&shares(due));
+        for rate in due.iter().filter(|rate| inclusive(rate)) {
+            let share = shares_of(due, rate);
+            let exact = lines[at].net.times(&share).over(&whole).kept();
+            all.entry(key(case, &lines[at], rate)).or_default().push((at, rate.tax.clone(), exact));
+        }
+    }
+    for found in all.into_values() {
+        let places: Vec<usize> = found.iter().map(|(at, ..)| *at).collect();
+        let exact: Vec<Exact> = found.iter().map(|(.., exact)| exact.clone()).collect();
+        for ((at, tax, _), part) in found.iter().zip(rounded(case, lines, &places, &exact)) {
+            lines[*at].included.insert(tax.clone(), part);
+        }
+    }
+    for line in lines {
+        line.tax_included = sum(line.included.values());
+        line.net = line.net.less(&line.tax_included);
+    }
+}
+
+/// The share of each included tax in what is without tax, those that are not compound first.
+fn shares(due: &[Rate]) -> Exact {
+    let included = due.iter().filter(|rate| inclusive(rate));
+    included.map(|rate| shares_of(due, rate)).fold(Exact::zero(), |sum, share| sum.plus(&share))
+}
+
+fn shares_of(due: &[Rate], of: &Rate) -> Exact {
+    let mut earlier = Exact::whole(1);
+    for rate in due.iter().filter(|rate| inclusive(rate)) {
+        let share = Exact::read(&rate.percent).over(&Exact::whole(100));
+        let share = if rate.compound { share.times(&earlier) } else { share };
+        if rate.tax == of.tax {
+            return share;
+        }
+        earlier = earlier.plus(&share);
+    }
+    Exact::zero()
 }
 
 /// The code of the exemption or of the rate, or the usual one.
@@ -120,51 +187,21 @@ fn code(rate: &Rate, reason: Option<&str>) -> String {
     }
 }
 
-fn of_line(case: &Case, line: &Line) -> Vec<Tax> {
-    let account = line.account(case);
-    let mut earlier = Exact::zero();
-    let mut found = Vec::new();
-    for rate in due(case, line) {
-        let base = if rate.compound { line.net.plus(&earlier) } else { line.net.clone() };
-        let reason = exempt(case, line, &rate.tax);
-        let mut exact = base.times(&Exact::read(&rate.percent)).over(&Exact::whole(100));
-        if let Some(cap) = rate.more.get("cap").filter(|text| !text.is_empty()) {
-            let cap = Exact::read(cap);
-            exact = exact.least(cap.clone()).most(cap.negated());
-        }
-        if reason.is_some() {
-            exact = Exact::zero();
-        }
-        let included = line.included.get(&rate.tax).filter(|_| reason.is_none());
-        let amount = included.cloned().unwrap_or_else(|| to_money(case, account, &exact));
-        earlier = earlier.plus(if case.settings.tax_per_invoice { &exact } else { &amount });
-        let code = code(&rate, reason.as_deref());
-        found.push(Tax { rate, base, exact, amount, exempt: reason.is_some(), code });
+fn of_line(case: &Case, line: &Line, rate: &Rate) -> Tax {
+    let base = if rate.compound { line.net.plus(&line.tax()) } else { line.net.clone() };
+    let reason = exempt(case, line, &rate.tax);
+    let mut exact = base.times(&Exact::read(&rate.percent)).over(&Exact::whole(100));
+    if let Some(cap) = rate.more.get("cap").filter(|text| !text.is_empty()) {
+        let cap = Exact::read(cap);
+        exact = exact.least(cap.clone()).most(cap.negated());
     }
-    found
-}
-
-/// Rounds each tax once an invoice, and splits it over its lines by the largest remainder.
-fn round_by_invoice(case: &Case, lines: &mut [Line]) {
-    let mut all: BTreeMap<[String; 5], Vec<(usize, usize)>> = BTreeMap::new();
-    for (at, line) in lines.iter().enumerate() {
-        let (who, currency) = invoice(case, line);
-        let place = jurisdiction(case, line);
-        for (number, tax) in line.taxes.iter().enumerate().filter(|(_, tax)| !inclusive(&tax.rate)) {
-            let percent = Exact::read(&tax.rate.percent).to_string();
-            let key = [who.clone(), currency.clone(), place.clone(), tax.rate.tax.clone(), percent];
-            all.entry(key).or_default().push((at, number));
-        }
+    let included = line.included.get(&rate.tax);
+    let mut amount = included.cloned().unwrap_or_else(|| to_money(case, line.account(case), &exact));
+    if reason.is_some() {
+        (exact, amount) = (Exact::zero(), Exact::zero());
     }
-    for places in all.into_values() {
-        let exact: Vec<Exact> = places.iter().map(|(at, tax)| lines[*at].taxes[*tax].exact.clone()).collect();
-        let account = lines[places[0].0].account(case);
-        let whole = to_money(case, account, &sum(exact.iter()));
-        let parts = split(&whole, &exact, minor(&case.accounts[account].currency));
-        for ((at, tax), part) in places.into_iter().zip(parts) {
-            lines[at].taxes[tax].amount = part;
-        }
-    }
+    let code = code(rate, reason.as_deref());
+    Tax { rate: rate.clone(), base, exact, amount, exempt: reason.is_some(), code }
 }
 
 impl Tax {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::discounts;
 use super::exact::Exact;
 use super::features::{Feature, on};
 use super::price::lineage;
-use super::split::split;
 use super::stages::Line;
 use super::words::{Case, Row, row};
 
@@ -41,14 +41,14 @@ pub(crate) fn round(case: &Case, line: &mut Line) {
     line.list = to_money(case, account, &line.draft.amount);
     line.net = to_money(case, account, &line.left(case));
     line.discount = line.list.less(&line.net);
-    if case.settings.rounded_base {
-        line.off.iter_mut().for_each(|off| off.amount = off.exact.clone());
-        return;
-    }
-    let weights: Vec<Exact> = line.off.iter().map(|off| super::split::magnitude(&off.exact)).collect();
-    let parts = split(&line.discount, &weights, minor(&case.accounts[account].currency));
-    for (off, part) in line.off.iter_mut().zip(parts) {
-        off.amount = part;
+    // What a discount takes off is what it makes the rounded rest smaller by.
+    let mut left = discounts::whole(case, line);
+    let mut rest = line.list.clone();
+    for off in &mut line.off {
+        left = left.less(&off.exact);
+        let smaller = to_money(case, account, &left);
+        off.amount = rest.less(&smaller);
+        rest = smaller;
     }
 }
 
@@ -85,21 +85,27 @@ pub(crate) fn invoices(case: &Case, lines: &[Line], drawn: &BTreeMap<(String, St
     rows.collect()
 }
 
-/// Net and tax of every account on the way from that of a line to the topmost, by invoice and product.
+/// Net and tax of every account on the way from that of a line up to the billed one, by invoice and product: its own, and
+/// with all below it.
 pub(crate) fn subtotals(case: &Case, lines: &[Line]) -> Vec<Row> {
-    let mut all: BTreeMap<(String, String, usize, String), [Exact; 2]> = BTreeMap::new();
+    let mut all: BTreeMap<(String, String, usize, String), [Exact; 4]> = BTreeMap::new();
     for line in lines {
         let (who, currency) = invoice(case, line);
         let product = case.products[case.charges[line.draft.charge].product].id.clone();
-        for account in lineage(case, line.account(case)) {
+        let path = lineage(case, line.account(case));
+        let billed = bill_to(case, line.account(case));
+        let end = path.iter().position(|account| *account == billed).unwrap_or(path.len() - 1);
+        for (far, account) in path.into_iter().take(end + 1).enumerate() {
             let key = (who.clone(), currency.clone(), account, product.clone());
             let sums = all.entry(key).or_insert_with(|| std::array::from_fn(|_| Exact::zero()));
-            for (sum, more) in sums.iter_mut().zip([&line.net, &line.tax()]) {
+            let (net, tax) = (line.net.clone(), line.tax());
+            let own = |amount: &Exact| if far == 0 { amount.clone() } else { Exact::zero() };
+            for (sum, more) in sums.iter_mut().zip([&net, &tax, &own(&net), &own(&tax)]) {
                 *sum = sum.plus(more);
             }
         }
     }
-    let rows = all.into_iter().map(|((who, currency, account, product), [net, tax])| {
+    let rows = all.into_iter().map(|((who, currency, account, product), [net, tax, own_net, own_tax])| {
         row([
             ("invoice", format!("{who} {currency}")),
             ("account_id", case.accounts[account].id.clone()),
@@ -108,6 +114,8 @@ pub(crate) fn subtotals(case: &Case, lines: &[Line]) -> Vec<Row> {
             ("currency", currency),
             ("amount_net", net.to_string()),
             ("amount_tax", tax.to_string()),
+            ("amount_net_own", own_net.to_string()),
+            ("amount_tax_own", own_tax.to_string()),
         ])
     });
     rows.collect()
