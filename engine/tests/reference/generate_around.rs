@@ -318,6 +318,13 @@ fn commitments(dice: &mut Dice<'_>, case: &mut Case) {
         for number in 0..dice.below(3) {
             let mut fields = commitment(dice, case, &format!("~c{at}{number}"));
             put(&mut fields, "per", "month");
+            let meter = dice.of(&case.meters);
+            if ["sum", "count"].contains(&meter.aggregate) && dice.holds(1, 4) {
+                fields.retain(|key, _| !["amount", "overage_factor", "on"].contains(&key.as_str()));
+                put(&mut fields, "quantity", dice.of(&["10", "500", "33.3"]));
+                put(&mut fields, "meter", &meter.id);
+                put(&mut fields, "shortfall_price", dice.of(&["0.5", "0.333", "2"]));
+            }
             case.contracts[at].commitments.push(fields);
         }
     }

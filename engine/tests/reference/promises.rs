@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::bill::{Draft, name};
-use super::conditions::days_in_period;
+use super::conditions::{Facts, days_in_period};
 use super::exact::Exact;
 use super::price::{lineage, period};
 use super::split::{split, sum};
@@ -62,15 +62,21 @@ pub(crate) struct Shares {
 /// Who holds a commitment together: the subscriptions with the contract, and the lines that count.
 struct Party {
     holders: Vec<usize>,
+    /// All subscriptions whose lines count.
+    members: Vec<usize>,
     lines: Vec<usize>,
 }
 
-pub(crate) fn apply(case: &Case, lines: &mut Vec<Line>) -> Shares {
+pub(crate) fn apply(case: &Case, facts: &Facts<'_>, lines: &mut Vec<Line>) -> Shares {
     let mut shares = Shares::default();
     for (at, contract) in case.contracts.iter().enumerate() {
         for promise in &contract.commitments {
             for party in parties(case, at, promise, lines) {
-                hold(case, at, promise, &party, lines, &mut shares);
+                if promise.contains_key("quantity") {
+                    lines.extend(missing_units(case, facts, at, promise, &party));
+                } else {
+                    hold(case, at, promise, &party, lines, &mut shares);
+                }
             }
         }
     }
@@ -90,17 +96,20 @@ fn parties(case: &Case, contract: usize, promise: &Fields, lines: &[Line]) -> Ve
         all.entry(key).or_default().push(*whose);
     }
     let party = |(key, holders): (usize, Vec<usize>)| {
-        let counts = |line: &Line| {
-            let account = line.account(case);
-            let theirs = match over {
-                "contract" => holders.contains(&line.draft.subscription),
+        let member = |whose: &usize| {
+            let account = case.subscriptions[*whose].account;
+            match over {
+                "contract" => holders.contains(whose),
                 "account" => account == key,
                 _ => lineage(case, account).contains(&key),
-            };
-            theirs && line.draft.kind != "commitment" && meant(case, promise, line)
+            }
+        };
+        let members: Vec<usize> = (0..case.subscriptions.len()).filter(member).collect();
+        let counts = |line: &Line| {
+            members.contains(&line.draft.subscription) && line.draft.kind != "commitment" && meant(case, promise, line)
         };
         let lines = (0..lines.len()).filter(|at| counts(&lines[*at])).collect();
-        Party { holders, lines }
+        Party { holders, members, lines }
     };
     all.into_iter().map(party).collect()
 }
@@ -121,26 +130,48 @@ fn held(case: &Case, contract: usize, whose: usize) -> i64 {
     days_in_period(&bounded, whose)
 }
 
+/// The part of the period or the term over which the contract is held.
+fn part(case: &Case, contract: usize, promise: &Fields, party: &Party) -> Exact {
+    let (first, after) = period(&case.settings);
+    let days = party.holders.iter().map(|whose| held(case, contract, *whose)).max().unwrap_or(0);
+    match promise.word("prorate", "prorated") {
+        "prorated" if promise.one("per") == Some("term") => part_of_term(case, promise, &party.holders),
+        "prorated" => Exact::whole(days).over(&Exact::whole((after - first).num_days())),
+        _ => Exact::whole(1),
+    }
+}
+
+/// Units that were promised and not used, at the price of each.
+fn missing_units(case: &Case, facts: &Facts<'_>, contract: usize, promise: &Fields, party: &Party) -> Option<Line> {
+    let promised = promise.number("quantity")?.times(&part(case, contract, promise, party)).kept();
+    let used = facts.used(case, |whose| party.members.contains(&whose), promise.one("meter")?);
+    let missing = promised.less(&used);
+    if !missing.is_positive() || promise.word("true_up", "true") != "true" {
+        return None;
+    }
+    let first = party.holders[0];
+    let price = promise.number("shortfall_price")?;
+    let amount = to_money(case, case.subscriptions[first].account, &missing.times(&price));
+    let layer = format!("contract:{}", case.contracts[contract].id);
+    let line = draft(case, first, promise, layer, ("commitment", "commitment"), ("", amount));
+    Some(Line::settled(Draft { quantity: missing, unit_price: Some(price), ..line }))
+}
+
 fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &mut Vec<Line>, shares: &mut Shares) {
     let first = party.holders[0];
     let account = case.subscriptions[first].account;
     let net: Vec<Exact> = party.lines.iter().map(|at| lines[*at].net.clone()).collect();
     let now = sum(net.iter());
-    let (start, after) = period(&case.settings);
-    let days = party.holders.iter().map(|whose| held(case, contract, *whose)).max().unwrap_or(0);
+    let (start, _) = period(&case.settings);
     let term = promise.one("per") == Some("term");
-    let part = match promise.word("prorate", "prorated") {
-        "prorated" if term => part_of_term(case, promise, &party.holders),
-        "prorated" => Exact::whole(days).over(&Exact::whole((after - start).num_days())),
-        _ => Exact::whole(1),
-    };
+    let part = part(case, contract, promise, party);
     let committed = to_money(case, account, &promise.number("amount").unwrap().times(&part));
     let before = if term { billed(case, promise, party) } else { Exact::zero() };
     let total = before.plus(&now);
     let layer = || format!("contract:{}", case.contracts[contract].id);
     let due = !term || last_of_term(case, promise, first);
     let mut put = |tier: &str, amount: Exact| {
-        if amount.is_positive() {
+        if !amount.is_zero() {
             lines.push(Line::settled(draft(
                 case,
                 first,
@@ -152,7 +183,7 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
         }
     };
     if due && promise.word("true_up", "true") == "true" {
-        put("", committed.less(&total));
+        put("", committed.less(&total).most(Exact::zero()));
     }
     let over = |total: &Exact| total.less(&committed).most(Exact::zero());
     let factor = promise.number("overage_factor").unwrap_or_else(|| Exact::whole(1)).less(&Exact::whole(1));

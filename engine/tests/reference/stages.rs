@@ -102,7 +102,7 @@ pub(crate) fn settle(
         totals::round(case, line);
     }
     bounds::of_charges(case, facts.prices, &mut lines, Place::AfterDiscounts);
-    let shares = promises::apply(case, &mut lines);
+    let shares = promises::apply(case, facts, &mut lines);
     bounds::of_accounts(case, facts, &mut lines);
     discounts::of_accounts(case, facts, &mut lines);
     taxes::apply(case, &mut lines);
