@@ -88,7 +88,7 @@ const TABLES: &[(&[Feature], &str, &[&str])] = &[
     ),
     (&[Feature::Commitments], "commitment_shares", &["line", "commitment", "amount_covered"]),
     (&[Feature::Terms], "commitment_balances", &["subscription_id", "commitment", "period", "billed"]),
-    (&[Feature::Discounts], "line_discounts", &["line", "discount", "amount"]),
+    (&[Feature::Discounts], "line_discounts", &["line", "discount", "coupon_id", "amount"]),
     (&[Feature::Thresholds], "notices", &["account_id", "subscription_id", "threshold", "reached", "message"]),
     (
         &[Feature::Subtotals],

@@ -29,7 +29,18 @@ fn ordered(case: &Case) -> Vec<&Fields> {
     all
 }
 
-fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, line: &Line) -> bool {
+/// What a discount is taken for, one after the other: each coupon that is redeemed for it, or everybody.
+fn passes<'a>(case: &'a Case, discount: &Fields) -> Vec<Option<&'a Row>> {
+    if discount.one("coupon") != Some("true") {
+        return vec![None];
+    }
+    let fits = |coupon: &&Row| Some(coupon["discount"].as_str()) == discount.one("id");
+    let mut all: Vec<&Row> = case.table("coupons").iter().filter(fits).collect();
+    all.sort_by_key(|coupon| coupon["coupon_id"].clone());
+    all.into_iter().map(Some).collect()
+}
+
+fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, coupon: Option<&Row>, line: &Line) -> bool {
     let charge = &case.charges[line.draft.charge];
     let whose = line.draft.subscription;
     let subscription = &case.subscriptions[whose];
@@ -43,9 +54,9 @@ fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, line: &Line) -> bo
         && !line.closed
         && valid(case, discount)
         && facts.hold(case, whose, discount.one("when"))
-        && match discount.one("coupon") {
-            Some("true") => redeemed(case, discount, whose).is_some(),
-            _ => early(case, discount, subscription.start),
+        && match coupon {
+            Some(coupon) => covers(case, discount, coupon, whose),
+            None => early(case, discount, subscription.start),
         }
 }
 
@@ -66,29 +77,26 @@ fn early(case: &Case, discount: &Fields, start: Option<NaiveDate>) -> bool {
     discount.one("periods").is_none_or(|periods| since < periods.parse::<i32>().unwrap())
 }
 
-/// The coupon that a subscription, its account or one above it has redeemed for the discount.
-fn redeemed<'a>(case: &'a Case, discount: &Fields, whose: usize) -> Option<&'a Row> {
+/// Whether a coupon is that of a subscription, of its account or of one above it, and holds.
+fn covers(case: &Case, discount: &Fields, coupon: &Row, whose: usize) -> bool {
     let subscription = &case.subscriptions[whose];
     let above = lineage(case, subscription.account);
-    let holds = |coupon: &&Row| {
-        let day = |key: &str| coupon[key].parse::<NaiveDate>().ok();
-        let theirs = coupon["subscription_id"] == subscription.id
-            || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
-        Some(coupon["discount"].as_str()) == discount.one("id")
-            && theirs
-            && Days { from: day("redeemed_from"), to: day("valid_to") }.hold(last_day(case))
-            && early(case, discount, day("redeemed_from"))
-    };
-    case.table("coupons").iter().find(holds)
+    let day = |key: &str| coupon[key].parse::<NaiveDate>().ok();
+    let theirs = coupon["subscription_id"] == subscription.id
+        || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
+    theirs
+        && Days { from: day("redeemed_from"), to: day("valid_to") }.hold(last_day(case))
+        && early(case, discount, day("redeemed_from"))
+}
+
+fn coupon_id(coupon: Option<&Row>) -> String {
+    coupon.map(|coupon| coupon["coupon_id"].clone()).unwrap_or_default()
 }
 
 /// Who has a discount together: what a coupon covers, else an account or an invoice.
-fn together(case: &Case, discount: &Fields, line: &Line) -> String {
-    match (discount.one("coupon"), discount.word("level", "line")) {
-        (Some("true"), _) => {
-            let coupon = redeemed(case, discount, line.draft.subscription).unwrap();
-            format!("{} {}", coupon["coupon_id"], case.currency(line.draft.subscription))
-        }
+fn together(case: &Case, discount: &Fields, coupon: Option<&Row>, line: &Line) -> String {
+    match (coupon, discount.word("level", "line")) {
+        (Some(_), _) => case.currency(line.draft.subscription).to_owned(),
         (_, "invoice") => format!("{:?}", invoice(case, line)),
         _ => format!("{:09}", line.account(case)),
     }
@@ -117,9 +125,11 @@ fn groups(lines: &[Line], fits: impl Fn(&Line) -> bool, key: impl Fn(&Line) -> S
 
 /// Discounts of lines, before they are rounded.
 pub(crate) fn of_lines(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
-    for discount in ordered(case).into_iter().filter(|discount| discount.word("level", "line") == "line") {
-        let fits = |line: &Line| applies(case, facts, discount, line);
-        for places in groups(lines, fits, |line| together(case, discount, line)) {
+    let of_lines = ordered(case).into_iter().filter(|discount| discount.word("level", "line") == "line");
+    for (discount, coupon) in of_lines.flat_map(|known| passes(case, known).into_iter().map(move |pass| (known, pass)))
+    {
+        let fits = |line: &Line| applies(case, facts, discount, coupon, line);
+        for places in groups(lines, fits, |line| together(case, discount, coupon, line)) {
             let wanted: Vec<Option<Exact>> = if discount.contains_key("amount") {
                 share(case, discount, lines, &places).into_iter().map(Some).collect()
             } else if let Some(units) = discount.number("free_units") {
@@ -131,7 +141,7 @@ pub(crate) fn of_lines(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
             for (at, exact) in places.into_iter().zip(wanted) {
                 let Some(exact) = exact else { continue };
                 let id = discount.one("id").unwrap().to_owned();
-                lines[at].off.push(Off { discount: id, exact, amount: Exact::zero() });
+                lines[at].off.push(Off { discount: id, coupon: coupon_id(coupon), exact, amount: Exact::zero() });
                 lines[at].closed |= discount.one("exclusive") == Some("true") || !on(Feature::Discounts);
             }
         }
@@ -221,13 +231,13 @@ fn capped(
 
 /// Discounts of accounts and invoices, over the rounded lines.
 pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
-    for discount in ordered(case) {
+    let of_accounts = ordered(case).into_iter().filter(|discount| discount.word("level", "line") != "line");
+    for (discount, coupon) in
+        of_accounts.flat_map(|known| passes(case, known).into_iter().map(move |pass| (known, pass)))
+    {
         let level = discount.word("level", "line");
-        if level == "line" {
-            continue;
-        }
-        let fits = |line: &Line| line.net.is_positive() && applies(case, facts, discount, line);
-        for places in groups(lines, fits, |line| together(case, discount, line)) {
+        let fits = |line: &Line| line.net.is_positive() && applies(case, facts, discount, coupon, line);
+        for places in groups(lines, fits, |line| together(case, discount, coupon, line)) {
             let left: Vec<Exact> = places.iter().map(|at| lines[*at].net.clone()).collect();
             let account = match level {
                 "account" => lines[places[0]].account(case),
@@ -255,7 +265,7 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
                 line.net = line.net.less(&part);
                 line.discount = line.discount.plus(&part);
                 let id = discount.one("id").unwrap().to_owned();
-                line.off.push(Off { discount: id, exact: part.clone(), amount: part });
+                line.off.push(Off { discount: id, coupon: coupon_id(coupon), exact: part.clone(), amount: part });
                 line.closed |= discount.one("exclusive") == Some("true");
             }
         }
@@ -270,6 +280,7 @@ pub(crate) fn rows(case: &Case, lines: &[Line]) -> Vec<Row> {
             rows.push(row([
                 ("line", name(case, &line.draft)),
                 ("discount", off.discount.clone()),
+                ("coupon_id", off.coupon.clone()),
                 ("amount", off.amount.to_string()),
             ]));
         }

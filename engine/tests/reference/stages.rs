@@ -22,6 +22,8 @@ use super::words::{Case, Row};
 #[derive(Clone, Debug)]
 pub(crate) struct Off {
     pub(crate) discount: String,
+    /// The coupon it was redeemed by, or a blank.
+    pub(crate) coupon: String,
     /// Before the line is rounded.
     pub(crate) exact: Exact,
     /// Its part of the discount of the line.
