@@ -98,6 +98,7 @@ fn subscribe(case: &mut Case, account: usize, used: &str) {
         days: Days { from: start, to: None },
         contract: None,
         start,
+        end: None,
         several: false,
         more: Row::new(),
     });

@@ -412,6 +412,7 @@ fn subscriptions(
                 product: if plan.is_none() { Some(dice.below(products.len())) } else { None },
                 quantity: dice.of(&["", "1", "3", "0", "2"]).to_owned(),
                 start: days.from,
+                end: days.to,
                 days,
                 several: false,
                 more: Row::new(),

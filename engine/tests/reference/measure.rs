@@ -28,11 +28,29 @@ pub(crate) fn prices(case: &Case) -> Prices {
         let products = price::products(case, subscription);
         for (charge, known) in case.charges.iter().enumerate() {
             if products.contains(&known.product) {
-                found.insert((at, charge), price::stretches(case, subscription, charge));
+                let stretches = price::stretches(case, subscription, charge);
+                found.insert((at, charge), clipped(subscription, stretches));
             }
         }
     }
     found
+}
+
+/// Of a version that follows or goes before another: only its own days.
+fn clipped(subscription: &Subscription, mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+    if !subscription.several {
+        return stretches;
+    }
+    let inner = |day: Option<NaiveDate>, outer: Option<NaiveDate>| day.filter(|_| day != outer);
+    let from = inner(subscription.days.from, subscription.start);
+    let to = inner(subscription.days.to, subscription.end);
+    let whole = stretches.clone();
+    for stretch in &mut stretches {
+        stretch.days.from = stretch.days.from.max(from);
+        stretch.days.to = [stretch.days.to, to].into_iter().flatten().min();
+    }
+    stretches.retain(|stretch| stretch.days.from < stretch.days.to);
+    if stretches.is_empty() { whole } else { stretches }
 }
 
 /// The first instant of a local day; where a clock change skips midnight, the first instant there is.

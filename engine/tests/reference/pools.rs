@@ -29,6 +29,8 @@ pub(crate) struct Grant {
     declared: usize,
     on: Vec<String>,
     cap: Option<Exact>,
+    /// Whether nobody can draw on it.
+    lost: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +117,25 @@ pub(crate) fn grants(case: &Case) -> Vec<Grant> {
             all.extend(carried(case, &grant, allowance));
             all.push(grant);
         }
+        all.extend(lost(case, declared, source, allowance, &all));
+    }
+    all
+}
+
+/// What is left of an allowance that the subscription has no more: nobody can use it.
+fn lost(case: &Case, declared: usize, source: Source, allowance: &Allowance, known: &[Grant]) -> Vec<Grant> {
+    let id = source.name(case, allowance.fields.one("id").unwrap_or(&case.meters[allowance.meter].id));
+    let mut all = Vec::new();
+    for row in case.table("allowance_balances").iter().filter(|row| row["allowance"] == id) {
+        let holder = case.subscriptions.iter().position(|known| known.id == row["subscription_id"]).unwrap();
+        let has = |grant: &Grant| grant.id == id && case.subscriptions[grant.holder].id == row["subscription_id"];
+        if !known.iter().any(has) {
+            let day: NaiveDate = format!("{}-01", row["granted_period"]).parse().unwrap();
+            let grant = grant(case, declared, source, allowance, &[holder]);
+            let expires = month(day) + rollover(allowance).0;
+            let (units, granted) = (Exact::read(&row["left"]), month(day));
+            all.push(Grant { units, granted, expires, lost: true, ..grant });
+        }
     }
     all
 }
@@ -169,6 +190,7 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
         declared,
         on: fields.many("on").to_vec(),
         cap,
+        lost: false,
     }
 }
 
@@ -220,8 +242,9 @@ fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
         let day: NaiveDate = format!("{}-01", known["granted_period"]).parse().unwrap();
         let theirs = known["subscription_id"] == case.subscriptions[grant.holder].id && known["allowance"] == grant.id;
         let expires = month(day) + periods;
-        if theirs && month(day) < grant.granted && expires >= grant.granted {
-            all.push(Grant { units: Exact::read(&known["left"]), granted: month(day), expires, ..grant.clone() });
+        if theirs && month(day) < grant.granted {
+            let (units, lost) = (Exact::read(&known["left"]), expires < grant.granted);
+            all.push(Grant { units, granted: month(day), expires, lost, ..grant.clone() });
         }
     }
     all
@@ -271,7 +294,7 @@ fn used(grant: &Grant, at: usize, draws: &[Draw]) -> Exact {
 /// of an allowance; what expires first is dropped first.
 fn kept(case: &Case, grants: &[Grant], rest: &[Exact]) -> Vec<Exact> {
     let now = month(period(&case.settings).0);
-    let lasts = |at: &usize| grants[*at].expires > now;
+    let lasts = |at: &usize| grants[*at].expires > now && !grants[*at].lost;
     let mut kept: Vec<Exact> =
         (0..grants.len()).map(|at| if lasts(&at) { rest[at].clone() } else { Exact::zero() }).collect();
     for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.granted == now) {

@@ -106,7 +106,7 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
     for whose in holders(prices, charge) {
         let all = &prices[&(whose, charge)];
         for stretch in all {
-            let prices = format!("{all:?}");
+            let prices = &stretch.course;
             let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
             let mut names = stretch.price.many(by).to_vec();
             // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.

@@ -99,13 +99,16 @@ pub(crate) fn settle(
         fx::convert(case, line);
     }
     bounds::of_charges(case, facts.prices, &mut lines, Place::BeforeDiscounts);
+    sort(case, &mut lines);
     discounts::of_lines(case, facts, &mut lines);
     for line in &mut lines {
         totals::round(case, line);
     }
     bounds::of_charges(case, facts.prices, &mut lines, Place::AfterDiscounts);
+    sort(case, &mut lines);
     let shares = promises::apply(case, facts, &mut lines);
     bounds::of_accounts(case, facts, &mut lines);
+    sort(case, &mut lines);
     discounts::of_accounts(case, facts, &mut lines);
     taxes::apply(case, &mut lines);
     let mut put = |feature: bool, table: &'static str, rows: Vec<Row>| {
@@ -126,4 +129,17 @@ pub(crate) fn settle(
     put(on(Feature::Credits), "credit_balances", drawn.balances);
     let invoices = totals::invoices(case, &lines, &drawn.by_invoice);
     Settled { lines, more, invoices }
+}
+
+/// In the order of the published table: of equal remainders the earlier line has more.
+fn sort(case: &Case, lines: &mut [Line]) {
+    const KINDS: [&str; 6] = ["usage", "recurring", "one_time", "allowance", "commitment", "credit"];
+    lines.sort_by_cached_key(|line| {
+        let draft = &line.draft;
+        let subscription = &case.subscriptions[draft.subscription];
+        let kind = KINDS.iter().position(|kind| *kind == draft.kind);
+        let charge = case.charges[draft.charge].id.clone();
+        let names = (case.accounts[subscription.account].id.clone(), subscription.id.clone(), charge);
+        (names, kind, draft.days.from, draft.group.clone(), draft.tier.parse::<usize>().ok(), draft.tier.clone())
+    });
 }
