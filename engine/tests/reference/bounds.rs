@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::bill::{Draft, holders};
 use super::conditions::{Facts, active, days_in_period};
 use super::exact::Exact;
+use super::features;
 use super::fx;
 use super::measure::Prices;
 use super::portion::sharers;
@@ -25,11 +26,21 @@ pub(crate) fn of_charges(case: &Case, prices: &Prices, lines: &mut Vec<Line>, pl
     for charge in (0..case.charges.len()).filter(|at| case.charges[*at].meter.is_some()) {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for whose in holders(prices, charge) {
-            let kind = prices[&(whose, charge)].last().unwrap().price.word("scope", "subscription").to_owned();
-            groups.entry(sharers(case, whose, &kind)).or_default().push(whose);
+            let last = prices[&(whose, charge)].last().unwrap();
+            let sharers = sharers(case, whose, last.price.word("scope", "subscription"));
+            let price = if features::SCOPE_BY_PRICE { last.course.as_str() } else { "" };
+            groups.entry(format!("{sharers} {price}")).or_default().push(whose);
         }
         for whose in groups.into_values() {
-            let Some(first) = whose.iter().copied().find(|whose| active(case, *whose)) else { continue };
+            // Of those who are there at the last price, else of all.
+            let there = |at: &usize| {
+                let (days, last) = (case.subscriptions[*at].days, prices[&(*at, charge)].last().unwrap().days);
+                active(case, *at) && days.to.is_none_or(|to| last.from.is_none_or(|from| from < to))
+            };
+            let found = whose.iter().copied().find(there);
+            let Some(first) = found.or_else(|| whose.iter().copied().find(|whose| active(case, *whose))) else {
+                continue;
+            };
             let stretch = prices[&(first, charge)].last().unwrap();
             let early = stretch.price.one("bounds") == Some("before_discounts");
             let bounded = stretch.price.contains_key("minimum") || stretch.price.contains_key("maximum");

@@ -45,6 +45,9 @@ impl<'a> Facts<'a> {
         let account = case.subscriptions[subscription].account;
         let part = |part: &str| {
             let quoted = part.split('\'').nth(1).unwrap();
+            if part.starts_with("account.pack") {
+                return true;
+            }
             if part.starts_with("account.segment = ") {
                 return case.accounts[account].segment == quoted;
             }

@@ -159,7 +159,8 @@ fn kept(case: &Case, line: &Line, amount: &Exact) -> Exact {
 /// What a discount that looks at one line takes off it.
 fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let left = line.left(case);
-    let units = ["usage", "recurring"].contains(&line.draft.kind);
+    // A block is no unit.
+    let units = ["usage", "recurring"].contains(&line.draft.kind) && line.draft.model != "package";
     let (quantity, unit_price) = (&line.draft.quantity, line.draft.unit_price.as_ref().filter(|_| units));
     let exact = if let Some(fixed) = discount.number("fixed_price") {
         unit_price?;
@@ -181,7 +182,7 @@ fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Opt
     let mut given: BTreeMap<(String, usize), Exact> = BTreeMap::new();
     let give = |at: &usize| {
         let line = &lines[*at];
-        let priced = ["usage", "recurring"].contains(&line.draft.kind);
+        let priced = ["usage", "recurring"].contains(&line.draft.kind) && line.draft.model != "package";
         let unit_price = line.draft.unit_price.as_ref().filter(|_| priced)?;
         let key = (case.subscriptions[line.draft.subscription].id.clone(), line.draft.charge);
         let left = given.entry(key).or_insert_with(|| units.clone());
@@ -194,10 +195,11 @@ fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Opt
 
 /// An amount over the lines of an account, in proportion to what is left of them; in whole minor units.
 fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Vec<Exact> {
-    let left = |at: &usize| to_money(case, lines[*at].account(case), &lines[*at].left(case)).most(Exact::zero());
+    let left = |at: &usize| to_money(case, lines[*at].account(case), &lines[*at].left(case));
     let left: Vec<Exact> = places.iter().map(left).collect();
     let digits = digits(case, lines, places);
-    let whole = discount.number("amount").unwrap().round(digits, Mode::Down).least(sum(left.iter()));
+    let most = sum(left.iter()).most(Exact::zero());
+    let whole = discount.number("amount").unwrap().round(digits, Mode::Down).least(most);
     split(&whole, &left, digits)
 }
 
@@ -236,7 +238,7 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
         of_accounts.flat_map(|known| passes(case, known).into_iter().map(move |pass| (known, pass)))
     {
         let level = discount.word("level", "line");
-        let fits = |line: &Line| line.net.is_positive() && applies(case, facts, discount, coupon, line);
+        let fits = |line: &Line| applies(case, facts, discount, coupon, line);
         for places in groups(lines, fits, |line| together(case, discount, coupon, line)) {
             let left: Vec<Exact> = places.iter().map(|at| lines[*at].net.clone()).collect();
             let account = match level {
@@ -258,7 +260,7 @@ pub(crate) fn of_accounts(case: &Case, facts: &Facts<'_>, lines: &mut [Line]) {
                 },
             };
             let wanted = discount.number("cap").map_or(wanted.clone(), |cap| wanted.least(down(&cap)));
-            let whole = wanted.least(sum(left.iter()));
+            let whole = wanted.least(sum(left.iter())).most(Exact::zero());
             let parts = split(&whole, &left, digits);
             for (at, part) in places.into_iter().zip(parts) {
                 let line = &mut lines[at];

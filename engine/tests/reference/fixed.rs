@@ -127,7 +127,8 @@ fn whole(case: &Case, charge: usize, pieces: &[Piece<'_>], interval: (NaiveDate,
     let held: Vec<Piece<'_>> = pieces.iter().copied().filter(|piece| inside(piece).0 < inside(piece).1).collect();
     let Some(first) = held.first() else { return Vec::new() };
     if first.stretch.price.word("prorate", "by_day") == "none" {
-        let days = (inside(first).0, inside(held.last().unwrap()).1);
+        let version = held.iter().rfind(|piece| piece.whose == first.whose).unwrap();
+        let days = (inside(first).0, inside(version).1);
         return part(case, charge, *first, "recurring", interval, days).into_iter().collect();
     }
     held.iter().filter_map(|piece| part(case, charge, *piece, "recurring", interval, inside(piece))).collect()

@@ -268,14 +268,22 @@ fn bounds(dice: &mut Dice<'_>, case: &mut Case) {
 }
 
 fn account_bounds(dice: &mut Dice<'_>, case: &mut Case) {
+    for account in &mut case.accounts {
+        account.more.insert("pack".to_owned(), "~".to_owned());
+    }
     for at in 0..dice.below(3) {
         let mut fields = Fields::new();
         put(&mut fields, "id", &format!("~b{at}"));
         put(&mut fields, "product", &dice.of(&case.products).id);
         let (key, choices) = if dice.holds(1, 2) { ("minimum", ["10", "100"]) } else { ("maximum", ["50", "20"]) };
         put(&mut fields, key, dice.of(&choices));
-        let when = money::condition(dice, case);
-        put(&mut fields, "when", if when.contains("usage(") { "account.segment = 'a'" } else { &when });
+        // Cases share one book, and a bound is for all accounts of whom its condition holds.
+        let mut when = "account.pack = '~'".to_owned();
+        let more = money::condition(dice, case);
+        if !more.contains("usage(") {
+            when = format!("{when} AND {more}");
+        }
+        put(&mut fields, "when", &when);
         case.account_bounds.push(fields);
     }
 }

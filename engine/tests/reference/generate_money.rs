@@ -1,6 +1,6 @@
 //! Generates what is done with amounts: discounts, coupons, conversions, taxes, credits.
 
-use chrono::{Days as Shift, Months};
+use chrono::{Days as Shift, Months, NaiveDate};
 
 use super::dice::Dice;
 use super::exact::Exact;
@@ -70,6 +70,13 @@ pub(crate) fn discounts(dice: &mut Dice<'_>, case: &mut Case) {
     }
 }
 
+/// A first day, and none or a later day after it.
+fn validity(dice: &mut Dice<'_>, firsts: [NaiveDate; 3]) -> (NaiveDate, String) {
+    let from = dice.of(&firsts);
+    let to = from + Shift::new(dice.of(&[1, 20, 40, 62]));
+    (from, if dice.holds(1, 2) { to.to_string() } else { String::new() })
+}
+
 pub(crate) fn coupons(dice: &mut Dice<'_>, case: &mut Case) {
     let (first, after) = period(&case.settings);
     let mut rows = Vec::new();
@@ -80,14 +87,15 @@ pub(crate) fn coupons(dice: &mut Dice<'_>, case: &mut Case) {
         put(&mut case.discounts[at], "coupon", "true");
         for number in 0..dice.below(3) {
             let account = dice.holds(1, 2);
+            let (from, to) = validity(dice, [first, after, first - Months::new(2)]);
             let holder = |wanted: bool, id: String| if wanted { id } else { String::new() };
             rows.push(row([
                 ("coupon_id", format!("~u{at}{number}")),
                 ("discount", case.discounts[at].one("id").unwrap().to_owned()),
                 ("account_id", holder(account, dice.of(&case.accounts).id)),
                 ("subscription_id", holder(!account, dice.of(&case.subscriptions).id)),
-                ("redeemed_from", dice.of(&[first, after, first - Months::new(2)]).to_string()),
-                ("valid_to", dice.of(&[String::new(), first.to_string(), after.to_string()])),
+                ("redeemed_from", from.to_string()),
+                ("valid_to", to),
             ]));
         }
     }
@@ -148,11 +156,12 @@ pub(crate) fn exemptions(dice: &mut Dice<'_>, case: &mut Case) {
     let mut rows: Vec<Row> = Vec::new();
     for account in &case.accounts {
         if dice.holds(1, 3) {
+            let (from, to) = validity(dice, [first - Months::new(3), first, after]);
             rows.push(row([
                 ("account_id", account.id.clone()),
                 ("tax", dice.of(&["", "gst", "pst", "levy"]).to_owned()),
-                ("valid_from", dice.of(&[first - Months::new(3), first, after]).to_string()),
-                ("valid_to", dice.of(&[String::new(), after.to_string()])),
+                ("valid_from", from.to_string()),
+                ("valid_to", to),
                 ("certificate", "c-1".to_owned()),
                 ("category_code", dice.of(&["E", "AE", ""]).to_owned()),
             ]));
@@ -168,6 +177,7 @@ pub(crate) fn credits(dice: &mut Dice<'_>, case: &mut Case) {
         let account = dice.of(&case.accounts);
         let products = if dice.holds(1, 4) { dice.of(&case.products).id } else { String::new() };
         let left = dice.of(&["5", "50", "1000", "0"]);
+        let (from, to) = validity(dice, [first - Months::new(1), first, after]);
         rows.push(row([
             ("credit_id", format!("~g{at}")),
             ("account_id", account.id),
@@ -175,8 +185,8 @@ pub(crate) fn credits(dice: &mut Dice<'_>, case: &mut Case) {
             ("granted", "1000".to_owned()),
             ("left", left.to_owned()),
             ("priority", dice.of(&["1", "2"]).to_owned()),
-            ("granted_on", dice.of(&[first - Months::new(1), first, after]).to_string()),
-            ("expires_on", dice.of(&[String::new(), first.to_string(), (first + Shift::new(9)).to_string()])),
+            ("granted_on", from.to_string()),
+            ("expires_on", to),
             ("products", products),
         ]));
     }

@@ -38,9 +38,6 @@ pub(crate) fn prices(case: &Case) -> Prices {
 
 /// Of a version that follows or goes before another: only its own days.
 fn clipped(subscription: &Subscription, mut stretches: Vec<Stretch>) -> Vec<Stretch> {
-    if !subscription.several {
-        return stretches;
-    }
     let inner = |day: Option<NaiveDate>, outer: Option<NaiveDate>| day.filter(|_| day != outer);
     let from = inner(subscription.days.from, subscription.start);
     let to = inner(subscription.days.to, subscription.end);

@@ -8,19 +8,14 @@ use super::pools::{Draw, Grant, drawn_on};
 use super::stages::Line;
 use super::words::Case;
 
-/// Adds a line of what is covered for each subscription, charge and stretch with usage.
+/// Adds a line of what is covered to each line of usage: of earlier prices first, then of lower subscriptions.
 pub(crate) fn cover(case: &Case, grants: &[Grant], lines: &mut Vec<Line>, draws: &mut Vec<Draw>) {
     let mut left: BTreeMap<usize, Exact> = BTreeMap::new();
-    let mut covered: BTreeMap<(usize, usize, String, String), (Draft, Exact)> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.draft.kind == "usage") {
-        let draft = &line.draft;
-        let (days, group) = (format!("{:?}", draft.days), format!("{:?}", draft.group));
-        let key = (draft.subscription, draft.charge, days, group);
-        let sum = &mut covered.entry(key).or_insert_with(|| (draft.clone(), Exact::zero())).1;
-        *sum = sum.plus(&draft.amount);
-    }
-    for (draft, owed) in covered.into_values() {
-        let mut open = owed.most(Exact::zero());
+    let mut used: Vec<Draft> =
+        lines.iter().map(|line| line.draft.clone()).filter(|draft| draft.kind == "usage").collect();
+    used.sort_by_key(|draft| (draft.days.from, draft.subscription));
+    for draft in used {
+        let mut open = draft.amount.clone().most(Exact::zero());
         let all = open.clone();
         let line = Draft {
             kind: "allowance",

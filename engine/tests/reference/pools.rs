@@ -126,7 +126,7 @@ pub(crate) fn grants(case: &Case) -> Vec<Grant> {
 fn lost(case: &Case, declared: usize, source: Source, allowance: &Allowance, known: &[Grant]) -> Vec<Grant> {
     let id = source.name(case, allowance.fields.one("id").unwrap_or(&case.meters[allowance.meter].id));
     let mut all = Vec::new();
-    for row in case.table("allowance_balances").iter().filter(|row| row["allowance"] == id) {
+    for row in open_rows(case).filter(|row| row["allowance"] == id) {
         let holder = case.subscriptions.iter().position(|known| known.id == row["subscription_id"]).unwrap();
         let has = |grant: &Grant| grant.id == id && case.subscriptions[grant.holder].id == row["subscription_id"];
         if !known.iter().any(has) {
@@ -234,11 +234,16 @@ fn rollover(allowance: &Allowance) -> (i32, Option<Exact>) {
     (terms.one("periods").map_or(1, |text| text.parse().unwrap()), terms.number("cap"))
 }
 
+/// The rows of earlier periods with something left.
+fn open_rows(case: &Case) -> impl Iterator<Item = &Row> {
+    case.table("allowance_balances").iter().filter(|row| Exact::read(&row["left"]).is_positive())
+}
+
 /// What is left of earlier periods, and can be used in this one.
 fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
     let (periods, _) = rollover(allowance);
     let mut all = Vec::new();
-    for known in case.table("allowance_balances") {
+    for known in open_rows(case) {
         let day: NaiveDate = format!("{}-01", known["granted_period"]).parse().unwrap();
         let theirs = known["subscription_id"] == case.subscriptions[grant.holder].id && known["allowance"] == grant.id;
         let expires = month(day) + periods;

@@ -203,15 +203,49 @@ fn include(
     (charge, grants): (usize, &[Grant]),
     pools: &mut BTreeMap<usize, Pool>,
 ) {
-    for at in drawn_on(case, grants, portion.subscription, charge, false) {
-        let quantity = &mut portion.things[thing].quantity;
-        let taken = pools.entry(at).or_default().take(&grants[at].units, quantity);
-        *quantity = quantity.less(&taken);
-        portion.things[thing].included = portion.things[thing].included.plus(&taken);
+    let order = drawn_on(case, grants, portion.subscription, charge, false);
+    let units: Vec<Exact> = order.iter().map(|at| grants[*at].units.clone()).collect();
+    let mut theirs: Vec<Pool> = order.iter().map(|at| pools.remove(at).unwrap_or_default()).collect();
+    let covered = take_all(&mut theirs, &units, &portion.things[thing].quantity);
+    for ((at, pool), taken) in order.into_iter().zip(theirs).zip(covered) {
+        pools.insert(at, pool);
+        let left = &mut portion.things[thing];
+        left.quantity = left.quantity.less(&taken);
+        left.included = left.included.plus(&taken);
         portion.included = portion.included.plus(&taken);
         let drawn = portion.drawn.entry(at).or_insert_with(Exact::zero);
         *drawn = drawn.plus(&taken);
     }
+}
+
+/// What each of several pools covers of a quantity, one after the other; usage that is taken back takes back what was paid,
+/// then what the last pool covered, and so on to the first.
+fn take_all(pools: &mut [Pool], units: &[Exact], quantity: &Exact) -> Vec<Exact> {
+    if !quantity.is_negative() {
+        let mut left = quantity.clone();
+        let take = |(pool, units): (&mut Pool, &Exact)| {
+            let taken = pool.take(units, &left);
+            left = left.less(&taken);
+            taken
+        };
+        return pools.iter_mut().zip(units).map(take).collect();
+    }
+    let paid = pools.last().map_or_else(Exact::zero, |pool| pool.paid.clone().most(Exact::zero()));
+    let mut back = quantity.negated();
+    back = back.less(&paid.least(back.clone()));
+    let mut taken = vec![Exact::zero(); pools.len()];
+    for (pool, taken) in pools.iter_mut().zip(&mut taken).rev() {
+        let part = back.clone().least(pool.used.clone());
+        pool.used = pool.used.less(&part);
+        back = back.less(&part);
+        *taken = part.negated();
+    }
+    let mut left = quantity.clone();
+    for (pool, taken) in pools.iter_mut().zip(&taken) {
+        left = left.less(taken);
+        pool.paid = pool.paid.plus(&left);
+    }
+    taken
 }
 
 /// Units that are included or free, as far as they are used; and the units that were paid.
@@ -283,11 +317,8 @@ fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let kind = portion.stretch.price.word("scope", "subscription");
     let whose = sharers(case, portion.subscription, kind);
     // Versions of one subscription share what the same plan or product sells.
-    let sold = if subscription.several {
-        format!("{:?} {:?}", subscription.plan, subscription.product)
-    } else {
-        String::new()
-    };
+    let alone = kind == "subscription";
+    let sold = if alone { format!("{:?} {:?}", subscription.plan, subscription.product) } else { String::new() };
     let restart = portion.stretch.price.one("groups") == Some("restart");
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
     let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };

@@ -154,7 +154,19 @@ fn missing_units(case: &Case, facts: &Facts<'_>, contract: usize, promise: &Fiel
     let amount = to_money(case, case.subscriptions[first].account, &missing.times(&price));
     let layer = format!("contract:{}", case.contracts[contract].id);
     let line = draft(case, first, promise, layer, ("commitment", "commitment"), ("", amount));
-    Some(Line::settled(Draft { quantity: missing, unit_price: Some(price), ..line }))
+    let days = held_days(case, contract, &party.holders);
+    Some(Line::settled(Draft { quantity: missing, unit_price: Some(price), days, ..line }))
+}
+
+/// From the first to the last day of the period on which somebody has the contract.
+fn held_days(case: &Case, contract: usize, holders: &[usize]) -> Days {
+    let (first, after) = period(&case.settings);
+    let known = case.contracts[contract].days;
+    let all = holders.iter().map(|whose| case.subscriptions[*whose].days);
+    let from = all.clone().map(|days| days.from.unwrap_or(first)).min().unwrap_or(first);
+    let to = all.map(|days| days.to.unwrap_or(after)).max().unwrap_or(after);
+    let from = from.max(known.from.unwrap_or(first)).max(first);
+    Days { from: Some(from), to: Some(to.min(known.to.unwrap_or(after)).min(after)) }
 }
 
 fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &mut Vec<Line>, shares: &mut Shares) {
@@ -169,17 +181,12 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     let before = if term { billed(case, promise, party) } else { Exact::zero() };
     let total = before.plus(&now);
     let layer = || format!("contract:{}", case.contracts[contract].id);
+    let days = held_days(case, contract, &party.holders);
     let due = !term || last_of_term(case, promise, first);
     let mut put = |tier: &str, amount: Exact| {
         if !amount.is_zero() {
-            lines.push(Line::settled(draft(
-                case,
-                first,
-                promise,
-                layer(),
-                ("commitment", "commitment"),
-                (tier, amount),
-            )));
+            let line = draft(case, first, promise, layer(), ("commitment", "commitment"), (tier, amount));
+            lines.push(Line::settled(Draft { days, ..line }));
         }
     };
     if due && promise.word("true_up", "true") == "true" {

@@ -139,7 +139,8 @@ fn sort(case: &Case, lines: &mut [Line]) {
         let subscription = &case.subscriptions[draft.subscription];
         let kind = KINDS.iter().position(|kind| *kind == draft.kind);
         let charge = case.charges[draft.charge].id.clone();
+        let tier = draft.tier.parse::<usize>().map_or(draft.tier.clone(), |tier| format!("{tier:09}"));
         let names = (case.accounts[subscription.account].id.clone(), subscription.id.clone(), charge);
-        (names, kind, draft.days.from, draft.group.clone(), draft.tier.parse::<usize>().ok(), draft.tier.clone())
+        (names, kind, draft.days.from, draft.group.clone(), tier)
     });
 }

@@ -188,7 +188,10 @@ fn code(rate: &Rate, reason: Option<&str>) -> String {
 }
 
 fn of_line(case: &Case, line: &Line, rate: &Rate) -> Tax {
-    let base = if rate.compound { line.net.plus(&line.tax()) } else { line.net.clone() };
+    // What is included is a part of a price that no tax on top is in.
+    let earlier = line.taxes.iter().filter(|tax| !inclusive(rate) || inclusive(&tax.rate));
+    let earlier: Vec<Exact> = earlier.map(|tax| tax.amount.clone()).collect();
+    let base = if rate.compound { line.net.plus(&sum(earlier.iter())) } else { line.net.clone() };
     let reason = exempt(case, line, &rate.tax);
     let mut exact = base.times(&Exact::read(&rate.percent)).over(&Exact::whole(100));
     if let Some(cap) = rate.more.get("cap").filter(|text| !text.is_empty()) {

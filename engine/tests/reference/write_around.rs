@@ -26,6 +26,7 @@ const TABLES: &[(&[Feature], &str, &str)] = &[
 /// Further columns of a table that a job must have, by feature.
 const COLUMNS: &[(Feature, &str, &str)] = &[
     (Feature::Intervals, "accounts", "bill_cycle_day"),
+    (Feature::AccountBounds, "accounts", "pack"),
     (Feature::Intervals, "subscriptions", "trial_end"),
     (Feature::TaxTerms, "subscriptions", "tax_jurisdiction"),
     (Feature::TaxTerms, "tax_rates", "inclusive"),
