@@ -44,14 +44,14 @@ pub(crate) fn rate(case: &Case) -> Rated {
     let case = &whole;
     let (uses, suspense) = measure::settle(case, &prices);
     let grants = pools::grants(case);
+    let facts = Facts::new(case, &prices, &uses);
     let (mut drafts, mut draws) = (Vec::new(), Vec::new());
     for (at, charge) in case.charges.iter().enumerate().take(charges) {
         drafts.extend(match charge.meter {
             Some(meter) => portion::usage(case, &prices, &uses, (at, meter), &grants, &mut draws),
-            None => fixed::fixed(case, &prices, at),
+            None => fixed::fixed(case, &facts, at),
         });
     }
-    let facts = Facts::new(case, &prices, &uses);
     let settled = stages::settle(case, drafts, &grants, draws, &facts);
     let taxes = |line: &Line| line.taxes.iter().map(|tax| tax.row(case, line)).collect::<Vec<Row>>();
     let mut rated = Rated {

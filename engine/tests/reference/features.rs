@@ -61,6 +61,8 @@ pub(crate) enum Feature {
     /// `when` of discounts.
     Conditions,
     Coupons,
+    /// `when` of charges without usage.
+    Due,
     /// Prices in one currency, accounts in many.
     Fx,
     /// `inclusive`, `cap`, thresholds and codes of tax rates, service locations.

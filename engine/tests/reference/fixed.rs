@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::bill::{Draft, holders};
+use super::conditions::Facts;
 use super::exact::Exact;
 use super::intervals::{intervals, share};
 use super::measure::Prices;
@@ -20,7 +21,8 @@ struct Piece<'a> {
     to: NaiveDate,
 }
 
-pub(crate) fn fixed(case: &Case, prices: &Prices, charge: usize) -> Vec<Draft> {
+pub(crate) fn fixed(case: &Case, facts: &Facts<'_>, charge: usize) -> Vec<Draft> {
+    let prices = facts.prices;
     let mut versions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for whose in holders(prices, charge) {
         versions.entry(&case.subscriptions[whose].id).or_default().push(whose);
@@ -37,6 +39,8 @@ pub(crate) fn fixed(case: &Case, prices: &Prices, charge: usize) -> Vec<Draft> {
             drafts.extend(in_advance(case, charge, &pieces));
         }
     }
+    let when = case.charges[charge].price.one("when");
+    drafts.retain(|draft| facts.hold(case, draft.subscription, when));
     drafts
 }
 

@@ -28,7 +28,7 @@ type Add = fn(&mut Dice<'_>, &mut Case);
 
 /// Adds to a case whatever the engine can do.
 pub(crate) fn around(dice: &mut Dice<'_>, case: &mut Case) {
-    let all: [(Feature, Add); 17] = [
+    let all: [(Feature, Add); 18] = [
         (Feature::Intervals, intervals),
         (Feature::Amendments, amendments),
         (Feature::Pools, pools),
@@ -42,6 +42,7 @@ pub(crate) fn around(dice: &mut Dice<'_>, case: &mut Case) {
         (Feature::Discounts, money::discounts),
         (Feature::Coupons, money::coupons),
         (Feature::Conditions, money::conditions),
+        (Feature::Due, money::due),
         (Feature::Fx, money::fx_rates),
         (Feature::TaxTerms, money::tax_terms),
         (Feature::Exemptions, money::exemptions),

@@ -111,6 +111,15 @@ pub(crate) fn conditions(dice: &mut Dice<'_>, case: &mut Case) {
     }
 }
 
+pub(crate) fn due(dice: &mut Dice<'_>, case: &mut Case) {
+    for at in 0..case.charges.len() {
+        if case.charges[at].meter.is_none() && dice.holds(1, 3) {
+            let when = condition(dice, case);
+            put(&mut case.charges[at].price, "when", &when);
+        }
+    }
+}
+
 /// The same for all cases: they share one table.
 pub(crate) fn fx_rates(_: &mut Dice<'_>, case: &mut Case) {
     let (first, after) = period(&case.settings);
