@@ -41,7 +41,11 @@ pub(crate) fn of_charges(case: &Case, prices: &Prices, lines: &mut Vec<Line>, pl
             let Some(first) = found.or_else(|| whose.iter().copied().find(|whose| active(case, *whose))) else {
                 continue;
             };
-            let stretch = prices[&(first, charge)].last().unwrap();
+            // The last price at which it is there.
+            let end = case.subscriptions[first].days.to;
+            let held = |stretch: &&Stretch| end.is_none_or(|end| stretch.days.from.is_none_or(|from| from < end));
+            let all = &prices[&(first, charge)];
+            let stretch = all.iter().rfind(held).unwrap_or(&all[0]);
             let early = stretch.price.one("bounds") == Some("before_discounts");
             let bounded = stretch.price.contains_key("minimum") || stretch.price.contains_key("maximum");
             if !bounded || stretch.model() == "percentage" || early != (place == Place::BeforeDiscounts) {

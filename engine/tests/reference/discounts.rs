@@ -164,7 +164,8 @@ fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let (quantity, unit_price) = (&line.draft.quantity, line.draft.unit_price.as_ref().filter(|_| units));
     let exact = if let Some(fixed) = discount.number("fixed_price") {
         unit_price?;
-        left.less(&quantity.times(&fixed)).most(Exact::zero())
+        let dearer = left.less(&quantity.times(&fixed)).most(Exact::zero());
+        if left.is_negative() { Exact::zero() } else { dearer }
     } else {
         let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
         base.times(&percent(case, discount, line.account(case))?)
@@ -200,7 +201,8 @@ fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Ve
     let digits = digits(case, lines, places);
     let most = sum(left.iter()).most(Exact::zero());
     let whole = discount.number("amount").unwrap().round(digits, Mode::Down).least(most);
-    split(&whole, &left, digits)
+    let parts = split(&whole, &left, digits);
+    places.iter().zip(parts).map(|(at, part)| off_at_most(part, lines[*at].left(case))).collect()
 }
 
 fn digits(case: &Case, lines: &[Line], places: &[usize]) -> u32 {
@@ -228,7 +230,10 @@ fn capped(
     }
     let digits = digits(case, lines, places);
     let parts = split(&cap.round(digits, Mode::Down), &all, digits);
-    wanted.iter().zip(parts).map(|(wanted, part)| wanted.as_ref().map(|_| part)).collect()
+    let part = |((at, wanted), part): ((&usize, &Option<Exact>), Exact)| {
+        wanted.as_ref().map(|_| off_at_most(part, lines[*at].left(case)))
+    };
+    places.iter().zip(&wanted).zip(parts).map(part).collect()
 }
 
 /// Discounts of accounts and invoices, over the rounded lines.

@@ -98,7 +98,6 @@ fn subscribe(case: &mut Case, account: usize, used: &str) {
         days: Days { from: start, to: None },
         contract: None,
         start,
-        end: None,
         several: false,
         more: Row::new(),
     });

@@ -136,6 +136,6 @@ pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;
 /// Whether taxes of the same name that different places levy are rounded apart, where they are rounded once an invoice.
 pub(crate) const TAX_BY_PLACE: bool = true;
-/// Whether single records at prices of the same numbers draw together, whatever layers these come from; the price language
-/// says that usage at prices that hold earlier draws first.
-pub(crate) const EQUAL_PRICES_ARE_ONE: bool = true;
+/// Whether accounts share an allowance of a meter whose charges look at single records: the engine and the price language
+/// differ in what draws first where prices change (difference D1).
+pub(crate) const SHARED_BY_RECORD: bool = false;

@@ -292,7 +292,8 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             for meter in (0..meters.len()).filter(|meter| paid(*meter)) {
                 if dice.holds(1, 3) {
                     let quantity = dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]);
-                    let shared = if dice.holds(1, 2) { "account" } else { "subscription" };
+                    let shared = dice.holds(1, 2) && prices::shareable(charges, meter);
+                    let shared = if shared { "account" } else { "subscription" };
                     let fields = [("quantity", one(quantity)), ("shared_over", one(shared))];
                     let fields = fields.map(|(key, value)| (key.to_owned(), value)).into();
                     allowances.push(Allowance { meter, fields });
@@ -412,7 +413,6 @@ fn subscriptions(
                 product: if plan.is_none() { Some(dice.below(products.len())) } else { None },
                 quantity: dice.of(&["", "1", "3", "0", "2"]).to_owned(),
                 start: days.from,
-                end: days.to,
                 days,
                 several: false,
                 more: Row::new(),

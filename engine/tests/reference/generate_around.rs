@@ -5,8 +5,9 @@ use chrono::Days as Shift;
 use super::dice::Dice;
 use super::features::{Feature, on};
 use super::generate_money as money;
+use super::generate_prices as prices;
 use super::price::period;
-use super::words::{Allowance, Case, Field, Fields, Read, Row, row};
+use super::words::{Allowance, Case, Charge, Field, Fields, Read, Row, row};
 
 pub(crate) fn one(text: &str) -> Field {
     Field::One(text.to_owned())
@@ -149,14 +150,16 @@ fn amendments(dice: &mut Dice<'_>, case: &mut Case) {
 }
 
 /// Allowances of a plan or a contract, for the meters that it pays for.
-fn allowances(dice: &mut Dice<'_>, meters: &[usize], name: &str) -> Vec<Allowance> {
+fn allowances(dice: &mut Dice<'_>, charges: &[Charge], meters: &[usize], name: &str) -> Vec<Allowance> {
     let mut all = Vec::new();
     for meter in meters {
         for _ in 0..dice.below(3) {
             let mut fields = Fields::new();
             put(&mut fields, "id", &format!("{name}a{}", all.len()));
             put(&mut fields, "quantity", dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]));
-            maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
+            if prices::shareable(charges, *meter) {
+                maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
+            }
             maybe(dice, &mut fields, "priority", &["0", "5", "10"]);
             let alone = fields.word("shared_over", "subscription") == "subscription";
             maybe(dice, &mut fields, "multiply_by", if alone { &["quantity", "none"] } else { &["holders", "none"] });
@@ -186,14 +189,14 @@ fn pools(dice: &mut Dice<'_>, case: &mut Case) {
     for at in 0..case.plans.len() {
         if dice.holds(1, 2) {
             let meters = paid(case, &case.plans[at].products);
-            case.plans[at].allowances = allowances(dice, &meters, &format!("l{at}"));
+            case.plans[at].allowances = allowances(dice, &case.charges, &meters, &format!("l{at}"));
         }
     }
     let all: Vec<usize> = (0..case.products.len()).collect();
     for at in 0..case.contracts.len() {
         if dice.holds(1, 3) {
             let meters = paid(case, &all);
-            case.contracts[at].allowances = allowances(dice, &meters, &format!("k{at}"));
+            case.contracts[at].allowances = allowances(dice, &case.charges, &meters, &format!("k{at}"));
         }
     }
 }
@@ -243,7 +246,9 @@ fn money_allowances(dice: &mut Dice<'_>, case: &mut Case) {
                 let mut fields = Fields::new();
                 put(&mut fields, "id", &format!("l{at}m{meter}"));
                 put(&mut fields, "amount", dice.of(&["1", "20", "5.005"]));
-                maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
+                if prices::shareable(&case.charges, meter) {
+                    maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
+                }
                 maybe(dice, &mut fields, "priority", &["0", "5"]);
                 case.plans[at].allowances.push(Allowance { meter, fields });
             }

@@ -36,15 +36,15 @@ pub(crate) fn prices(case: &Case) -> Prices {
     found
 }
 
-/// Of a version that follows or goes before another: only its own days.
+/// Of a subscription with several versions: of each only its own days.
 fn clipped(subscription: &Subscription, mut stretches: Vec<Stretch>) -> Vec<Stretch> {
-    let inner = |day: Option<NaiveDate>, outer: Option<NaiveDate>| day.filter(|_| day != outer);
-    let from = inner(subscription.days.from, subscription.start);
-    let to = inner(subscription.days.to, subscription.end);
+    if !subscription.several {
+        return stretches;
+    }
     let whole = stretches.clone();
     for stretch in &mut stretches {
-        stretch.days.from = stretch.days.from.max(from);
-        stretch.days.to = [stretch.days.to, to].into_iter().flatten().min();
+        stretch.days.from = stretch.days.from.max(subscription.days.from);
+        stretch.days.to = [stretch.days.to, subscription.days.to].into_iter().flatten().min();
     }
     stretches.retain(|stretch| stretch.days.from < stretch.days.to);
     if stretches.is_empty() { whole } else { stretches }

@@ -25,7 +25,7 @@ pub(crate) struct Grant {
     granted: i32,
     pub(crate) expires: i32,
     priority: i64,
-    /// Place in the book.
+    /// Place in the list of its plan or contract.
     declared: usize,
     on: Vec<String>,
     cap: Option<Exact>,
@@ -103,15 +103,17 @@ fn month_name(month: i32) -> String {
 
 /// All grants that can be drawn on in the period.
 pub(crate) fn grants(case: &Case) -> Vec<Grant> {
-    let mut sources: Vec<(Source, &Allowance)> = Vec::new();
+    let mut sources: Vec<(Source, usize, &Allowance)> = Vec::new();
     for (at, plan) in case.plans.iter().enumerate() {
-        sources.extend(plan.allowances.iter().map(|allowance| (Source::Plan(at), allowance)));
+        let theirs = plan.allowances.iter().enumerate();
+        sources.extend(theirs.map(|(place, allowance)| (Source::Plan(at), place, allowance)));
     }
     for (at, contract) in case.contracts.iter().enumerate() {
-        sources.extend(contract.allowances.iter().map(|allowance| (Source::Contract(at), allowance)));
+        let theirs = contract.allowances.iter().enumerate();
+        sources.extend(theirs.map(|(place, allowance)| (Source::Contract(at), place, allowance)));
     }
     let mut all = Vec::new();
-    for (declared, (source, allowance)) in sources.into_iter().enumerate() {
+    for (source, declared, allowance) in sources {
         for holders in holders(case, source, allowance) {
             let grant = grant(case, declared, source, allowance, &holders);
             all.extend(carried(case, &grant, allowance));

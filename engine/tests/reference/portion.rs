@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-
 use super::bill::{Draft, holders, name, theirs};
 use super::exact::{Exact, Mode};
 use super::features;
@@ -21,8 +19,6 @@ use super::words::{Case, Days, Meter, Read};
 pub(crate) struct Portion<'a> {
     pub(crate) subscription: usize,
     pub(crate) stretch: &'a Stretch,
-    /// The first day of its price, in numbers: another layer may say the same.
-    since: Option<NaiveDate>,
     /// All prices of the subscription for the charge over the period, as one text.
     prices: String,
     group: BTreeMap<String, String>,
@@ -109,8 +105,7 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
     let mut found = Vec::new();
     for whose in holders(prices, charge) {
         let all = &prices[&(whose, charge)];
-        for (number, stretch) in all.iter().enumerate() {
-            let since = since(&all[..=number]);
+        for stretch in all {
             let prices = &stretch.course;
             let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
             let mut names = stretch.price.many(by).to_vec();
@@ -134,7 +129,6 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
                 found.push(Portion {
                     subscription: whose,
                     stretch,
-                    since,
                     prices,
                     group,
                     uses,
@@ -186,13 +180,6 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
     parts.into_iter().map(whole).collect()
 }
 
-/// The first day of the stretches with the numbers of the last one.
-fn since(all: &[Stretch]) -> Option<NaiveDate> {
-    let last = all.last()?;
-    let same = |stretch: &&Stretch| features::EQUAL_PRICES_ARE_ONE && stretch.price == last.price;
-    all.iter().rev().take_while(same).last().unwrap_or(last).days.from
-}
-
 /// All things in the order in which they draw on what is included: single records, days and windows of a subscription in
 /// order of time, whatever their line group; whole periods group by group. Prices that hold earlier come first.
 fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
@@ -201,8 +188,7 @@ fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
         let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
         for (number, thing) in portion.things.iter().enumerate() {
             let time = thing.uses.first().map(|used| used.record.time).filter(|_| !whole);
-            let from = if whole { portion.stretch.days.from } else { portion.since };
-            all.push(((from, portion.subscription, time, at, number), (at, number)));
+            all.push(((portion.stretch.days.from, portion.subscription, time, at, number), (at, number)));
         }
     }
     all.sort();
@@ -477,9 +463,8 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         }
         let (group, uses, things) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (included, free) = (Exact::zero(), Exact::zero());
-        let (prices, drawn, since) = (String::new(), BTreeMap::new(), None);
-        let portion =
-            Portion { subscription: whose, stretch, since, prices, group, uses, things, included, free, drawn };
+        let (prices, drawn) = (String::new(), BTreeMap::new());
+        let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free, drawn };
         let tier = if tiered { "1" } else { "" };
         let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));

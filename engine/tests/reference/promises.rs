@@ -133,7 +133,11 @@ fn held(case: &Case, contract: usize, whose: usize) -> i64 {
 /// The part of the period or the term over which the contract is held.
 fn part(case: &Case, contract: usize, promise: &Fields, party: &Party) -> Exact {
     let (first, after) = period(&case.settings);
-    let days = party.holders.iter().map(|whose| held(case, contract, *whose)).max().unwrap_or(0);
+    let held = |day: &NaiveDate| {
+        case.contracts[contract].days.hold(*day)
+            && party.holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day))
+    };
+    let days = first.iter_days().take_while(|day| *day < after).filter(held).count();
     match promise.word("prorate", "prorated") {
         "prorated" if promise.one("per") == Some("term") => part_of_term(case, promise, &party.holders),
         "prorated" => Exact::whole(days).over(&Exact::whole((after - first).num_days())),
@@ -154,11 +158,11 @@ fn missing_units(case: &Case, facts: &Facts<'_>, contract: usize, promise: &Fiel
     let amount = to_money(case, case.subscriptions[first].account, &missing.times(&price));
     let layer = format!("contract:{}", case.contracts[contract].id);
     let line = draft(case, first, promise, layer, ("commitment", "commitment"), ("", amount));
-    let days = held_days(case, contract, &party.holders);
+    let days = held_days(case, contract, &party.holders[..1]);
     Some(Line::settled(Draft { quantity: missing, unit_price: Some(price), days, ..line }))
 }
 
-/// From the first to the last day of the period on which somebody has the contract.
+/// From the first to the last day of the period on which these have the contract.
 fn held_days(case: &Case, contract: usize, holders: &[usize]) -> Days {
     let (first, after) = period(&case.settings);
     let known = case.contracts[contract].days;
@@ -181,7 +185,7 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     let before = if term { billed(case, promise, party) } else { Exact::zero() };
     let total = before.plus(&now);
     let layer = || format!("contract:{}", case.contracts[contract].id);
-    let days = held_days(case, contract, &party.holders);
+    let days = held_days(case, contract, &party.holders[..1]);
     let due = !term || last_of_term(case, promise, first);
     let mut put = |tier: &str, amount: Exact| {
         if !amount.is_zero() {

@@ -103,14 +103,10 @@ fn inclusive(rate: &Rate) -> bool {
     rate.more.get("inclusive").is_some_and(|text| text == "true")
 }
 
-/// Why an account is exempt from a tax, if it is: itself, or by a certificate of the nearest account that has one, one for
-/// the tax before one for all.
+/// Why an account is exempt from a tax, if it is: by a certificate of the nearest account that has one, one for the tax
+/// before one for all; or by its own column.
 fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
     let account = line.account(case);
-    let own = &case.accounts[account].exemptions;
-    if *own == "all" || *own == tax {
-        return Some(String::new());
-    }
     let last = last_day(case);
     let day = |known: &Row, key: &str| known[key].parse::<NaiveDate>().ok();
     let holds = |known: &&Row| Days { from: day(known, "valid_from"), to: day(known, "valid_to") }.hold(last);
@@ -119,7 +115,9 @@ fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
         held.iter().find(|known| known["account_id"] == case.accounts[at].id && known["tax"] == tax)
     };
     let found = lineage(case, account).into_iter().find_map(|at| find(at, tax).or_else(|| find(at, "")));
-    found.map(|known| known["category_code"].clone())
+    let own = &case.accounts[account].exemptions;
+    let column = || (*own == "all" || *own == tax).then(String::new);
+    found.map(|known| known["category_code"].clone()).or_else(column)
 }
 
 /// Takes taxes that prices include out of the net, those that an account is exempt from as well: what is charged is split

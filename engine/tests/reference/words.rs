@@ -212,9 +212,8 @@ pub(crate) struct Subscription {
     pub(crate) quantity: String,
     pub(crate) days: Days,
     pub(crate) contract: Option<usize>,
-    /// Days on which the subscription itself begins and ends, and whether it has several versions; `days` are those of one.
+    /// Day on which the subscription itself begins, and whether it has several versions; `days` are those of one.
     pub(crate) start: Option<NaiveDate>,
-    pub(crate) end: Option<NaiveDate>,
     pub(crate) several: bool,
     /// Further columns.
     pub(crate) more: Row,
