@@ -15,15 +15,22 @@ use files::Files;
 use index::{Declared, Index};
 use lay::Material;
 use lists::Lists;
-use model::{AccountOverride, Charge, DiscountBase, LineRounding, Listed, Meter, Plan, PriceBook, Product};
+use model::{
+    AccountOverride, Charge, Commitment, Contract, DiscountBase, DiscountOrder, LineRounding, Listed, Meter,
+    MissingTax, Plan, Price, PriceBook, Product, TaxRules,
+};
 use plans::Shelf;
 use sections::Sections;
 pub use spoken::Spoken;
 
+mod allowances;
+mod bounds;
 mod cells;
 mod clock;
+mod commitments;
 mod destinations;
 mod discounts;
+mod exchange;
 mod fields;
 mod files;
 mod index;
@@ -36,6 +43,7 @@ pub mod model;
 mod patches;
 mod plans;
 mod price;
+mod recurring;
 mod sections;
 mod spoken;
 mod table;
@@ -126,8 +134,8 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
         listed.push(listed::listed(charge, number, &mut material, faults));
     }
     let layers = patches::layers(&sections.layers, &index, faults);
-    let contracts: Vec<_> = sections.contracts.iter().map(|entry| patches::contract(*entry, &index, faults)).collect();
     let shelf = Shelf { index: &index, meters: &meters };
+    let (contracts, commitments) = contracts(&sections, &shelf, faults);
     let plans: Vec<Plan> = sections.plans.iter().map(|entry| plans::plan(*entry, &shelf, faults)).collect();
     let overrides = patches::overrides(&sections.overrides, &index, faults);
     let of_layers = layers.iter().flat_map(|layer| &layer.prices);
@@ -139,8 +147,11 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
     }
     sound.overrides.clone_from(&overrides);
     let discounts = discounts::discounts(&sections.discounts, &index, faults);
+    let account_bounds = bounds::account_bounds(&sections.account_bounds, &index, faults);
+    let thresholds = bounds::thresholds(&sections.thresholds, &index, faults);
     let currency = sections.currency.filter(|node| node.text() != Some(keys::CURRENCY_OF_ACCOUNT));
     let currency = currency.and_then(|node| currency_code(node, faults));
+    let fx = sections.fx.map(|node| exchange::exchange(node, faults));
     let name = sections.book.and_then(Node::text);
     if sections.book.is_none() {
         let place = documents.first().map(|document| &document.place)?;
@@ -153,18 +164,34 @@ fn build(files: Files, sound: &mut Sound, faults: &mut Faults) -> Option<PriceBo
     Some(PriceBook {
         name: name?.to_owned(),
         currency,
+        fx: fx.flatten(),
         rounding: sections.rounding.map(line_rounding).unwrap_or_default(),
+        tax: tax_rules(&sections),
         meters,
         products: sections.products.iter().map(|(key, node)| product(key, node)).collect(),
         charges,
         plans,
         contracts,
+        commitments,
+        account_bounds,
+        thresholds,
         layers,
         discounts,
         overrides,
         material: Arc::new(material),
         digest,
     })
+}
+
+/// The contracts, and the commitments of all of them.
+fn contracts(sections: &Sections<'_>, shelf: &Shelf<'_>, faults: &mut Faults) -> (Vec<Contract>, Vec<Commitment>) {
+    let (mut contracts, mut commitments) = (Vec::new(), Vec::new());
+    for (number, entry) in sections.contracts.iter().enumerate() {
+        let (contract, valid) = patches::contract(*entry, shelf, faults);
+        contracts.push(contract);
+        commitments.extend(commitments::commitments(*entry, number, valid, shelf.index, faults));
+    }
+    (contracts, commitments)
 }
 
 fn charge(declared: &Declared<'_>, listed: Vec<Listed>, meters: &[Meter]) -> Option<Charge> {
@@ -177,7 +204,10 @@ fn charge(declared: &Declared<'_>, listed: Vec<Listed>, meters: &[Meter]) -> Opt
         label: own("name").unwrap_or(&declared.key.text).to_owned(),
         unit: own("unit").or(unit_of_meter).unwrap_or_default().to_owned(),
         meter: declared.meter,
-        price: listed.first()?.layered.price.clone(),
+        price: match &declared.derived {
+            Some(model) => Price::listed(model.clone(), declared.key.place.clone()),
+            None => listed.first()?.layered.price.clone(),
+        },
         listed,
     })
 }
@@ -197,7 +227,21 @@ fn line_rounding(node: &Node) -> LineRounding {
     let fields = Fields::of(node);
     let rounded = fields.text("discount_base", "unrounded") == "rounded";
     let discount_base = if rounded { DiscountBase::Rounded } else { DiscountBase::Unrounded };
-    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base }
+    let percent_first = fields.text("discount_order", "declared") == "percent_first";
+    let discount_order = if percent_first { DiscountOrder::PercentFirst } else { DiscountOrder::Declared };
+    LineRounding { mode: meters::mode(fields.text("mode", "half_up")), discount_base, discount_order }
+}
+
+fn tax_rules(sections: &Sections<'_>) -> TaxRules {
+    let said = |node: Option<&Node>, key| {
+        node.and_then(|node| node.get(key)).and_then(Node::text).unwrap_or_default().to_owned()
+    };
+    let missing = match said(sections.tax, "missing").as_str() {
+        "suspense" => MissingTax::Suspense,
+        "untaxed" => MissingTax::Untaxed,
+        _ => MissingTax::Fault,
+    };
+    TaxRules { missing, by_invoice: said(sections.rounding, "tax") == "invoice" }
 }
 
 /// The ISO 4217 code `node` holds, or a fault.

@@ -12,10 +12,13 @@ use crate::fault::{Faults, Outcome};
 use crate::period::Period;
 use crate::reference::model::{Index, Reference};
 use crate::yaml::did_you_mean;
-use offers::NO_OFFER;
+use offers::{NO_CONTRACT, NO_OFFER};
 use resolve::Resolver;
 use stack::{Stacks, Standing};
 
+mod derived;
+mod earlier;
+mod grants;
 mod levels;
 mod offers;
 mod overrides;
@@ -25,6 +28,7 @@ mod tried;
 #[cfg(test)]
 mod tests;
 
+pub use grants::{Drawer, Grant, Grants, Payer, Pool, Source};
 pub use levels::Opening;
 pub use offers::Offer;
 pub use overrides::check_accounts;
@@ -55,12 +59,22 @@ pub struct Catalog {
     pub by_record: Vec<bool>,
     /// Opening levels, sorted by subscription, meter and dimension values.
     pub openings: Vec<Opening>,
+    /// Who has which allowances.
+    pub grants: Grants,
     /// By meter: whether some price may have no price for its usage.
     pub gaps: Vec<bool>,
     /// By charge: whether some price says what is due without usage.
     pub zero_usage: Vec<bool>,
     /// By charge: whether some price publishes its rated records.
     pub itemised: Vec<bool>,
+    /// By charge: whether some price has a least or greatest amount.
+    pub bounded: Vec<bool>,
+    /// By commitment of the book: number of the price of its lines.
+    pub commitment_prices: Vec<u32>,
+    /// By bound of accounts: number of the price of its lines.
+    pub account_bound_prices: Vec<u32>,
+    /// By subscription: index of its contract.
+    pub contract_of: Vec<Option<u32>>,
     /// Every offer: the plans in order, then the products in order.
     pub offers: Vec<Offer>,
     /// Offer number of each subscription.
@@ -73,6 +87,8 @@ pub struct Catalog {
     applies: Applies,
     /// All overrides, of the book and of the table.
     overrides: Vec<AccountOverride>,
+    /// Prices at which earlier runs have billed a subscription's charge.
+    earlier: HashMap<(Index, usize), u32>,
 }
 
 impl Catalog {
@@ -110,23 +126,31 @@ impl Catalog {
             }));
         }
         resolver.check_fits(&stacks, &mut faults);
-        let prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
-        let charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
+        let mut prices = resolver.used.iter().map(|(number, _)| resolver.price(*number).price.clone()).collect();
+        let mut charge_of = resolver.used.iter().map(|(_, charge)| *charge).collect();
+        let (commitment_prices, account_bound_prices) = derived::add(book, &mut prices, &mut charge_of);
+        let contracts = contract_of.iter().map(|number| Some(*number).filter(|one| *one != NO_CONTRACT)).collect();
         let mut catalog = Self {
             prices,
             charge_of,
             terms: resolver.terms,
             by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
-            openings: levels::openings(book, reference, &mut faults),
+            openings: levels::openings(book, reference, period, &mut faults),
+            grants: grants::grants(book, reference, period, (&offers, &offer_of, &contract_of), &mut faults),
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],
+            bounded: vec![false; book.charges.len()],
+            commitment_prices,
+            account_bound_prices,
+            contract_of: contracts,
             offers,
             offer_of,
             row_of,
             rows,
             applies: applies.clone(),
             overrides: overrides.clone(),
+            earlier: HashMap::new(),
         };
         catalog.mark(book);
         faults.sort();
@@ -150,6 +174,7 @@ impl Catalog {
     fn mark(&mut self, book: &PriceBook) {
         for (price, charge) in self.prices.iter().zip(&self.charge_of) {
             self.itemised[*charge] |= price.itemise;
+            self.bounded[*charge] |= price.bounds.any();
             self.zero_usage[*charge] |= price.zero_usage != ZeroUsage::None;
             if let Some(meter) = book.charges[*charge].meter {
                 self.by_record[meter] |= price.by_record();

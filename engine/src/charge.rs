@@ -298,7 +298,11 @@ impl<'a> Cube<'a> {
     /// Whether `subscription` has usage of `meter`: records, or a level that still stands.
     #[must_use]
     pub fn is_used(&self, subscription: u32, meter: usize) -> bool {
-        !self.rows(subscription, meter).is_empty() || !self.opening_rows(subscription, meter).is_empty()
+        let first = self.subscriptions[subscription as usize].first;
+        // A level stands on in the versions that follow.
+        let from = if self.meters[meter].aggregate.level().is_some() { first } else { subscription };
+        let used = |version| !self.rows(version, meter).is_empty() || !self.opening_rows(version, meter).is_empty();
+        (from..=subscription).any(used)
     }
 
     /// How the price wanted keeps dimensions apart.

@@ -12,7 +12,7 @@ pub mod measures;
 pub mod memory;
 pub mod rows;
 
-pub use memory::{MemoryCheck, recount_part};
+pub use memory::{Compared, MemoryCheck, recount_part};
 
 /// All control totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +23,12 @@ pub struct ControlTotals {
     pub meters: Vec<MeterTotals>,
     /// One for every usage charge.
     pub charges: Vec<ChargeTotals>,
+    /// One for every allowance that somebody has.
+    pub allowances: Vec<AllowanceTotals>,
     /// One for every currency billed.
     pub currencies: Vec<CurrencyTotals>,
+    /// Rows of the table `notices`.
+    pub notices: u64,
 }
 
 /// Where the records of one input file went.
@@ -74,6 +78,39 @@ pub struct ChargeTotals {
     pub quantity_on_lines: Decimal,
     /// Of a charge that publishes its rated records: how many its lines have, and their unrounded amounts.
     pub itemised: Option<(u64, Decimal)>,
+    /// Of a charge that has drawn on allowances: what its lines say is covered, and what was drawn.
+    pub included: Option<Included>,
+}
+
+/// What allowances have covered of a charge: on its lines, and in the draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Included {
+    /// Covered quantity of its lines.
+    pub quantity_covered: Decimal,
+    /// Sum of the quantities drawn.
+    pub quantity_drawn: Decimal,
+    /// Sum of the amounts drawn.
+    pub amount_drawn: Decimal,
+}
+
+/// What there was of an allowance, and what has become of it, over all who have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowanceTotals {
+    /// Its name in the tables.
+    pub allowance: String,
+    /// Granted in the period, or left of earlier ones.
+    pub granted: Decimal,
+    /// Used in the period.
+    pub used: Decimal,
+    /// Expired with the period.
+    pub expired: Decimal,
+    /// Left for the next one.
+    pub left: Decimal,
+    /// Sum of the quantities drawn. Every charge on a meter draws on the whole of a quantity, so it can be more than was
+    /// used.
+    pub quantity_drawn: Decimal,
+    /// Sum of the amounts drawn.
+    pub amount_drawn: Decimal,
 }
 
 /// What is billed in one currency, by lines, taxes and invoices, each summed on its own.
@@ -87,10 +124,18 @@ pub struct CurrencyTotals {
     pub amount_list: Decimal,
     /// Sum of the lines' discounts.
     pub amount_discount: Decimal,
-    /// Sum of the lines after discount.
+    /// Sum of what the lines' prices include in taxes.
+    pub amount_tax_included: Decimal,
+    /// Sum of the lines after discount, before tax.
     pub amount_net: Decimal,
+    /// Rows of `line_discounts`.
+    pub line_discounts: u64,
+    /// Their sum.
+    pub amount_line_discounts: Decimal,
     /// Sum of the tax rows.
     pub amount_tax: Decimal,
+    /// Sum of what tax rows say is included in prices.
+    pub tax_included: Decimal,
     /// Invoices.
     pub invoices: u64,
     /// Sum of the invoices' line counts.
@@ -101,6 +146,28 @@ pub struct CurrencyTotals {
     pub invoice_tax: Decimal,
     /// Sum of the invoices' gross amounts.
     pub invoice_gross: Decimal,
+    /// Sum of the net that sub-totals say is of their own account.
+    pub subtotal_net: Decimal,
+    /// Sum of the taxes that they say are.
+    pub subtotal_tax: Decimal,
+    /// Sum of what credits pay of the invoices.
+    pub invoice_credit: Decimal,
+    /// Sum of what is left to pay of the invoices.
+    pub invoice_payable: Decimal,
+    /// Sum of the draws of credits.
+    pub credits_paid: Decimal,
+    /// Sum of the credits before the period.
+    pub credits_opening: Decimal,
+    /// Sum of what was drawn, by the balances of the credits.
+    pub credits_drawn: Decimal,
+    /// Sum of the credits that were lost.
+    pub credits_expired: Decimal,
+    /// Sum of the credits after the period.
+    pub credits_left: Decimal,
+    /// Shares of commitments, and their sum.
+    pub shares: (u64, Decimal),
+    /// Balances of commitments, and their sum.
+    pub balances: (u64, Decimal),
 }
 
 impl FileTotals {
@@ -142,7 +209,11 @@ impl ControlTotals {
             let name = format!("charge {}", charge.charge);
             let (given, billed) = (charge.quantity_in_buckets, charge.quantity_on_lines);
             agree(&mut faults, &name, ("quantity in the buckets", given), ("on the lines", billed));
+            if let Some(Included { quantity_covered, quantity_drawn, .. }) = charge.included {
+                agree(&mut faults, &name, ("quantity covered", quantity_covered), ("drawn", quantity_drawn));
+            }
         }
+        self.allowances.iter().for_each(|allowance| reconcile_allowance(allowance, &mut faults));
         self.currencies.iter().for_each(|currency| reconcile_currency(currency, &mut faults));
         faults.or(())
     }
@@ -176,19 +247,55 @@ fn reconcile_meter(meter: &MeterTotals, faults: &mut Faults) {
     }
 }
 
+fn reconcile_allowance(totals: &AllowanceTotals, faults: &mut Faults) {
+    let name = format!("allowance {}", totals.allowance);
+    let become_of = totals.used.plus(totals.expired).and_then(|sum| sum.plus(totals.left));
+    match become_of {
+        Some(sum) => agree(faults, &name, ("granted", totals.granted), ("used, expired and left", sum)),
+        None => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),
+    }
+    let drawn = totals.quantity_drawn.plus(totals.amount_drawn);
+    if drawn.is_none_or(|drawn| drawn < totals.used) {
+        let message = format!("{name}: {} is used, more than was drawn", totals.used);
+        faults.push(Fault::new(&codes::G001, message));
+    }
+}
+
 fn reconcile_currency(totals: &CurrencyTotals, faults: &mut Faults) {
     let name = format!("currency {}", totals.currency);
     let mut same = |left, right| agree(faults, &name, left, right);
     let (lines, net, tax) = (count(totals.lines), totals.amount_net, totals.amount_tax);
     same(("lines", lines), ("line counts of the invoices", count(totals.invoice_lines)));
+    same(("discount of the lines", totals.amount_discount), ("in line_discounts", totals.amount_line_discounts));
     same(("net of the lines", net), ("net of the invoices", totals.invoice_net));
     same(("tax of the lines", tax), ("tax of the invoices", totals.invoice_tax));
-    match (totals.amount_list.minus(totals.amount_discount), net.plus(tax)) {
+    same(("net of the sub-totals", totals.subtotal_net), ("net of the invoices", totals.invoice_net));
+    same(("tax of the sub-totals", totals.subtotal_tax), ("tax of the invoices", totals.invoice_tax));
+    let included = totals.amount_tax_included;
+    same(("tax included in the lines", included), ("in the tax rows", totals.tax_included));
+    let less = totals.amount_list.minus(totals.amount_discount).and_then(|less| less.minus(included));
+    match (less, net.plus(tax)) {
         (Some(less), Some(gross)) => {
-            same(("net of the lines", net), ("list less discount", less));
+            same(("net of the lines", net), ("list less discount and included tax", less));
             same(("gross of the invoices", totals.invoice_gross), ("net and tax", gross));
         }
         _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums are out of range"))),
+    }
+    reconcile_credits(totals, &name, faults);
+}
+
+fn reconcile_credits(totals: &CurrencyTotals, name: &str, faults: &mut Faults) {
+    let mut same = |left, right| agree(faults, name, left, right);
+    let (paid, drawn) = (totals.credits_paid, totals.credits_drawn);
+    same(("credit on the invoices", totals.invoice_credit), ("drawn from credits", paid));
+    same(("drawn from credits", paid), ("drawn by their balances", drawn));
+    let rest = drawn.plus(totals.credits_expired).and_then(|sum| sum.plus(totals.credits_left));
+    match (totals.invoice_gross.minus(totals.invoice_credit), rest) {
+        (Some(payable), Some(accounted)) => {
+            same(("payable of the invoices", totals.invoice_payable), ("gross less credit", payable));
+            same(("credits before", totals.credits_opening), ("drawn, expired and left", accounted));
+        }
+        _ => faults.push(Fault::new(&codes::G001, format!("{name}: the sums of credits are out of range"))),
     }
 }
 

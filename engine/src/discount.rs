@@ -1,86 +1,119 @@
-//! Discounts, and the one rounding of a line: rated amount -> list, discount and net in minor units.
+//! Discounts: who has which percentage and which coupon, and what comes off lines, accounts and invoices.
+//!
+//! [`off`] has the arithmetic of one discount on the lines it applies to; which lines those are, and in which order
+//! discounts follow each other, is asked by the conductor.
 
-use crate::book::model::{Discount, DiscountBase, LineRounding, Percent};
+use crate::book::model::{Discount, DiscountOrder, Percent, Reduction};
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::money::Decimal;
-use crate::reference::model::Reference;
+use crate::reference::model::{CouponRow, Index, Reference};
 use crate::yaml::did_you_mean;
 
-/// The discounts of a book with every account's percentage.
+pub mod off;
+
+/// The discounts of a book with every account's percentage and all coupons.
 #[derive(Debug)]
 pub struct Discounts {
     /// In declared order.
     rules: Vec<Rule>,
+    /// Their positions in the order in which those of a level come off.
+    order: Vec<usize>,
 }
 
+/// One discount.
 #[derive(Debug)]
 struct Rule {
-    /// Charge indices it applies to, sorted; `None` for all.
-    on: Option<Vec<usize>>,
-    /// By account.
-    percents: Vec<Option<Decimal>>,
+    /// Percentages by account; of one that is no percentage, `None`.
+    percents: Option<Vec<Option<Decimal>>>,
+    /// The coupons redeemed of it, in order of their ids; `None` when it needs none.
+    coupons: Option<Vec<Coupon>>,
 }
 
-/// The rounded amounts of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amounts {
-    /// Before discount.
-    pub list: Decimal,
-    /// list − net.
-    pub discount: Decimal,
-    /// After discount.
-    pub net: Decimal,
+/// A redeemed coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coupon {
+    /// Position in the reference table.
+    pub row: u32,
+    /// The account that holds it, or whose subscription does.
+    pub account: Index,
+    /// Id of the subscription it is for; `None` for all of the account and the accounts below it.
+    pub subscription: Option<String>,
 }
 
 impl Discounts {
-    /// Reads every account's percentages; an account without an own value takes its nearest ancestor's, so that 0 is what
-    /// ends a discount further down.
+    /// Reads every account's percentages and all coupons; an account without an own percentage takes its nearest
+    /// ancestor's, so that 0 is what ends a discount further down.
     ///
     /// # Errors
-    /// `B003` for a column the accounts do not have, `R003` for each value that is not a percentage between 0 and 100.
-    pub fn new(discounts: &[Discount], reference: &Reference) -> Outcome<Self> {
+    /// `B003` for a column the accounts do not have, `R003` for each value that is not a percentage between 0 and 100,
+    /// `R005` for coupons of a discount that does not exist or takes none.
+    pub fn new(discounts: &[Discount], order: DiscountOrder, reference: &Reference) -> Outcome<Self> {
         let mut faults = Faults::default();
         let mut rules = Vec::new();
         for discount in discounts {
-            let percents = match &discount.percent {
-                Percent::Fixed(percent) => vec![Some(*percent); reference.accounts.len()],
-                Percent::AccountColumn(column) => column_percents(column, reference, &mut faults),
+            let percents = match &discount.reduction {
+                Reduction::Percent(Percent::Fixed(percent)) => Some(vec![Some(*percent); reference.accounts.len()]),
+                Reduction::Percent(Percent::AccountColumn(column)) => {
+                    Some(column_percents(column, reference, &mut faults))
+                }
+                _ => None,
             };
-            rules.push(Rule { on: discount.on.clone(), percents });
+            rules.push(Rule { percents, coupons: discount.coupon.then(Vec::new) });
         }
-        faults.or(Self { rules })
+        for (row, coupon) in (0..).zip(&reference.coupons) {
+            let found = discounts.iter().position(|discount| discount.id == coupon.discount);
+            match found.and_then(|at| rules[at].coupons.as_mut()) {
+                Some(coupons) => coupons.extend(held(row, coupon, reference)),
+                None => faults.push(unredeemable(coupon, discounts)),
+            }
+        }
+        let mut positions: Vec<usize> = (0..discounts.len()).collect();
+        if order == DiscountOrder::PercentFirst {
+            positions.sort_by_key(|at| !matches!(discounts[*at].reduction, Reduction::Percent(_)));
+        }
+        faults.or(Self { rules, order: positions })
     }
 
-    /// The percentage of a line of `charge` for `account`: the first declared discount that applies.
+    /// Positions of the declared discounts in the order in which those of a level come off.
     #[must_use]
-    pub fn percent(&self, charge: usize, account: u32) -> Option<Decimal> {
-        self.applied(charge, account).map(|(_, percent)| percent)
+    pub fn order(&self) -> &[usize] {
+        &self.order
     }
 
-    /// The same, with its position among the declared discounts.
+    /// The percentage that the discount at `position` has for `account`, if it is one and has one.
     #[must_use]
-    pub fn applied(&self, charge: usize, account: u32) -> Option<(usize, Decimal)> {
-        let applies = |rule: &Rule| rule.on.as_ref().is_none_or(|on| on.binary_search(&charge).is_ok());
-        let rules = self.rules.iter().enumerate().filter(|(_, rule)| applies(rule));
-        rules.filter_map(|(at, rule)| Some((at, rule.percents[account as usize]?))).next()
+    pub fn percent(&self, position: usize, account: Index) -> Option<Decimal> {
+        self.rules[position].percents.as_ref().and_then(|percents| percents[account as usize])
+    }
+
+    /// The coupons redeemed of the discount at `position`; `None` when it needs none.
+    #[must_use]
+    pub fn coupons(&self, position: usize) -> Option<&[Coupon]> {
+        self.rules[position].coupons.as_deref()
     }
 }
 
-/// Rounds a rated amount to `digits` after taking `percent` off, as the book says; `None` when it does not fit.
-#[must_use]
-pub fn amounts(rated: Decimal, percent: Option<Decimal>, rounding: LineRounding, digits: u32) -> Option<Amounts> {
-    let list = rated.rounded(digits, rounding.mode)?;
-    let Some(percent) = percent else { return Some(Amounts { list, discount: Decimal::ZERO, net: list }) };
-    match rounding.discount_base {
-        DiscountBase::Unrounded => {
-            let net = rated.minus(percent.percent_of(rated)?)?.rounded(digits, rounding.mode)?;
-            Some(Amounts { list, discount: list.minus(net)?, net })
-        }
-        DiscountBase::Rounded => {
-            let discount = percent.percent_of(list)?.rounded(digits, rounding.mode)?;
-            Some(Amounts { list, discount, net: list.minus(discount)? })
-        }
-    }
+fn held(row: u32, coupon: &CouponRow, reference: &Reference) -> Option<Coupon> {
+    let of_subscription = |id: &str| {
+        let first = reference.subscriptions.partition_point(|other| other.id.as_str() < id);
+        reference.subscriptions.get(first).map(|subscription| subscription.account)
+    };
+    let subscription = coupon.subscription.clone();
+    let account = coupon.account.or_else(|| of_subscription(subscription.as_deref()?))?;
+    Some(Coupon { row, account, subscription })
+}
+
+/// A coupon of a discount that cannot be redeemed.
+fn unredeemable(coupon: &CouponRow, discounts: &[Discount]) -> Fault {
+    let id = coupon.discount.as_str();
+    let (message, hint) = if discounts.iter().any(|discount| discount.id == id) {
+        (format!("the discount `{id}` takes no coupons"), Some("write `coupon: true` into it in the book".to_owned()))
+    } else {
+        let redeemable = discounts.iter().filter(|discount| discount.coupon).map(|discount| discount.id.as_str());
+        (format!("there is no discount `{id}`"), did_you_mean(id, redeemable))
+    };
+    let fault = Fault::new(&codes::R005, format!("coupon `{}`: {message}", coupon.id)).at(&coupon.place);
+    Fault { hint, ..fault }
 }
 
 fn column_percents(column: &Located, reference: &Reference, faults: &mut Faults) -> Vec<Option<Decimal>> {
@@ -112,28 +145,4 @@ fn column_percents(column: &Located, reference: &Reference, faults: &mut Faults)
         index = reference.accounts[index].parent? as usize;
     };
     (0..own.len()).map(inherited).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::money::Rounding;
-
-    fn dec(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
-    }
-
-    #[test]
-    fn the_base_of_a_discount_decides_the_last_cent() {
-        let base = |discount_base| LineRounding { mode: Rounding::HalfUp, discount_base };
-        let shown =
-            |amounts: Amounts| (amounts.list.to_string(), amounts.discount.to_string(), amounts.net.to_string());
-        // 10.005 less 10 % is 9.0045 -> 9.00; of the rounded 10.01 the discount is 1.001 -> 1.00, the net 9.01.
-        let unrounded = amounts(dec("10.005"), Some(dec("10")), base(DiscountBase::Unrounded), 2).unwrap();
-        assert_eq!(shown(unrounded), ("10.01".into(), "1.01".into(), "9".into()));
-        let rounded = amounts(dec("10.005"), Some(dec("10")), base(DiscountBase::Rounded), 2).unwrap();
-        assert_eq!(shown(rounded), ("10.01".into(), "1".into(), "9.01".into()));
-        let none = amounts(dec("10.5"), None, base(DiscountBase::Rounded), 0).unwrap();
-        assert_eq!(shown(none), ("11".into(), "0".into(), "11".into()));
-    }
 }

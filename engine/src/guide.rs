@@ -77,6 +77,8 @@ struct Served {
     starts_at: i64,
     ends_at: i64,
     offer: u32,
+    /// Later versions of it, in the rows behind.
+    later: u32,
 }
 
 /// The compiled guide of a run.
@@ -138,8 +140,10 @@ impl<'a> Guide<'a> {
             }
         }
         let served = reference.subscriptions.iter().zip(&catalog.offer_of);
-        let served =
-            served.map(|(row, offer)| Served { starts_at: row.starts_at, ends_at: row.ends_at, offer: *offer });
+        let served = (0_u32..).zip(served).map(|(at, (row, offer))| {
+            let (starts_at, ends_at, later) = (row.starts_at, row.ends_at, row.last.saturating_sub(at));
+            Served { starts_at, ends_at, offer: *offer, later }
+        });
         Ok(Self { reference, served: served.collect(), record_types, routes, meters })
     }
 
@@ -172,9 +176,20 @@ impl<'a> Guide<'a> {
             return Guided::Nowhere(Unguided::IdentifierNotValid);
         };
         match target.holder {
-            Holder::Subscription(subscription) => self.at_subscription(subscription, kind, time),
+            Holder::Subscription(subscription) => self.at_subscription(self.version(subscription, time), kind, time),
             Holder::Account(account) => self.at_account(account, kind, time),
         }
+    }
+
+    /// The version of a subscription (its first one) that holds at `time`; the last one begun before when none does.
+    fn version(&self, first: Index, time: i64) -> Index {
+        let Served { ends_at, later, .. } = self.served[first as usize];
+        if later == 0 || time < ends_at {
+            return first;
+        }
+        let versions = &self.served[first as usize..=(first + later) as usize];
+        let begun = versions.partition_point(|version| version.starts_at <= time);
+        first + u32::try_from(begun.saturating_sub(1)).unwrap_or_default()
     }
 
     fn at_subscription(&self, subscription: Index, kind: u16, time: i64) -> Guided {

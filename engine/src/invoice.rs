@@ -7,6 +7,10 @@ use crate::lines::{Invoice, Line, TaxRow, is_payable};
 use crate::money::Decimal;
 use crate::reference::model::Reference;
 
+mod subtotals;
+
+pub use subtotals::subtotals;
+
 /// Rolls up; sorted by bill-to account and currency.
 ///
 /// # Errors
@@ -50,9 +54,8 @@ impl<'r> Roll<'r> {
                 let number = *known.entry((bill_to, currency)).or_insert(self.invoices.len());
                 if number == self.invoices.len() {
                     let (currency, zero) = (currency.to_owned(), Decimal::ZERO);
-                    let header =
-                        Invoice { bill_to, currency, lines: 0, list: zero, discount: zero, net: zero, tax: zero };
-                    self.invoices.push(header);
+                    let (list, discount, net, tax, credit) = (zero, zero, zero, zero, zero);
+                    self.invoices.push(Invoice { bill_to, currency, lines: 0, list, discount, net, tax, credit });
                 }
                 self.of_account[index] = Some(number);
                 number

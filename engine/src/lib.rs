@@ -30,9 +30,13 @@ pub mod meter;
 pub mod charge;
 pub mod allowance;
 pub mod rate;
+pub mod fx;
 pub mod discount;
+pub mod bounds;
+pub mod commitment;
 pub mod tax;
 pub mod invoice;
+pub mod credit;
 
 // What comes out: control totals, the line set, and the second engine that reads it back.
 pub mod control;

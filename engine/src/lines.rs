@@ -45,6 +45,8 @@ pub enum Band {
     Included,
     /// Covered by the free units of the price.
     Free,
+    /// What an included amount covers of a usage line: its position among those of the subscription and charge.
+    Amount(u32),
     /// The tier, counted from 1.
     Tier(u16),
     /// Past the last tier, where that is free.
@@ -53,6 +55,12 @@ pub enum Band {
     Named(u32),
     /// A fee for each record.
     Fee,
+    /// What is missing from the least amount.
+    Minimum,
+    /// What is taken off down to the greatest amount.
+    Maximum,
+    /// What is billed on top of what goes beyond a commitment.
+    Overage,
 }
 
 /// A rated part of a portion: what becomes one line, or is added to one.
@@ -96,6 +104,16 @@ pub enum LineKind {
     Credit,
 }
 
+/// All kinds, each at its number.
+pub const KINDS: [LineKind; 6] = [
+    LineKind::Usage,
+    LineKind::Allowance,
+    LineKind::Recurring,
+    LineKind::OneTime,
+    LineKind::Commitment,
+    LineKind::Credit,
+];
+
 impl LineKind {
     /// The text of the `line_kind` column.
     #[must_use]
@@ -130,15 +148,17 @@ pub struct Line {
     pub stretch: u16,
     /// Quantity.
     pub quantity: Decimal,
-    /// Price of a unit, where there is one.
+    /// Price of a unit, where there is one, in the currency of the price.
     pub unit_price: Option<Decimal>,
-    /// Unrounded amount before discount.
+    /// Number of the exchange into the account's currency ([`crate::fx`]); 0 when the price is in that.
+    pub exchange: u32,
+    /// Unrounded amount before discount: in the price's currency until it is exchanged.
     pub rated: Decimal,
     /// Rounded amount before discount.
     pub list: Decimal,
     /// Rounded discount.
     pub discount: Decimal,
-    /// list − discount.
+    /// list − discount, less the taxes that the price includes.
     pub net: Decimal,
     /// Usage records behind it.
     pub records: u64,
@@ -153,14 +173,49 @@ pub struct Line {
 pub struct TaxRow {
     /// Position of the line.
     pub line: u32,
-    /// Index of the rate in the reference table.
+    /// Index of the rate in [`Levies`].
     pub rate: u32,
+    /// Why it is not paid, as an index in [`Levies`]; `None` when it is.
+    pub relief: Option<u32>,
     /// What the tax is taken of.
     pub taxable: Decimal,
     /// The tax; zero for the exempt.
     pub amount: Decimal,
-    /// Whether the account is exempt from it.
-    pub exempt: bool,
+    /// What of the price is this tax, paid or not; zero for taxes that come on top of it.
+    pub included: Decimal,
+}
+
+/// The taxes that rows name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levies {
+    /// Taxes at their rates.
+    pub rates: Vec<Levy>,
+    /// Why some do not pay them.
+    pub reliefs: Vec<Relief>,
+}
+
+/// A tax at one rate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Levy {
+    /// Name of the tax; empty for a line that lacks one.
+    pub tax: String,
+    /// Jurisdiction that levies it.
+    pub jurisdiction: String,
+    /// Percent.
+    pub percent: Decimal,
+    /// Code of the kind of tax (UNCL5305).
+    pub category_code: String,
+    /// Why, in words; may be empty.
+    pub reason: String,
+}
+
+/// Why a tax is not paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relief {
+    /// Code of the kind of exemption (UNCL5305).
+    pub category_code: String,
+    /// The certificate, or why, in words; may be empty.
+    pub reason: String,
 }
 
 /// The header of one invoice: its totals.
@@ -179,5 +234,52 @@ pub struct Invoice {
     /// Sum of net amounts.
     pub net: Decimal,
     /// Sum of taxes.
+    pub tax: Decimal,
+    /// What prepaid credits pay of it.
+    pub credit: Decimal,
+}
+
+/// What one prepaid credit pays of one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditDraw {
+    /// Index of the credit in the reference table.
+    pub credit: u32,
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// The amount, above zero.
+    pub amount: Decimal,
+}
+
+/// What became of one prepaid credit: opening = drawn + expired + left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditBalance {
+    /// What was left of it before.
+    pub opening: Decimal,
+    /// What it pays of invoices.
+    pub drawn: Decimal,
+    /// What is lost with the end of its validity.
+    pub expired: Decimal,
+    /// What is left for the next period.
+    pub left: Decimal,
+}
+
+/// What an account, and everything below it, has of one product on one invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subtotal {
+    /// Position of the invoice.
+    pub invoice: u32,
+    /// Account index.
+    pub account: u32,
+    /// Product index.
+    pub product: u32,
+    /// Lines of the account itself.
+    pub lines: u64,
+    /// Net of its own lines.
+    pub net_own: Decimal,
+    /// Taxes of its own lines.
+    pub tax_own: Decimal,
+    /// Net of its lines and of those below it.
+    pub net: Decimal,
+    /// Taxes of its lines and of those below it.
     pub tax: Decimal,
 }

@@ -8,6 +8,10 @@ use chrono_tz::Tz;
 
 use crate::fault::{Fault, Outcome, codes};
 
+pub mod month;
+
+pub use month::Month;
+
 /// Seconds of a day without a clock change.
 const DAY: i64 = 24 * 3600;
 
@@ -123,6 +127,20 @@ impl Period {
     }
 }
 
+/// Days of `[from, to)` on which at least one of `runs` (`[start, end)`, open without an end) holds.
+#[must_use]
+pub fn days_together(runs: &[(NaiveDate, Option<NaiveDate>)], from: NaiveDate, to: NaiveDate) -> i64 {
+    let within = |(start, end): &(NaiveDate, Option<NaiveDate>)| ((*start).max(from), end.unwrap_or(to).min(to));
+    let mut within: Vec<(NaiveDate, NaiveDate)> = runs.iter().map(within).collect();
+    within.sort_unstable();
+    let (mut days, mut counted) = (0, from);
+    for (start, end) in within {
+        days += (end - start.max(counted)).num_days().max(0);
+        counted = counted.max(end);
+    }
+    days
+}
+
 /// UTC microseconds of the start of `day` in `timezone`; where a clock change skips midnight, or the whole day, the first
 /// instant after it.
 #[must_use]
@@ -211,6 +229,16 @@ mod tests {
         let day = |d| NaiveDate::from_ymd_opt(2026, 10, d).unwrap();
         assert_eq!(period.days_within(day(16), None), (16, 31));
         assert_eq!(period.days_within(day(1), Some(day(1))), (0, 31));
+    }
+
+    #[test]
+    fn days_on_which_something_runs_count_once() {
+        let day = |d| NaiveDate::from_ymd_opt(2026, 10, d).unwrap();
+        let days = |runs: &[(NaiveDate, Option<NaiveDate>)]| days_together(runs, day(1), day(31));
+        assert_eq!(days(&[(day(5), Some(day(10))), (day(8), Some(day(12)))]), 7);
+        assert_eq!(days(&[(day(20), None), (day(1), Some(day(1))), (day(2), Some(day(4)))]), 13);
+        assert_eq!(days(&[(day(31), None)]), 0);
+        assert_eq!(days(&[]), 0);
     }
 
     #[test]

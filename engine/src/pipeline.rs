@@ -14,13 +14,14 @@ use crate::store::Location;
 use crate::yaml::keys::{Kind, Record};
 use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node};
-use model::{Limits, Pipeline, ReferencePaths};
+use model::{Limits, Pipeline, ReferencePaths, TaxExchange};
 use paths::path;
 
 mod columns;
 mod digest;
 mod keys;
 pub mod model;
+mod numbers;
 mod paths;
 mod sources;
 #[cfg(test)]
@@ -130,13 +131,20 @@ fn build(
     let sources: Vec<_> = usage.iter().map(|entry| sources::source(entry, environment, sql, &mut faults)).collect();
     let reference = root.get("reference").and_then(|node| reference(node, environment, &mut faults));
     let limits = limits(root.get("limits"), &mut faults);
+    let tax_exchange = root.get("tax").and_then(|node| exchange(node, environment, &mut faults));
+    if let (Some(_), Some(rates)) = (&tax_exchange, reference.as_ref().and_then(|paths| paths.tax_rates.as_ref())) {
+        let fault = Fault::new(&codes::P001, "the taxes come from the exchange, and from the table `tax_rates` too");
+        faults.push(fault.at(&rates.place).hint("leave out `tax_rates`, or `tax: { exchange: … }`"));
+    }
+    let numbering = root.get("invoices").and_then(|node| numbers::numbering(node, &mut faults));
     let assembled = (|| {
         let mut sources: Vec<_> = sources.into_iter().flatten().collect();
         sources.sort_by(|a: &model::Source, b| a.name.cmp(&b.name));
         let (name, digest) = (name?.text, String::new());
         let (timezone, book, output) = (timezone.unwrap_or(Tz::UTC), book?, output?);
+        let (reference, limits) = (reference?, limits?);
         let mut pipeline =
-            Pipeline { name, timezone, book, sources, reference: reference?, output, limits: limits?, digest };
+            Pipeline { name, timezone, book, sources, reference, output, tax_exchange, numbering, limits, digest };
         pipeline.digest = digest::digest(&pipeline);
         Some(pipeline)
     })();
@@ -157,9 +165,32 @@ fn reference(node: &Node, environment: &Environment<'_>, faults: &mut Faults) ->
     let mut table = |key: &str| node.get(key).and_then(|node| path(node, environment, faults));
     let (accounts, subscriptions, identifiers) = (table("accounts"), table("subscriptions"), table("identifiers"));
     let (tax_rates, fx_rates, price_overrides) = (table("tax_rates"), table("fx_rates"), table("price_overrides"));
-    let levels = table("levels");
+    let (levels, tax_exemptions, credits) = (table("levels"), table("tax_exemptions"), table("credits"));
+    let (commitment_balances, amendments) = (table("commitment_balances"), table("amendments"));
+    let (coupons, allowance_balances) = (table("coupons"), table("allowance_balances"));
     let (accounts, subscriptions, identifiers) = (accounts?, subscriptions?, identifiers?);
-    Some(ReferencePaths { accounts, subscriptions, identifiers, tax_rates, fx_rates, price_overrides, levels })
+    Some(ReferencePaths {
+        accounts,
+        subscriptions,
+        identifiers,
+        tax_rates,
+        fx_rates,
+        price_overrides,
+        levels,
+        tax_exemptions,
+        credits,
+        commitment_balances,
+        amendments,
+        coupons,
+        allowance_balances,
+    })
+}
+
+fn exchange(node: &Node, environment: &Environment<'_>, faults: &mut Faults) -> Option<TaxExchange> {
+    let folders = node.get("exchange")?;
+    let mut folder = |key: &str| folders.get(key).and_then(|node| path(node, environment, faults));
+    let (requests, answers) = (folder("requests"), folder("answers"));
+    Some(TaxExchange { requests: requests?, answers: answers? })
 }
 
 fn limits(node: Option<&Node>, faults: &mut Faults) -> Option<Limits> {

@@ -18,6 +18,7 @@ mod stairstep;
 mod volume;
 
 pub mod fixed;
+pub mod intervals;
 
 use std::sync::Arc;
 
@@ -72,7 +73,8 @@ impl Before {
         let one_tier = matches!(price.model, Model::Volume { .. } | Model::Stairstep { .. });
         for portion in portions {
             next.filled = next.filled.plus(portion.quantity)?;
-            next.records += portion.records;
+            // A record of nothing, also one that is free or converted to nothing, uses up no free record.
+            next.records += if portion.quantity.is_zero() { 0 } else { portion.records };
             if price.each == Each::Period && (graduated || one_tier) {
                 next.reached = next.reached.max(next.filled);
                 next.settled |= if graduated { next.filled > Decimal::ZERO } else { !portion.quantity.is_zero() };
@@ -99,7 +101,7 @@ pub fn rate_with_singles(
     portions: &[Portion],
     facts: &dyn Facts,
 ) -> Result<(Vec<Part>, Vec<Part>), Unrated> {
-    let singles = single(prices, portions, facts)?;
+    let singles = fold::of_records(single(prices, portions, facts)?).ok_or(Unrated::OutOfRange)?;
     let folded = fold::folded(prices, portions, singles.clone()).ok_or(Unrated::OutOfRange)?;
     Ok((folded, singles))
 }
@@ -137,7 +139,7 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
     let quantities = quantities::priced(prices, portions).ok_or(Unrated::OutOfRange)?;
     parts.extend(quantities.free);
     let priced = quantities.priced;
-    if priced.iter().all(|portion| portion.quantity.is_zero()) && !portions.is_empty() && parts.is_empty() {
+    if portions.last().is_some_and(|portion| portion.quantity.is_zero()) {
         parts.extend(unused(prices, &priced));
     }
     let mut before = Before { total: total(&priced).ok_or(Unrated::OutOfRange)?, ..Before::default() };
@@ -154,6 +156,14 @@ fn together(prices: &[&Price], portions: &[Portion], facts: &dyn Facts) -> Resul
         start += run.len();
     }
     Ok(parts)
+}
+
+/// Whether a price asks for a line without usage, and that is what `portions` come to: nothing that is priced or free.
+#[must_use]
+pub fn is_nothing(prices: &[&Price], portions: &[Portion]) -> bool {
+    prices.iter().any(|price| price.zero_usage != ZeroUsage::None)
+        && quantities::priced(prices, portions)
+            .is_some_and(|left| left.free.is_empty() && left.priced.iter().all(|portion| portion.quantity.is_zero()))
 }
 
 /// What is due when nothing was used: on the last portion, which stands for it.
@@ -240,7 +250,11 @@ fn model(model: &Model, portions: &[Portion], before: Before, facts: &dyn Facts)
         // A formula gives the amount later; a query has no part in usage that there is not.
         Model::Formula { .. } => per_unit::rate(Decimal::ZERO, Decimal::ONE, portions),
         Model::Sql { .. } if portions.iter().all(|portion| portion.quantity.is_zero()) => Some(Vec::new()),
-        Model::Recurring { .. } | Model::OneTime { .. } | Model::Sql { .. } => return Err(Unrated::NotUsage),
+        Model::Recurring { .. }
+        | Model::OneTime { .. }
+        | Model::Sql { .. }
+        | Model::Commitment
+        | Model::AccountBound => return Err(Unrated::NotUsage),
     };
     parts.ok_or(Unrated::OutOfRange)
 }

@@ -3,25 +3,50 @@
 //! A run reads like the product's sentence: check everything, find and fingerprint the usage files, take them in, settle
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
+mod assembly;
+mod account_bounds;
+mod around;
+mod balances;
 mod batches;
+mod bounds;
+mod beyond;
 mod circles;
+mod conversion;
+mod commitments;
+mod committed;
 mod deferred;
+mod exchange;
+mod conditions;
+mod discounts;
+mod covers;
+mod draws;
 pub mod explain;
 mod intake;
 mod itemised;
 mod layers;
+mod numbers;
+mod made;
+mod notices;
+mod line_discounts;
+mod levels;
 pub mod options;
 mod pools;
+mod prepaid;
 mod prepare;
 mod publish;
 mod rater;
 mod rating;
+mod recurring;
 mod settle;
 mod settlement;
 mod subjects;
+mod taxation;
 mod unpriced;
 mod witness;
 
+use account_bounds::Holds;
+use committed::Groups;
+use conditions::Conditions;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use options::{Outlook, RunOptions, RunReport, RunState};
@@ -32,6 +57,7 @@ use crate::catalog::Catalog;
 use crate::control::ControlTotals;
 use crate::discount::Discounts;
 use crate::fault::Outcome;
+use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::lineset::commit::{check_pipeline, check_whole};
 use crate::lineset::{Commit, Manifest, commit, current};
@@ -61,8 +87,12 @@ pub(crate) struct Job<'j> {
     pub(crate) book: &'j PriceBook,
     pub(crate) reference: &'j Reference,
     pub(crate) catalog: &'j Catalog,
+    pub(crate) fx: &'j Fx,
     pub(crate) discounts: &'j Discounts,
+    pub(crate) groups: &'j Groups,
+    pub(crate) account_bounds: &'j Holds,
     pub(crate) computations: &'j Computations,
+    pub(crate) conditions: &'j Conditions,
     pub(crate) guide: &'j Guide<'j>,
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],
@@ -77,7 +107,8 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let output = Location::parse(&options.output)?;
     output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
-    let run_id = prepared.run_id(&files);
+    let first_number = numbers::first(prepared, &output).await?;
+    let run_id = prepared.run_id(&files, first_number);
     tracing::info!(run_id, files = files.len(), "usage files found and fingerprinted");
     let standing = standing(prepared, &output, &run_id).await?;
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
@@ -94,16 +125,19 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     tracing::info!(run_id, "usage read and metered");
     let usage = settle::settle_all(&job, intakes, options.batch_rows).await?;
     tracing::info!(run_id, buckets = usage.buckets.len(), suspended = usage.suspended.len(), "duplicates settled");
-    let billing = rating::bill(&job, &usage.buckets)?;
-
+    let mut rated = rating::rate(&job, &usage.buckets)?;
+    let (taxed, tax_answers) = exchange::tax(&job, &mut rated, &run_id).await?;
+    let billing = rating::bill(&job, rated, taxed)?;
+    let numbers = numbers::taken(prepared, &output, first_number, &billing).await?;
     tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
-    let written = publish::write(&job, &usage, &billing, &totals, &run_id, &output, options).await?;
+    let written = publish::write(&job, &usage, &billing, &totals, (&run_id, first_number), &output, options).await?;
+    let remarks = publish::Remarks { lines_without_tax: billing.lines_without_tax, tax_answers, numbers };
     // Giving millions of rows back one by one takes a while that nobody needs to wait for.
     std::thread::spawn(move || drop((usage, billing)));
-    let manifest = publish::manifest(&job, &run_id, written, &totals);
+    let manifest = publish::manifest(&job, &run_id, written, &totals, remarks);
     let number = standing.map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {
         Commit::Done { number } => (RunState::Committed, number),
@@ -133,7 +167,7 @@ pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook>
     output.check_folder()?;
     let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
     prepared.sources(&files).await?;
-    let run_id = prepared.run_id(&files);
+    let run_id = prepared.run_id(&files, numbers::first(prepared, &output).await?);
     let standing = standing(prepared, &output, &run_id).await?;
     Ok(Outlook::new(prepared, &files, run_id, &output, standing))
 }

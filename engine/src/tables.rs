@@ -22,27 +22,57 @@ pub enum Table {
     InvoiceLines,
     /// One row per invoice line and tax.
     InvoiceTaxes,
+    /// One row per invoice line and discount.
+    LineDiscounts,
     /// One row per bill-to account and currency.
     Invoices,
+    /// One row per invoice, account on the way to the billed one, and product.
+    InvoiceSubtotals,
+    /// What a prepaid credit pays of an invoice.
+    CreditDraws,
+    /// What became of a prepaid credit.
+    CreditBalances,
     /// Usage of one subscription, meter, dimension set and day.
     UsageBuckets,
     /// A rated record of a charge that publishes them.
     RatedUsage,
+    /// What a line has drawn on an allowance.
+    AllowanceDraws,
+    /// What has become of what allowances grant.
+    AllowanceBalances,
+    /// Levels at the end of the period, of meters that carry them.
+    Levels,
     /// Records set aside.
     Suspense,
+    /// What of a line counts towards a commitment.
+    CommitmentShares,
+    /// What commitments of a term have counted so far.
+    CommitmentBalances,
+    /// Thresholds that were reached.
+    Notices,
     /// Counts and sums that must agree between the rooms.
     ControlTotals,
 }
 
 impl Table {
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 17] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
+        Self::LineDiscounts,
         Self::Invoices,
+        Self::InvoiceSubtotals,
+        Self::CreditDraws,
+        Self::CreditBalances,
         Self::UsageBuckets,
         Self::RatedUsage,
+        Self::AllowanceDraws,
+        Self::AllowanceBalances,
+        Self::Levels,
         Self::Suspense,
+        Self::CommitmentShares,
+        Self::CommitmentBalances,
+        Self::Notices,
         Self::ControlTotals,
     ];
 
@@ -52,10 +82,20 @@ impl Table {
         match self {
             Self::InvoiceLines => "invoice_lines",
             Self::InvoiceTaxes => "invoice_taxes",
+            Self::LineDiscounts => "line_discounts",
             Self::Invoices => "invoices",
+            Self::InvoiceSubtotals => "invoice_subtotals",
+            Self::CreditDraws => "credit_draws",
+            Self::CreditBalances => "credit_balances",
             Self::UsageBuckets => "usage_buckets",
             Self::RatedUsage => "rated_usage",
+            Self::AllowanceDraws => "allowance_draws",
+            Self::AllowanceBalances => "allowance_balances",
+            Self::Levels => "levels",
             Self::Suspense => "suspense",
+            Self::CommitmentShares => "commitment_shares",
+            Self::CommitmentBalances => "commitment_balances",
+            Self::Notices => "notices",
             Self::ControlTotals => "control_totals",
         }
     }
@@ -66,10 +106,20 @@ impl Table {
         match self {
             Self::InvoiceLines => columns::INVOICE_LINES,
             Self::InvoiceTaxes => columns::INVOICE_TAXES,
+            Self::LineDiscounts => columns::LINE_DISCOUNTS,
             Self::Invoices => columns::INVOICES,
+            Self::InvoiceSubtotals => columns::INVOICE_SUBTOTALS,
+            Self::CreditDraws => columns::CREDIT_DRAWS,
+            Self::CreditBalances => columns::CREDIT_BALANCES,
             Self::UsageBuckets => columns::USAGE_BUCKETS,
             Self::RatedUsage => columns::RATED_USAGE,
+            Self::AllowanceDraws => columns::ALLOWANCE_DRAWS,
+            Self::AllowanceBalances => columns::ALLOWANCE_BALANCES,
+            Self::Levels => columns::LEVELS,
             Self::Suspense => columns::SUSPENSE,
+            Self::CommitmentShares => columns::COMMITMENT_SHARES,
+            Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
+            Self::Notices => columns::NOTICES,
             Self::ControlTotals => columns::CONTROL_TOTALS,
         }
     }
@@ -80,19 +130,26 @@ impl Table {
     pub const fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::InvoiceLines => &["account_id", "subscription_id", "product", "charge"],
-            Self::InvoiceTaxes => &["account_id"],
+            Self::InvoiceTaxes | Self::LineDiscounts => &["account_id"],
             Self::Invoices => &["bill_to_account_id", "currency"],
+            Self::InvoiceSubtotals => &["account_id", "product"],
+            Self::CreditDraws | Self::CreditBalances => &["credit_id"],
             Self::UsageBuckets => &["account_id", "subscription_id", "meter"],
-            Self::RatedUsage => &["account_id", "subscription_id"],
+            Self::RatedUsage | Self::AllowanceDraws => &["account_id", "subscription_id"],
+            Self::AllowanceBalances => &["account_id", "subscription_id", "allowance"],
+            Self::Levels => &["account_id", "subscription_id", "meter"],
             Self::Suspense => &["source", "file", "row"],
-            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure"],
+            Self::CommitmentShares => &["account_id", "subscription_id"],
+            Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
+            Self::Notices => &["account_id", "subscription_id", "threshold"],
+            Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure"],
         }
     }
 
     /// The schema as published: plain types, no dictionaries.
     #[must_use]
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 7]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 let fields = table
                     .columns()

@@ -122,7 +122,7 @@ struct Planned {
 struct Outcomes {
     verdict: Verdict,
     lines: Vec<Row>,
-    accounts: Vec<Row>,
+    discounts: Vec<Row>,
 }
 
 /// Runs the tests asked for.
@@ -156,7 +156,8 @@ pub async fn run_tests(asked: &Asked) -> Outcome<Report> {
     let mut tests = Vec::new();
     for ((told, book), outcome) in told.into_iter().zip(outcomes) {
         let outcome = outcome.map_err(|cause| Fault::ours(format!("the test `{}` broke off: {cause}", told.name)))?;
-        outcome.lines.iter().for_each(|line| tallies[book].touch(line, &outcome.accounts));
+        outcome.lines.iter().for_each(|line| tallies[book].touch(line));
+        outcome.discounts.iter().for_each(|row| tallies[book].touch_discount(row));
         tests.push(Tested { verdict: outcome.verdict, ..told });
     }
     if let Some((output, period)) = &asked.usage {
@@ -165,6 +166,8 @@ pub async fn run_tests(asked: &Asked) -> Outcome<Report> {
         tallies.iter_mut().for_each(Tally::begin_use);
         let each = |line: Row| tallies.iter_mut().for_each(|tally| tally.used(&line));
         lines.scan(Table::InvoiceLines, &columns, chrono_tz::UTC, each).await?;
+        let each = |row: Row| tallies.iter_mut().for_each(|tally| tally.used_discount(&row));
+        lines.scan(Table::LineDiscounts, &coverage::discount_columns(), chrono_tz::UTC, each).await?;
     }
     Ok(Report { tests, coverage: tallies.into_iter().map(Tally::coverage).collect() })
 }
@@ -245,7 +248,7 @@ impl Planned {
     }
 
     async fn run(self) -> Outcomes {
-        let refused = |faults| Outcomes { verdict: Verdict::Refused(faults), lines: Vec::new(), accounts: Vec::new() };
+        let refused = |faults| Outcomes { verdict: Verdict::Refused(faults), lines: Vec::new(), discounts: Vec::new() };
         let job = Job::put(&self.file, &self.case, &self.columns, &self.known).await;
         match job {
             Ok(job) => self.judged(&job).await.unwrap_or_else(|faults| refused(job.at_home(faults))),
@@ -279,7 +282,8 @@ impl Planned {
             true => Verdict::Passed { notes },
             false => Verdict::Failed { differences, notes },
         };
-        Ok(Outcomes { verdict, lines, accounts: self.case.accounts() })
+        let discounts = set.rows(Table::LineDiscounts, timezone).await?;
+        Ok(Outcomes { verdict, lines, discounts })
     }
 }
 
@@ -295,14 +299,4 @@ fn notes(records: &Records) -> Vec<String> {
         (records.out_of_window, "is of another period", "are of another period"),
     ];
     kinds.iter().filter_map(told).collect()
-}
-
-impl Case {
-    /// The rows of its accounts, for columns of theirs that prices depend on.
-    fn accounts(&self) -> Vec<Row> {
-        let row = |row: &file::GivenRow| {
-            row.cells.iter().filter_map(|(name, cell)| Some((name.text.clone(), cell.text.clone()?))).collect()
-        };
-        self.tables[0].iter().flatten().map(row).collect()
-    }
 }

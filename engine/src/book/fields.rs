@@ -10,7 +10,7 @@ use crate::money::Decimal;
 use crate::yaml::Node;
 use crate::yaml::keys::Variant;
 
-use super::keys::KEPT_WITH_MODEL;
+use super::keys::{KEPT_WITH_MODEL, OF_QUANTITIES};
 
 /// A key with its value.
 pub(super) type Entry<'a> = (&'a Located, &'a Node);
@@ -83,7 +83,9 @@ impl Written {
     /// `patch` laid over these fields; another `model` drops the keys of the old one.
     pub(super) fn under(&self, patch: &Self) -> Self {
         let replaced = patch.model().is_some_and(|model| self.model() != Some(model));
-        let stays = |key: &str| patch.get(key).is_none() && (!replaced || KEPT_WITH_MODEL.contains(&key));
+        let by_query = patch.model() == Some("sql");
+        let outlasts = |key: &str| KEPT_WITH_MODEL.contains(&key) && !(by_query && OF_QUANTITIES.contains(&key));
+        let stays = |key: &str| patch.get(key).is_none() && (!replaced || outlasts(key));
         let kept = self.0.iter().filter(|entry| stays(&entry.0.text));
         Self(kept.chain(&patch.0).cloned().collect())
     }

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::commitments::derived;
 use super::fields::{Entry, Fields};
-use super::sections::{Sections, by_id};
+use super::model::Model;
+use super::sections::{Sections, by_id, twice};
 use crate::fault::{Fault, Faults, Located, codes};
 use crate::yaml::{Node, did_you_mean};
 
@@ -16,22 +18,26 @@ pub(super) struct Declared<'a> {
     /// Index of its product.
     pub(super) product: usize,
     /// Its own id.
-    pub(super) key: &'a Located,
+    pub(super) key: Located,
     /// Its fields.
     pub(super) fields: Fields<'a>,
     /// The whole of it.
     pub(super) node: &'a Node,
     /// Index of its meter, when it names one that exists.
     pub(super) meter: Option<usize>,
+    /// Its model when its lines are made of other lines.
+    pub(super) derived: Option<Model>,
 }
 
 /// What can be referred to.
 pub(super) struct Index<'a> {
     pub(super) meters: BTreeMap<&'a str, usize>,
     pub(super) products: BTreeMap<&'a str, usize>,
+    pub(super) plans: BTreeMap<&'a str, usize>,
     /// In order of (product, charge).
     pub(super) charges: Vec<Declared<'a>>,
     charge_ids: BTreeMap<String, usize>,
+    derived_ids: BTreeMap<(usize, String), usize>,
     /// What every meter counts.
     counted: Vec<Counted>,
 }
@@ -75,11 +81,29 @@ impl<'a> Index<'a> {
             for (key, node) in by_id(node.get("charges").into_iter(), "charge", faults) {
                 let fields = Fields::of(node);
                 let meter = fields.get("meter").and_then(|meter| find(&meters, meter, "meter", faults));
-                charges.push(Declared { id: format!("{}/{}", name.text, key.text), product, key, fields, node, meter });
+                let (id, key) = (format!("{}/{}", name.text, key.text), key.clone());
+                charges.push(Declared { id, product, key, fields, node, meter, derived: None });
             }
         }
-        let charge_ids = charges.iter().enumerate().map(|(index, charge)| (charge.id.clone(), index)).collect();
-        Self { meters, products, charges, charge_ids, counted }
+        charges.extend(derived(sections, &products, faults));
+        charges.sort_by(|a, b| (a.product, &a.key.text).cmp(&(b.product, &b.key.text)));
+        for pair in charges.windows(2) {
+            if let [first, second] = pair
+                && (first.product, &first.key.text) == (second.product, &second.key.text)
+            {
+                faults.push(twice(&format!("the charge `{}`", second.id), &second.key.place, &first.key.place));
+            }
+        }
+        // Nobody lays a price or discount over what is made of other lines.
+        let (mut charge_ids, mut derived_ids) = (BTreeMap::new(), BTreeMap::new());
+        for (index, charge) in charges.iter().enumerate() {
+            match charge.derived {
+                None => drop(charge_ids.insert(charge.id.clone(), index)),
+                Some(_) => drop(derived_ids.insert((charge.product, charge.key.text.clone()), index)),
+            }
+        }
+        let plans = positions(&sections.plans);
+        Self { meters, products, plans, charges, charge_ids, derived_ids, counted }
     }
 
     /// The index of the charge called `id`, or a fault.
@@ -89,6 +113,28 @@ impl<'a> Index<'a> {
             faults.push(unknown(id, "charge", self.charge_ids.keys().map(String::as_str)));
         }
         found
+    }
+
+    /// The index of the charge of this product and id whose lines are made of other lines.
+    pub(super) fn derived(&self, product: usize, id: &str) -> Option<usize> {
+        self.derived_ids.get(&(product, id.to_owned())).copied()
+    }
+
+    /// The charges a product or `product/charge` means.
+    pub(super) fn named(&self, named: &Located, faults: &mut Faults) -> Vec<usize> {
+        if named.text.contains('/') {
+            return self.charge(named, faults).into_iter().collect();
+        }
+        match self.products.get(named.text.as_str()) {
+            Some(product) => {
+                let charges = self.charges.iter().enumerate().filter(|(_, charge)| charge.product == *product);
+                charges.map(|(position, _)| position).collect()
+            }
+            None => {
+                faults.push(unknown(named, "product", self.products.keys().copied()));
+                Vec::new()
+            }
+        }
     }
 
     /// What a charge's meter counts.
@@ -105,6 +151,14 @@ pub(super) fn find(known: &BTreeMap<&str, usize>, node: &Node, what: &str, fault
         faults.push(unknown(&id, what, known.keys().copied()));
     }
     found
+}
+
+/// The charges that a list of products and `product/charge` means, sorted.
+pub(super) fn charges_of(on: &Node, index: &Index<'_>, faults: &mut Faults) -> Vec<usize> {
+    let mut charges: Vec<usize> = on.texts().iter().flat_map(|named| index.named(named, faults)).collect();
+    charges.sort_unstable();
+    charges.dedup();
+    charges
 }
 
 /// A reference to something that does not exist.

@@ -2,17 +2,23 @@
 
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
+mod around;
+mod allowance;
 mod charge;
+mod discount;
 
+use super::exchange::MAX_AGE_DAYS;
+use allowance::ALLOWANCE;
+use around::{ACCOUNT_BOUND, COMMITMENTS, THRESHOLD};
 use charge::{APPLIED, CHARGE, MODEL_NAMES, NUMBERS, PATCH, VALID};
-pub(super) use charge::{KEPT_WITH_MODEL, MODELS};
+pub(super) use charge::{KEPT_WITH_MODEL, MODELS, OF_QUANTITIES};
+use discount::DISCOUNT;
+pub(super) use discount::REDUCTIONS;
 
 /// The currencies' word for "that of the account".
 pub(super) const CURRENCY_OF_ACCOUNT: &str = "account";
 
 const MODES: Kind = Kind::OneOf(&["half_up", "half_even", "up", "down"]);
-/// Whose usage draws on an allowance.
-const SHARERS: Kind = Kind::OneOf(&["subscription", "account"]);
 
 /// A file of a book.
 pub(super) static BOOK: Record = Record {
@@ -26,7 +32,13 @@ pub(super) static BOOK: Record = Record {
             CURRENCY_OF_ACCOUNT,
             "currency of all prices: an ISO 4217 code, or `account`: plain numbers in the currency of whoever is billed",
         ),
+        Key::optional(
+            "fx",
+            Kind::Record(&EXCHANGE),
+            "lets accounts be billed in another currency than their prices, by the table fx_rates; left out: such accounts are refused",
+        ),
         Key::optional("rounding", Kind::Record(&ROUNDING), "how line amounts are rounded"),
+        Key::optional("tax", Kind::Record(&TAX), "what becomes of lines without a tax rate"),
         Key::optional("meters", Kind::Map(&Kind::Record(&METER)), "what is counted, by meter id"),
         Key::optional("products", Kind::Map(&Kind::Record(&PRODUCT)), "what is sold, by product id"),
         Key::optional("plans", Kind::Map(&Kind::Record(&PLAN)), "products sold together, by plan id"),
@@ -43,12 +55,52 @@ pub(super) static BOOK: Record = Record {
         Key::optional(
             "discounts",
             Kind::List(&Kind::Record(&DISCOUNT)),
-            "percentage discounts; the first that matches a line applies",
+            "what comes off lines, accounts and invoices, in the order declared, each off what the earlier ones left",
+        ),
+        Key::optional(
+            "account_bounds",
+            Kind::List(&Kind::Record(&ACCOUNT_BOUND)),
+            "least and greatest amounts of single accounts, each on what the ones before it leave",
+        ),
+        Key::optional(
+            "thresholds",
+            Kind::List(&Kind::Record(&THRESHOLD)),
+            "quantities and amounts that are told when they are reached",
         ),
         Key::optional(
             "overrides",
             Kind::List(&Kind::Record(&OVERRIDE)),
             "prices of single accounts, and of those below them that have nothing of their own; a price whose model does not take them stays as it is",
+        ),
+    ]],
+};
+
+static EXCHANGE: Record = Record {
+    title: "the exchange of currencies",
+    choice: None,
+    keys: &[&[
+        Key::optional(
+            "rate_type",
+            Kind::Text,
+            "takes the rates with this text in the column `rate_type`; left out: those with a blank",
+        ),
+        Key::defaulted(
+            "on",
+            Kind::OneOf(&["period_end", "period_start", "service_end"]),
+            "period_end",
+            "the day whose rate is taken: the last or first of the period, or the last of the period that the line bills",
+        ),
+        Key::defaulted(
+            "max_age_days",
+            Kind::Whole,
+            MAX_AGE_DAYS,
+            "how many days older than that day the newest rate may be",
+        ),
+        Key::defaulted(
+            "inverse",
+            Kind::Truth,
+            "false",
+            "whether a pair without such a rate takes one over that of the opposite direction, rounded half up to 18 digits",
         ),
     ]],
 };
@@ -64,7 +116,30 @@ static ROUNDING: Record = Record {
             "unrounded",
             "whether a discount is taken of the unrounded amount, or of the rounded one and rounded by itself",
         ),
+        Key::defaulted(
+            "tax",
+            Kind::OneOf(&["line", "invoice"]),
+            "line",
+            "whether the tax of every line is rounded, or once the sum of a tax at one rate over an invoice, split over its lines by the largest remainder",
+        ),
+        Key::defaulted(
+            "discount_order",
+            Kind::OneOf(&["declared", "percent_first"]),
+            "declared",
+            "in which order the discounts of a level come off: as declared, or percentages before all others",
+        ),
     ]],
+};
+
+static TAX: Record = Record {
+    title: "the taxes",
+    choice: None,
+    keys: &[&[Key::defaulted(
+        "missing",
+        Kind::OneOf(&["fault", "suspense", "untaxed"]),
+        "fault",
+        "a line for whose jurisdiction and category `tax_rates` has no rate: refuse the run; bill it without tax, mark it in invoice_taxes and exit with 1; or bill it without tax",
+    )]],
 };
 
 static METER: Record = Record {
@@ -204,16 +279,22 @@ static PLAN: Record = Record {
     choice: None,
     keys: &[&[
         Key::optional("name", Kind::Text, "what people call it; its id when left out"),
-        Key::optional("currency", Kind::Text, "ISO 4217 code; accounts of other currencies are refused"),
+        Key::optional(
+            "currency",
+            Kind::Text,
+            "ISO 4217 code of its prices; accounts of other currencies are refused, or exchanged by `fx`",
+        ),
         Key::required("includes", Kind::List(&Kind::Text), "ids of its products"),
         Key::optional(
             "prices",
             PRICES,
             "own prices by `product/charge`, or a list of dated ones; whatever is left out stays as it is without them",
         ),
-        Key::optional("allowances", Kind::List(&Kind::Record(&ALLOWANCE)), "included quantities"),
+        Key::optional("allowances", ALLOWANCES, "included quantities and amounts"),
     ]],
 };
+
+const ALLOWANCES: Kind = Kind::List(&Kind::Record(&ALLOWANCE));
 
 /// Patches by charge.
 const PRICES: Kind = Kind::Map(&Kind::Either(&Kind::Record(&PATCH), &Kind::List(&Kind::Record(&PATCH))));
@@ -223,7 +304,11 @@ static CONTRACT: Record = Record {
     choice: None,
     keys: &[
         VALID,
-        &[Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
+        &[
+            Key::optional("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each"),
+            Key::optional("commitment", COMMITMENTS, "what the customer pays or uses at least; one, or a list"),
+            Key::optional("allowances", ALLOWANCES, "what it includes beside the allowances of the plan"),
+        ],
     ],
 };
 
@@ -242,41 +327,6 @@ static LAYER: Record = Record {
         VALID,
         &[Key::required("prices", PRICES, "its prices by `product/charge`, or a list of dated ones for each")],
     ],
-};
-
-static ALLOWANCE: Record = Record {
-    title: "an allowance",
-    choice: None,
-    keys: &[&[
-        Key::required("meter", Kind::Text, "the meter it is counted by"),
-        Key::required(
-            "quantity",
-            Kind::Number,
-            "included units, not negative; they come off the usage before it is priced, so for every charge on the meter",
-        ),
-        Key::defaulted("per", Kind::OneOf(&["month"]), "month", "how often it is given"),
-        Key::defaulted(
-            "shared_over",
-            SHARERS,
-            "subscription",
-            "who draws on it; account: one pool per account and plan, for the subscriptions of the plan in order of subscription_id",
-        ),
-    ]],
-};
-
-static DISCOUNT: Record = Record {
-    title: "a discount",
-    choice: None,
-    keys: &[&[
-        Key::required("id", Kind::Text, "its id"),
-        Key::optional("percent", Kind::Number, "for everybody: 10 means 10 %"),
-        Key::optional(
-            "percent_column",
-            Kind::Text,
-            "custom column of the accounts table that holds the percentage; a blank takes the nearest ancestor's, 0 ends it",
-        ),
-        Key::optional("on", Kind::List(&Kind::Text), "products or `product/charge` it applies to; all when left out"),
-    ]],
 };
 
 static OVERRIDE: Record = Record {

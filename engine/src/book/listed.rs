@@ -22,6 +22,10 @@ pub(super) fn listed(
     material: &mut Material,
     faults: &mut Faults,
 ) -> Option<Vec<Listed>> {
+    if charge.derived.is_some() {
+        material.bases.push(Vec::new());
+        return Some(Vec::new());
+    }
     let before = faults.0.len();
     let base = Written::of(charge.node, &BESIDE);
     let versions = charge.fields.get("versions").map(Node::list).unwrap_or_default();

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use super::model::{Prefixes, Tier};
 use super::table::Rows;
-use super::tiers::Holding;
+use super::tiers::{Holding, Past};
 use crate::money::Decimal;
 use crate::yaml::{Node, beside};
 
@@ -23,7 +23,7 @@ pub(super) struct Lists {
     /// The tables by path; `None` where a fault has been reported.
     pub(super) tables: BTreeMap<String, Option<Rows>>,
     /// Tiers by what they hold and whether their end is open.
-    pub(super) tiers: Known<(Holding, bool), Arc<[Tier]>>,
+    pub(super) tiers: Known<(Holding, Past), Arc<[Tier]>>,
     /// Cells by their dimensions.
     pub(super) cells: Known<Vec<String>, Cells>,
     /// Prefixes.

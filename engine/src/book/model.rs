@@ -8,16 +8,24 @@ use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
 mod aggregate;
+mod around;
+mod allowance;
 mod calendar;
+mod discount;
 mod patch;
 mod prefix;
 mod price;
+mod recurring;
 
 pub use aggregate::{DAY, Level, OfWindow, Then, Windowed, nearest_rank};
+pub use allowance::{Allowance, Included, Multiply, Rollover};
+pub use around::{AccountBound, Bounds, Commitment, Committed, Over, Threshold, Watched};
 pub use calendar::{Calendar, Span, Window};
+pub use discount::{Discount, DiscountLevel, DiscountOrder, On, Percent, Reduction};
 pub use patch::{AccountOverride, Contract, Layer, Layered, Listed, Patch, Validity};
 pub use prefix::{Destination, Prefixes};
 pub use price::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, Tier, ZeroUsage};
+pub use recurring::{Anchor, Every, Prorate, Schedule};
 
 /// A whole price book, checked.
 #[derive(Clone, Debug)]
@@ -26,8 +34,12 @@ pub struct PriceBook {
     pub name: String,
     /// The currency its prices are in; `None` for `currency: account`, prices in the currency of whoever is billed.
     pub currency: Option<String>,
+    /// How prices become the currency of the account; `None` when it must be theirs.
+    pub fx: Option<Exchange>,
     /// How line amounts are rounded.
     pub rounding: LineRounding,
+    /// How lines are taxed.
+    pub tax: TaxRules,
     /// All meters, sorted by id.
     pub meters: Vec<Meter>,
     /// All products, sorted by id.
@@ -38,6 +50,12 @@ pub struct PriceBook {
     pub plans: Vec<Plan>,
     /// All contracts, sorted by id.
     pub contracts: Vec<Contract>,
+    /// The commitments of all contracts, in their order.
+    pub commitments: Vec<Commitment>,
+    /// Bounds of accounts in declared order.
+    pub account_bounds: Vec<AccountBound>,
+    /// Thresholds in declared order.
+    pub thresholds: Vec<Threshold>,
     /// All layers in declared order: a later one lies over an earlier one.
     pub layers: Vec<Layer>,
     /// Discounts in declared order.
@@ -50,6 +68,32 @@ pub struct PriceBook {
     pub digest: String,
 }
 
+/// `fx:` of the book.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Which rates of the table count: those of this type; empty for those without one.
+    pub rate_type: String,
+    /// The day whose rate is taken.
+    pub on: ExchangeDay,
+    /// Days that a rate may be older than that day.
+    pub max_age_days: u64,
+    /// Whether one over the opposite rate is taken where there is no other.
+    pub inverse: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The day whose exchange rate a line takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeDay {
+    /// The first day of the period.
+    PeriodStart,
+    /// The last day of the period.
+    PeriodEnd,
+    /// The last day the line bills, at most that of the period.
+    ServiceEnd,
+}
+
 /// `rounding:` of the book.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LineRounding {
@@ -57,6 +101,8 @@ pub struct LineRounding {
     pub mode: Rounding,
     /// What a discount percentage is taken of.
     pub discount_base: DiscountBase,
+    /// In which order the discounts of a level come off.
+    pub discount_order: DiscountOrder,
 }
 
 /// What a percentage discount is taken of.
@@ -67,6 +113,27 @@ pub enum DiscountBase {
     Unrounded,
     /// The rounded list amount; the discount is rounded by itself.
     Rounded,
+}
+
+/// `tax:` of the book, and `rounding.tax`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TaxRules {
+    /// What becomes of a line without a rate.
+    pub missing: MissingTax,
+    /// Whether a tax is rounded once for each invoice, not for each line.
+    pub by_invoice: bool,
+}
+
+/// What becomes of a line for whose jurisdiction and category there is no tax rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingTax {
+    /// The run is refused.
+    #[default]
+    Fault,
+    /// It is billed without tax, is marked, and the run says so.
+    Suspense,
+    /// It is billed without tax.
+    Untaxed,
 }
 
 /// What is counted, and how it aggregates.
@@ -203,43 +270,8 @@ pub struct Plan {
     pub includes: Vec<usize>,
     /// Own prices, sorted by charge.
     pub prices: Vec<Patch>,
-    /// Included quantities, as declared.
+    /// What is included, as declared.
     pub allowances: Vec<Allowance>,
     /// Where it stands.
     pub place: Place,
-}
-
-/// Included quantity of a meter per period.
-#[derive(Clone, Debug)]
-pub struct Allowance {
-    /// Index of the meter.
-    pub meter: usize,
-    /// Included units per period.
-    pub quantity: Decimal,
-    /// Who shares it.
-    pub shared_over: Scope,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// A percentage discount on lines.
-#[derive(Clone, Debug)]
-pub struct Discount {
-    /// Its id in the book.
-    pub id: String,
-    /// How much.
-    pub percent: Percent,
-    /// Charge indices it applies to, sorted; `None` for all.
-    pub on: Option<Vec<usize>>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// Where a discount's percentage stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Percent {
-    /// The same for everybody; 6.5 means 6.5 %.
-    Fixed(Decimal),
-    /// In this custom column of the accounts table; a blank takes the nearest ancestor's.
-    AccountColumn(Located),
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::allowances::{Owner, allowances};
 use super::clock::date;
 use super::fields::{Entry, Fields, Written};
 use super::index::Index;
 use super::lay::nothing_replaced;
 use super::model::{AccountOverride, Contract, Layer, Patch, Validity};
+use super::plans::Shelf;
 use super::sections::twice;
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::yaml::Node;
@@ -99,11 +101,13 @@ pub(super) fn layers(nodes: &[&Node], index: &Index<'_>, faults: &mut Faults) ->
     layers
 }
 
-/// The contract an entry declares.
-pub(super) fn contract((key, node): Entry<'_>, index: &Index<'_>, faults: &mut Faults) -> Contract {
-    let valid = validity(node, faults);
-    let prices = patches(node.get("prices"), &format!("contract:{}", key.text), valid, index, faults);
-    Contract { id: key.text.clone(), prices, place: key.place.clone() }
+/// The contract an entry declares, with the days it holds.
+pub(super) fn contract((key, node): Entry<'_>, shelf: &Shelf<'_>, faults: &mut Faults) -> (Contract, Validity) {
+    let (valid, layer) = (validity(node, faults), format!("contract:{}", key.text));
+    let prices = patches(node.get("prices"), &layer, valid, shelf.index, faults);
+    let owner = Owner { layer: &layer, includes: None, within: valid };
+    let allowances = allowances(node.get("allowances"), &owner, shelf, faults);
+    (Contract { id: key.text.clone(), prices, allowances, place: key.place.clone() }, valid)
 }
 
 /// The overrides written in the book.

@@ -1,11 +1,11 @@
 //! Plans: the products they include, their own prices laid over the list, and their allowances.
 
+use super::allowances::{Owner, allowances};
 use super::fields::{Entry, Fields};
 use super::index::{Index, find};
 use super::meters::once;
-use super::model::{Aggregate, Allowance, Meter, Plan, Validity};
+use super::model::{Meter, Plan, Validity};
 use super::patches::patches;
-use super::price::scope;
 use crate::fault::{Fault, Faults, codes};
 use crate::yaml::Node;
 
@@ -30,8 +30,9 @@ pub(super) fn plan((key, node): Entry<'_>, shelf: &Shelf<'_>, faults: &mut Fault
     let prices = fields.get("prices");
     check_included(prices, &includes, shelf.index, faults);
     let prices = patches(prices, &format!("plan:{}", key.text), Validity::default(), shelf.index, faults);
-    let allowances = fields.get("allowances").map(Node::list).unwrap_or_default();
-    let allowances = allowances.iter().filter_map(|node| allowance(node, &includes, shelf, faults)).collect();
+    let layer = format!("plan:{}", key.text);
+    let owner = Owner { layer: &layer, includes: Some(&includes), within: Validity::default() };
+    let allowances = allowances(fields.get("allowances"), &owner, shelf, faults);
     Plan {
         id: key.text.clone(),
         name: fields.get("name").and_then(Node::text).unwrap_or(&key.text).to_owned(),
@@ -55,28 +56,4 @@ fn check_included(prices: Option<&Node>, includes: &[usize], index: &Index<'_>, 
             faults.push(fault.at(&key.place).hint("add it to `includes`, or remove the price"));
         }
     }
-}
-
-fn allowance(node: &Node, includes: &[usize], shelf: &Shelf<'_>, faults: &mut Faults) -> Option<Allowance> {
-    let fields = Fields::of(node);
-    let named = fields.get("meter")?;
-    let meter = find(&shelf.index.meters, named, "meter", faults)?;
-    let used =
-        shelf.index.charges.iter().any(|charge| charge.meter == Some(meter) && includes.contains(&charge.product));
-    if !used {
-        let fault = Fault::new(&codes::B011, format!("no charge of the plan uses the meter `{}`", named.text()?));
-        faults.push(fault.at(&named.place).hint("include a product with a charge on it, or remove the allowance"));
-    }
-    let aggregate = shelf.meters.get(meter).and_then(Option::as_ref).map(|meter| meter.aggregate);
-    if aggregate.is_some_and(|aggregate| !matches!(aggregate, Aggregate::Sum | Aggregate::Count)) {
-        let fault = Fault::new(&codes::B011, format!("the meter `{}` does not add up", named.text()?)).at(&named.place);
-        faults.push(fault.hint("allowances are drawn from meters that sum or count"));
-    }
-    let quantity = fields.decimal("quantity")?;
-    if quantity.is_negative() {
-        let fault = Fault::new(&codes::B001, format!("the quantity {quantity} is negative"));
-        faults.push(fault.at(&fields.get("quantity")?.place));
-    }
-    let shared_over = scope(fields.text("shared_over", "subscription"));
-    Some(Allowance { meter, quantity, shared_over, place: node.place.clone() })
 }

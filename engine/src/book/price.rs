@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use super::bounds::bounds;
 use super::cells::cells;
 use super::clock::calendar;
 use super::destinations::{increments, prefixes};
 use super::fields::Fields;
 use super::index::Counted;
-use super::keys::MODELS;
+use super::keys::{MODELS, OF_QUANTITIES};
 use super::lists::Lists;
 use super::meters::mode;
 use super::model::{Convert, Each, Model, Price, RecordTerms, RoundAmount, Scope, ZeroUsage};
-use super::tiers::{Holding, tiers};
+use super::recurring::schedule;
+use super::tiers::{Holding, Past, tiers};
 use crate::fault::{Fault, Faults, Located, Place, codes};
 use crate::money::currency::minor_digits;
 use crate::money::{Decimal, Rounding};
@@ -44,6 +46,8 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
     check_lines_by(fields, variant.name, &by, lines_by.as_deref(), faults);
     let each = each(fields, variant.name, origin.meter, faults);
     check_money(fields, variant.name, origin.meter, faults);
+    check_quantities(fields, variant.name, faults);
+    check_end(fields, origin.meter, faults);
     let model = model(fields, variant.name, by, origin, faults)?;
     if let Some((key, message)) = out_of_range(&model) {
         let place = fields.get(key).map_or(&chosen.place, |node| &node.place);
@@ -64,10 +68,19 @@ pub(super) fn price(fields: &Fields<'_>, origin: &Origin<'_>, faults: &mut Fault
         free_units: not_negative(fields, "free_units", faults).unwrap_or(Decimal::ZERO),
         round_amount: fields.get("round_amount").and_then(|node| round_amount(node, faults)),
         itemise: fields.text("itemise", "false") == "true",
+        when: fields.get("when").and_then(Node::located),
+        bounds: bounds(fields, variant.name, faults),
         model,
         layer: origin.layer.to_owned(),
         place: origin.place.clone(),
     };
+    if let (Some(node), Model::Percentage { records, .. }) = (fields.get("each"), &price.model)
+        && price.each != Each::Period
+        && records.any()
+    {
+        let fault = Fault::new(&codes::B005, "terms of single records do not go with `each`").at(&node.place);
+        faults.push(fault.hint("they look at the records of the period one by one: leave `each` out, or say `period`"));
+    }
     if let (Some(node), true, false) = (fields.get("itemise"), price.itemise, price.by_record()) {
         let fault =
             Fault::new(&codes::B005, format!("`itemise` needs records that `{}` prices one by one", variant.name));
@@ -91,6 +104,33 @@ fn check_money(fields: &Fields<'_>, model: &str, meter: Option<&Counted>, faults
             .at(&named.place)
             .hint("name a meter whose quantity is money; its `unit` is `money`, a currency, or left out"),
     );
+}
+
+/// A query gives quantities and amounts itself, and a fixed amount has no units: neither has anything to convert or round.
+fn check_quantities(fields: &Fields<'_>, model: &str, faults: &mut Faults) {
+    if is_metered(model) && model != "sql" {
+        return;
+    }
+    for key in OF_QUANTITIES {
+        let Some(node) = fields.get(key) else { continue };
+        let fault = Fault::new(&codes::B005, format!("`{model}` does not take `{key}`")).at(&node.place);
+        let hint = if model == "sql" { "compute it in the SELECT" } else { "it prices no usage" };
+        faults.push(fault.hint(hint));
+    }
+}
+
+/// Whether a record is past the last tier is known where records add up to what fills the tiers.
+fn check_end(fields: &Fields<'_>, meter: Option<&Counted>, faults: &mut Faults) {
+    let Some(node) = fields.get("beyond").filter(|node| node.text() == Some("unpriced")) else { return };
+    let adds_up = meter.is_none_or(|meter| matches!(meter.aggregate.as_str(), "sum" | "count"));
+    let key = ["convert", "free_units"].into_iter().find(|key| fields.get(key).is_some());
+    if adds_up && key.is_none() {
+        return;
+    }
+    let why = key
+        .map_or("a meter that adds up its records".to_owned(), |key| format!("tiers that are filled without `{key}`"));
+    let fault = Fault::new(&codes::B005, format!("`beyond: unpriced` needs {why}")).at(&node.place);
+    faults.push(fault.hint("records are set aside whole: say `beyond: free`, or leave the last tier open"));
 }
 
 fn check_lines_by(fields: &Fields<'_>, model: &str, by: &[String], lines_by: Option<&[String]>, faults: &mut Faults) {
@@ -154,7 +194,8 @@ pub(super) fn above_zero(fields: &Fields<'_>, key: &str, faults: &mut Faults) ->
     Some(number)
 }
 
-fn not_negative(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
+/// The number of `key`, with a fault when it is negative.
+pub(super) fn not_negative(fields: &Fields<'_>, key: &str, faults: &mut Faults) -> Option<Decimal> {
     let number = fields.decimal(key)?;
     if number.is_negative() {
         faults.push(Fault::new(&codes::B001, format!("`{key}` {number} is negative")).at(&fields.get(key)?.place));
@@ -226,7 +267,7 @@ fn texts(node: Option<&Node>, dimensions: Option<&[String]>, faults: &mut Faults
 fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, faults: &mut Faults) -> Option<Model> {
     let lists = origin.lists;
     let bands = |faults: &mut Faults| {
-        let beyond = fields.text("beyond", "refused") == "free";
+        let beyond = Past::of(fields.text("beyond", "refused"));
         let (node, holding) = (fields.get("tiers")?, Holding::of(name));
         lists.tiers.get(node, (holding, beyond), || tiers(node, holding, beyond, lists, faults).map(Arc::from))
     };
@@ -278,11 +319,7 @@ fn model(fields: &Fields<'_>, name: &str, by: Vec<String>, origin: &Origin<'_>, 
         }
         "formula" => Model::Formula { sql: fields.get("formula")?.located()? },
         "sql" => Model::Sql { sql: fields.get("sql")?.located()? },
-        "recurring" => Model::Recurring {
-            amount: fields.decimal("amount")?,
-            prorate: fields.text("prorate", "by_day") == "by_day",
-            advance: fields.text("bill", "advance") == "advance",
-        },
+        "recurring" => Model::Recurring { amount: fields.decimal("amount")?, schedule: schedule(fields, faults)? },
         "one_time" => Model::OneTime { amount: fields.decimal("amount")? },
         _ => return None,
     })

@@ -12,13 +12,17 @@ use crate::yaml::Node;
 pub(super) struct Sections<'a> {
     pub(super) book: Option<&'a Node>,
     pub(super) currency: Option<&'a Node>,
+    pub(super) fx: Option<&'a Node>,
     pub(super) rounding: Option<&'a Node>,
+    pub(super) tax: Option<&'a Node>,
     pub(super) meters: Vec<Entry<'a>>,
     pub(super) products: Vec<Entry<'a>>,
     pub(super) plans: Vec<Entry<'a>>,
     pub(super) contracts: Vec<Entry<'a>>,
     pub(super) layers: Vec<&'a Node>,
     pub(super) discounts: Vec<&'a Node>,
+    pub(super) account_bounds: Vec<&'a Node>,
+    pub(super) thresholds: Vec<&'a Node>,
     pub(super) overrides: Vec<&'a Node>,
 }
 
@@ -30,13 +34,17 @@ impl<'a> Sections<'a> {
         Self {
             book: single(documents, "book", faults),
             currency: single(documents, "currency", faults),
+            fx: single(documents, "fx", faults),
             rounding: single(documents, "rounding", faults),
+            tax: single(documents, "tax", faults),
             meters: by_id(roots().filter_map(|root| root.get("meters")), "meter", faults),
             products: by_id(roots().filter_map(|root| root.get("products")), "product", faults),
             plans: by_id(roots().filter_map(|root| root.get("plans")), "plan", faults),
             contracts: by_id(roots().filter_map(|root| root.get("contracts")), "contract", faults),
             layers: list("layers"),
             discounts: list("discounts"),
+            account_bounds: list("account_bounds"),
+            thresholds: list("thresholds"),
             overrides: list("overrides"),
         }
     }

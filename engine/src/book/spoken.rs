@@ -22,6 +22,10 @@ pub struct Spoken {
     pub queries: Vec<(Vec<String>, Located)>,
     /// Conditions of layers.
     pub conditions: Vec<Located>,
+    /// Conditions of discounts.
+    pub discounts: Vec<Located>,
+    /// Conditions of recurring and one-time amounts.
+    pub fees: Vec<Located>,
 }
 
 impl Spoken {
@@ -29,18 +33,23 @@ impl Spoken {
     pub(super) fn of(sections: &Sections<'_>, index: &Index<'_>) -> Self {
         let mut spoken = Self {
             meters: index.meters.keys().map(ToString::to_string).collect(),
-            charges: index.charges.iter().map(|charge| charge.id.clone()).collect(),
+            // Amounts of what is made of other lines are not known yet when a formula asks.
+            charges: index.charges.iter().filter(|one| one.derived.is_none()).map(|one| one.id.clone()).collect(),
             products: index.products.keys().map(ToString::to_string).collect(),
             ..Self::default()
         };
         let sql = |fields: &Fields<'_>, key: &str| fields.get(key).and_then(Node::located);
         for charge in &index.charges {
             spoken.formulas.extend(sql(&charge.fields, "formula").map(|formula| (charge.id.clone(), formula)));
+            spoken.fees.extend(sql(&charge.fields, "when"));
             if let Some(meter) = index.meter_of(charge) {
                 spoken.queries.extend(sql(&charge.fields, "sql").map(|query| (meter.dimensions.clone(), query)));
             }
         }
+        let conditional = sections.layers.iter().chain(&sections.account_bounds);
+        spoken.conditions.extend(conditional.filter_map(|node| node.get("when")?.located()));
         spoken.conditions.extend(sections.layers.iter().filter_map(|layer| layer.get("when")?.located()));
+        spoken.discounts.extend(sections.discounts.iter().filter_map(|discount| discount.get("when")?.located()));
         spoken
     }
 }

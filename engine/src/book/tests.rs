@@ -1,14 +1,16 @@
 //! Small books and what is said about them, as a user meets it: the folder is in memory, the texts are YAML.
 
-use super::model::{Aggregate, Model, Percent, Scope};
+use super::model::{Aggregate, Model, On, Percent, Reduction, Scope};
 use super::*;
 use crate::fault::Place;
 use crate::money::{Decimal, Rounding};
 use crate::store::Location;
 use crate::yaml::tests::pointed;
 
+mod allowances;
 mod damage;
 mod patches;
+mod recurring;
 mod tables;
 
 fn dec(text: &str) -> Decimal {
@@ -92,7 +94,7 @@ async fn what_does_not_fit_together_is_reported_at_its_place() {
         ("currency: dollars\n", &["R009 15 dollars"]),
         ("discounts: [ { id: a, percent: 10 }, { id: a, percent: 5 } ]\n", &["B002 15 a"]),
         ("discounts: [ { id: a } ]\n", &["B005 15 a"]),
-        ("discounts: [ { id: a, percent: 10, percent_column: x } ]\n", &["B005 15 a"]),
+        ("discounts: [ { id: a, percent: 10, percent_column: x } ]\n", &["B005 15 x"]),
         ("discounts: [ { id: a, percent: 101 } ]\n", &["B001 15 101"]),
         (
             "discounts: [ { id: a, percent: 1, on: [video/minutes, audio, recording/x] } ]\n",
@@ -165,6 +167,20 @@ async fn each_charge_model_takes_its_own_keys_and_numbers() {
         ("model: graduated, tiers: [ { to: 10, unit_price: 1 }, { from: 12, unit_price: 1 } ]", &["B004 5 12"]),
         ("model: graduated, tiers: [ { to: 10, unit_price: 1 }, { from: 9, unit_price: 1 } ]", &["B004 5 9"]),
         ("model: graduated, beyond: free, tiers: [ { up_to: 10, unit_price: 1 } ]", &[]),
+        ("model: graduated, beyond: unpriced, tiers: [ { up_to: 10, unit_price: 1 } ]", &[]),
+        (
+            "model: graduated, beyond: unpriced, free_units: 1, tiers: [ { up_to: 10, unit_price: 1 } ]",
+            &["B005 5 unpriced"],
+        ),
+        ("model: percentage, percent: 1, free_records: 2, each: day", &["B005 5 day"]),
+        ("model: percentage, percent: 1, free_records: 2, each: period", &[]),
+        ("model: sql, sql: SELECT 1, free_units: 10", &["B005 5 10"]),
+        ("model: dynamic, free_units: 10, versions: [ { valid_from: 2026-02-01, model: sql, sql: SELECT 1 } ]", &[]),
+        (
+            "model: dynamic, versions: [ { valid_from: 2026-02-01, model: sql, sql: SELECT 1, free_units: 10 } ]",
+            &["B005 5 10"],
+        ),
+        ("model: sql, sql: SELECT 1, convert: { divide: 60 }, round_amount: { digits: 2 }", &["B005 5 {", "B005 5 {"]),
         ("model: graduated, tiers: [ { unit_price: 1, per: 0 } ]", &["B001 5 0"]),
         ("model: stairstep, tiers: [ { flat_fee: 1, unit_price: 2 } ]", &["B005 5 2"]),
         ("model: graduated_percentage, tiers: [ { percent: 1.5 } ]", &[]),
@@ -368,9 +384,9 @@ async fn a_sound_book_becomes_values() {
     let minutes = own(1).price;
     assert!(matches!(minutes.model, Model::PerUnit { unit_price, .. } if unit_price == dec("0.09")));
     assert_eq!((plan.prices[1].charge, minutes.scope), (2, Scope::Account));
-    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (0, Scope::Account));
-    assert_eq!(book.discounts[0].on, Some(vec![2, 3]));
-    assert_eq!(book.discounts[1].percent, Percent::Fixed(dec("10")));
+    assert_eq!(book.discounts[0].on, Some(On { charges: vec![2, 3], plans: Vec::new() }));
+    assert_eq!(book.discounts[1].reduction, Reduction::Percent(Percent::Fixed(dec("10"))));
+    assert_eq!((plan.allowances[0].meter, plan.allowances[0].shared_over), (Some(0), Scope::Account));
     let set_up = book.lay(&book.charges[1].listed[0].layered, &book.overrides[0].patch).unwrap().price;
     assert!(matches!(set_up.model, Model::OneTime { amount } if amount == dec("50")));
     assert_eq!((set_up.layer.as_str(), book.overrides[0].account.as_str()), ("override:A0001", "A0001"));

@@ -24,6 +24,28 @@ pub(super) enum Holding {
     Percentages,
 }
 
+/// What becomes of a quantity past the last tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Past {
+    /// The last tier must be open.
+    Refused,
+    /// It costs nothing.
+    Free,
+    /// Its records are set aside.
+    Unpriced,
+}
+
+impl Past {
+    /// What `beyond` says.
+    pub(super) fn of(beyond: &str) -> Self {
+        match beyond {
+            "free" => Self::Free,
+            "unpriced" => Self::Unpriced,
+            _ => Self::Refused,
+        }
+    }
+}
+
 impl Holding {
     /// The model's tiers.
     pub(super) fn of(model: &str) -> Self {
@@ -67,12 +89,12 @@ impl Written<'_> {
     }
 }
 
-/// The tiers `node` holds or names; `None` when a fault was reported. With `open_end` the last may be bounded: what is
-/// past it is free.
+/// The tiers `node` holds or names; `None` when a fault was reported. Unless `past` is refused, the last may be bounded: a
+/// tier that stands for what is past it follows.
 pub(super) fn tiers(
     node: &Node,
     holding: Holding,
-    open_end: bool,
+    past: Past,
     lists: &Lists,
     faults: &mut Faults,
 ) -> Option<Vec<Tier>> {
@@ -88,10 +110,12 @@ pub(super) fn tiers(
             tiers.into_iter().collect::<Option<_>>()?
         }
     };
+    let open_end = past != Past::Refused;
     check_order(&rows, open_end, &node.place, faults);
     let mut tiers: Vec<Tier> = rows.into_iter().map(|(tier, _)| tier).collect();
     if open_end && tiers.last().is_some_and(|tier| tier.up_to.is_some()) {
-        tiers.push(Tier { beyond: true, ..Tier::new(None, Decimal::ZERO) });
+        let unpriced = past == Past::Unpriced;
+        tiers.push(Tier { beyond: true, unpriced, ..Tier::new(None, Decimal::ZERO) });
     }
     (faults.0.len() == before).then_some(tiers)
 }
@@ -175,6 +199,7 @@ fn tier(written: &Written<'_>, holding: Holding, faults: &mut Faults) -> Option<
         flat_fee: written.number("flat_fee", faults).unwrap_or(Decimal::ZERO),
         increment,
         beyond: false,
+        unpriced: false,
     };
     (faults.0.len() == before).then_some(tier)
 }
@@ -213,7 +238,7 @@ fn check_order(rows: &[(Tier, Place)], open_end: bool, place: &Place, faults: &m
                 let fault = Fault::new(&codes::B004, "the last tier must be open").at(place);
                 faults.push(
                     fault.hint(
-                        "leave out its `up_to`: quantities past the last tier need a price (or say `beyond: free`)",
+                        "leave out its `up_to`: quantities past the last tier need a price (or say `beyond: free` or `unpriced`)",
                     ),
                 );
             }

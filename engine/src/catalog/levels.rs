@@ -8,6 +8,7 @@ use super::nearest;
 use crate::book::model::{Meter, PriceBook};
 use crate::fault::{Fault, Faults, codes};
 use crate::money::Decimal;
+use crate::period::Period;
 use crate::reference::model::{Index, LevelRow, Reference};
 
 /// The level of one meter with one value of each of its dimensions at the start of the period.
@@ -24,7 +25,7 @@ pub struct Opening {
 }
 
 /// The opening levels, sorted by subscription, meter and dimension values. Levels of zero say nothing and are left out.
-pub(super) fn openings(book: &PriceBook, reference: &Reference, faults: &mut Faults) -> Vec<Opening> {
+pub(super) fn openings(book: &PriceBook, reference: &Reference, period: &Period, faults: &mut Faults) -> Vec<Opening> {
     let meters: HashMap<&str, usize> =
         book.meters.iter().enumerate().map(|(index, meter)| (meter.id.as_str(), index)).collect();
     let mut openings = Vec::new();
@@ -42,11 +43,18 @@ pub(super) fn openings(book: &PriceBook, reference: &Reference, faults: &mut Fau
         } else if !row.level.is_zero() {
             let value = |name: &String| Arc::from(row.values.get(name).map_or("", String::as_str));
             let values = book.meters[*meter].dimensions.iter().map(value).collect();
-            openings.push(Opening { subscription: row.subscription, meter: *meter, values, level: row.level });
+            let subscription = opened(reference, row.subscription, period.start());
+            openings.push(Opening { subscription, meter: *meter, values, level: row.level });
         }
     }
     openings.sort_by(|a, b| (a.subscription, a.meter, &a.values).cmp(&(b.subscription, b.meter, &b.values)));
     openings
+}
+
+/// The version of a subscription (its first one) that a period finds open, or the next one; the last one when all have ended.
+fn opened(reference: &Reference, first: Index, start: i64) -> Index {
+    let last = reference.subscriptions[first as usize].last;
+    (first..last).find(|at| reference.subscriptions[*at as usize].ends_at > start).unwrap_or(last)
 }
 
 /// What keeps a row from being an opening level of `meter`.

@@ -22,7 +22,8 @@ pub(super) const NO_OFFER: u32 = u32::MAX;
 /// Every offer: the plans in order, then the products in order.
 pub(super) fn offers(book: &PriceBook) -> Vec<Offer> {
     let mut by_product: Vec<Vec<usize>> = vec![Vec::new(); book.products.len()];
-    for (number, charge) in book.charges.iter().enumerate() {
+    let sold = |(_, charge): &(usize, &crate::book::model::Charge)| !charge.price.model.is_derived();
+    for (number, charge) in book.charges.iter().enumerate().filter(sold) {
         by_product[charge.product].push(number);
     }
     let of_plan = |(number, plan): (usize, &crate::book::model::Plan)| {
@@ -55,13 +56,14 @@ pub(super) fn offers_of(book: &PriceBook, reference: &Reference, faults: &mut Fa
         };
         let account = &reference.accounts[subscription.account as usize];
         let plan_currency = book.plans.get(*offer).and_then(|plan| plan.currency.as_ref());
-        if let Some(currency) = plan_currency.or(book.currency.as_ref()).filter(|own| **own != account.currency) {
+        let other = plan_currency.or(book.currency.as_ref()).filter(|own| **own != account.currency);
+        if let Some(currency) = other.filter(|_| book.fx.is_none()) {
             let message = format!(
                 "subscription `{}`: {kind} `{id}` is priced in {currency}, account `{}` is billed in {}",
                 subscription.id, account.id, account.currency
             );
             let fault = Fault::new(&codes::B010, message).at(&subscription.place);
-            faults.push(fault.hint("give the account a plan in its own currency"));
+            faults.push(fault.hint("give the account a plan in its own currency, or let the book exchange: `fx: {}`"));
         }
         offers.push(u32::try_from(*offer).unwrap_or(u32::MAX));
     }

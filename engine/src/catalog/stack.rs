@@ -35,7 +35,7 @@ pub(super) struct Standing {
     own: Option<Index>,
     /// The nearest account above it that has anything.
     above: Option<Index>,
-    /// Number of the currency, where it decides which packages of ancestors count.
+    /// Number of the currency of its prices, where it decides which packages of ancestors count.
     currency: u32,
     /// Number of the set of layers.
     layers: u32,
@@ -121,9 +121,10 @@ impl<'a> Stacks<'a> {
         }
         stacks.holders = stacks.find_holders();
         if book.plans.iter().any(|plan| plan.currency.is_some()) {
-            for account in &reference.accounts {
+            let of_plans = book.plans.iter().filter_map(|plan| plan.currency.as_ref()).chain(&book.currency);
+            for currency in of_plans.chain(reference.accounts.iter().map(|account| &account.currency)) {
                 let next = u32::try_from(stacks.currencies.len()).unwrap_or(u32::MAX);
-                stacks.currencies.entry(account.currency.as_str()).or_insert(next);
+                stacks.currencies.entry(currency.as_str()).or_insert(next);
             }
         }
         stacks
@@ -179,6 +180,11 @@ impl<'a> Stacks<'a> {
         self.reference.accounts[account as usize].parent.and_then(|parent| self.holders[parent as usize])
     }
 
+    /// The currency of a plan's prices; `None` for plain numbers in that of whoever is billed.
+    fn priced_in(&self, plan: usize) -> Option<&'a str> {
+        self.book.plans[plan].currency.as_deref().or(self.book.currency.as_deref())
+    }
+
     /// What decides the stacks of a subscription for which these layers hold.
     pub(super) fn standing(
         &mut self,
@@ -190,8 +196,9 @@ impl<'a> Stacks<'a> {
         let account = subscription.account;
         let above = self.above(account);
         let own = Some(account).filter(|account| self.has_own[*account as usize]);
-        let currency = above
-            .and_then(|_| self.currencies.get(self.reference.accounts[account as usize].currency.as_str()).copied());
+        let priced_in = self.plan_of[number].and_then(|plan| self.priced_in(plan)).or(self.book.currency.as_deref());
+        let priced_in = priced_in.unwrap_or(&self.reference.accounts[account as usize].currency);
+        let currency = above.and_then(|_| self.currencies.get(priced_in).copied());
         let next = u32::try_from(self.set_list.len()).unwrap_or(u32::MAX);
         let layers = *self.sets.entry(layers).or_insert_with_key(|layers| {
             self.set_list.push(layers.clone());
@@ -257,7 +264,7 @@ impl<'a> Stacks<'a> {
     }
 
     /// What `account` passes on to those below it, the weakest first. Of several packages or contracts that of its lowest
-    /// subscription id is the strongest; packages in another currency than that of the one below are not passed on.
+    /// subscription id is the strongest; packages in another currency than the prices of the one below are not passed on.
     fn pass_on(&self, account: Index, charge: usize, currency: u32) -> Vec<Dated> {
         let mut strongest_first: Vec<Dated> = self.own_of(account, charge).collect();
         let subscriptions = &self.reference.subscriptions_of[account as usize];
@@ -267,7 +274,7 @@ impl<'a> Stacks<'a> {
         };
         for at in subscriptions {
             let plan = self.plan_of[*at as usize].filter(|plan| {
-                let own = self.book.plans[*plan].currency.as_deref();
+                let own = self.priced_in(*plan).filter(|_| !self.currencies.is_empty());
                 own.is_none_or(|own| self.currencies.get(own) == Some(&currency))
             });
             if let Some(plan) = plan {

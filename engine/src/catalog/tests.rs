@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::book;
-use crate::book::model::Model;
+use crate::book::model::{DiscountOrder, Model};
 use crate::discount::Discounts;
 use crate::fault::{Located, Place};
 use crate::pipeline::model::ReferencePaths;
 use crate::reference;
 use crate::store::Location;
+
+mod grants;
 
 const BOOK: &str = "\
 book: b
@@ -66,6 +68,12 @@ async fn shop(name: &str, more: &str, subscriptions: &[(&str, &str, &str)]) -> S
         fx_rates: None,
         price_overrides: None,
         levels: None,
+        tax_exemptions: None,
+        credits: None,
+        commitment_balances: None,
+        amendments: None,
+        coupons: None,
+        allowance_balances: None,
     };
     let reference = reference::load(&paths, chrono_tz::UTC).await.unwrap();
     Shop { book: book::load(&at("book.yaml")).await.unwrap(), reference }
@@ -334,12 +342,13 @@ async fn an_opening_level_is_one_of_a_meter_that_carries_it() {
 async fn a_discount_column_is_one_the_accounts_have() {
     let more = "discounts:\n  - { id: a, percent_column: discount }\n";
     let shop1 = shop("discount", more, &[("S1", "SITE", "flat")]).await;
-    let discounts = Discounts::new(&shop1.book.discounts, &shop1.reference).unwrap();
+    let discounts = Discounts::new(&shop1.book.discounts, DiscountOrder::Declared, &shop1.reference).unwrap();
     let percents: Vec<_> = (0..3).map(|account| discounts.percent(0, account).unwrap().to_string()).collect();
     // LONE, ROOT, SITE: a blank takes the ancestor's, 0 is none.
     assert_eq!(percents, ["0", "5", "5"]);
     let shop2 = shop("discoumt", &more.replace("discount }", "discoumt }"), &[("S1", "SITE", "flat")]).await;
-    let fault = Discounts::new(&shop2.book.discounts, &shop2.reference).unwrap_err().0.remove(0);
+    let fault =
+        Discounts::new(&shop2.book.discounts, DiscountOrder::Declared, &shop2.reference).unwrap_err().0.remove(0);
     let shown = "memory://catalog-discoumt/book.yaml:18:30: B003 the accounts have no column `discoumt` of their own";
     assert_eq!((fault.to_string().as_str(), fault.hint.as_deref()), (shown, Some("did you mean `discount`?")));
 }

@@ -1,5 +1,6 @@
 //! Levels held over time: the quantity of a meter whose records change a level that stands until the next one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -97,6 +98,24 @@ impl Cube<'_> {
         sums.into_iter().map(portion).collect()
     }
 
+    /// The levels of `subscription` at the end of the period, by dimension values in order; those of zero are left out. `None`
+    /// when one does not fit.
+    #[must_use]
+    pub fn closing(&self, subscription: u32, meter: usize) -> Option<Vec<(Vec<Arc<str>>, Decimal)>> {
+        let level = self.meters[meter].aggregate.level()?;
+        let dimensions = self.meters[meter].dimensions.len();
+        let opening = |row: usize| (self.openings[row].values.clone(), self.openings[row].level);
+        let mut levels: BTreeMap<Vec<Arc<str>>, Decimal> =
+            self.opening_rows(subscription, meter).map(opening).collect();
+        let records = &self.buckets.singles;
+        for row in self.record_rows(subscription, meter) {
+            let values = &records.cells[records.cell[row] as usize].values;
+            let one = levels.entry(values[..dimensions.min(values.len())].to_vec()).or_default();
+            *one = level.after(*one, Decimal::from_units(records.quantity[row]))?;
+        }
+        Some(levels.into_iter().filter(|(_, level)| !level.is_zero()).collect())
+    }
+
     /// How long each level was held. It ends with the period or the subscription.
     fn held(&self, subscription: u32, wanted: &Wanted, level: Level, ruler: &Ruler<'_>) -> Option<Vec<Held>> {
         let active = &self.subscriptions[subscription as usize];
@@ -109,12 +128,15 @@ impl Cube<'_> {
         let mut held: Vec<Held> = Vec::new();
         let mut places: HashMap<&[Arc<str>], usize> = HashMap::new();
         let fresh = |group, level| Held { group, level, since: i64::MIN, sum: Weighted::default(), records: 0 };
-        for row in self.opening_rows(subscription, wanted.meter) {
+        // A level goes on from one version of a subscription to the next.
+        for row in (active.first..=subscription).flat_map(|version| self.opening_rows(version, wanted.meter)) {
             places.insert(&self.openings[row].values, held.len());
             held.push(fresh(grouping.openings[row], self.openings[row].level));
         }
         let records = &self.buckets.singles;
-        for row in self.record_rows(subscription, wanted.meter) {
+        let own = self.record_rows(subscription, wanted.meter);
+        let earlier = (active.first..subscription).flat_map(|version| self.record_rows(version, wanted.meter));
+        for row in earlier.chain(own.clone()) {
             let (cell, time) = (records.cell[row] as usize, records.time[row]);
             // The values of attributes stand behind: they keep no levels apart.
             let values = &records.cells[cell].values;
@@ -125,7 +147,7 @@ impl Cube<'_> {
             let one = &mut held[place];
             one.hold(ruler.at(time), &within)?;
             one.level = level.after(one.level, Decimal::from_units(records.quantity[row]))?;
-            one.records += u64::from((midnight..end).contains(&time));
+            one.records += u64::from(own.contains(&row) && (midnight..end).contains(&time));
         }
         held.iter_mut().try_for_each(|one| one.hold(i64::MAX, &within))?;
         Some(held)

@@ -56,6 +56,12 @@ async fn shop(name: &str, end: &str) -> Shop {
         fx_rates: None,
         price_overrides: None,
         levels: None,
+        tax_exemptions: None,
+        credits: None,
+        commitment_balances: None,
+        amendments: None,
+        coupons: None,
+        allowance_balances: None,
     };
     Shop {
         book: book::load(&at("book.yaml")).await.unwrap(),

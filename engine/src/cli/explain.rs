@@ -5,6 +5,7 @@ use super::{Ending, talk};
 use crate::fault::Outcome;
 use crate::run::{Lines, RunOptions, explain, prepare};
 
+mod made;
 mod price;
 mod text;
 

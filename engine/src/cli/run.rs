@@ -5,6 +5,7 @@ use super::{Ending, progress, talk};
 use crate::fault::Outcome;
 use crate::money::Decimal;
 use crate::money::currency::minor_digits;
+use crate::run::options::Total;
 use crate::run::{Prepared, RunOptions, RunReport, RunState, prepare, run};
 
 /// The options a command line asks for.
@@ -58,7 +59,12 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
             report.records.suspended, report.records.read
         ));
     }
-    Ok(if over { Ending::OverThreshold } else { Ending::Done })
+    let untaxed = report.lines_without_tax;
+    if untaxed > 0 {
+        let lines = counted(untaxed, "line");
+        talk::say(&format!("{lines} without tax: the rows of `invoice_taxes` with a blank `tax` say which"));
+    }
+    Ok(if over || untaxed > 0 { Ending::OverThreshold } else { Ending::Done })
 }
 
 fn over_threshold(report: &RunReport, share: Decimal) -> bool {
@@ -95,12 +101,7 @@ fn summary(report: &RunReport) -> String {
     }
     let (count, invoices) = (counted(report.lines, "invoice line"), counted(report.invoices, "invoice"));
     lines.extend([String::new(), format!("{count} on {invoices}")]);
-    lines.push(format!("  {:<8} {:>18} {:>18} {:>18}", "currency", "net", "tax", "gross"));
-    for total in &report.totals {
-        let [net, tax, gross] =
-            [&total.amounts.net, &total.amounts.tax, &total.amounts.gross].map(|amount| money(amount, &total.currency));
-        lines.push(format!("  {:<8} {net:>18} {tax:>18} {gross:>18}", total.currency));
-    }
+    lines.extend(totals(&report.totals));
     lines.extend([String::new(), "Tables".to_owned()]);
     lines.extend(report.tables.values().map(|glob| format!("  {glob}")));
     lines.push(format!("  {}/{}", report.output, report.manifest));
@@ -112,6 +113,22 @@ fn summary(report: &RunReport) -> String {
         lines.push(format!("  duckdb -c \"SELECT reason, source, file, row, raw FROM read_parquet('{glob}')\""));
     }
     lines.join("\n") + "\n"
+}
+
+/// The amounts of each currency; credits only where there are some.
+fn totals(totals: &[Total]) -> Vec<String> {
+    let credited = totals.iter().any(|total| !matches!(total.amounts.credit.as_str(), "" | "0"));
+    let shown = if credited { 5 } else { 3 };
+    let row = |first: &str, cells: [String; 5]| {
+        let cells: String = cells.iter().take(shown).map(|cell| format!(" {cell:>18}")).collect();
+        format!("  {first:<8}{cells}")
+    };
+    let mut rows = vec![row("currency", ["net", "tax", "gross", "credit", "payable"].map(str::to_owned))];
+    rows.extend(totals.iter().map(|Total { currency, amounts }| {
+        let cells = [&amounts.net, &amounts.tax, &amounts.gross, &amounts.credit, &amounts.payable];
+        row(currency, cells.map(|amount| money(amount, currency)))
+    }));
+    rows
 }
 
 /// `1 invoice`, `2 invoices`.

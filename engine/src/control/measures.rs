@@ -53,6 +53,7 @@ pub const RECOUNTS: &[Recount] = &[
             ("lines", Rows),
             ("amount_list", Sum("amount_list")),
             ("amount_discount", Sum("amount_discount")),
+            ("amount_tax_included", Sum("amount_tax_included")),
             ("amount_net", Sum("amount_net")),
         ],
     },
@@ -62,7 +63,54 @@ pub const RECOUNTS: &[Recount] = &[
         only: None,
         measures: &[("records_itemised", Rows), ("amount_itemised", Sum("amount_rated"))],
     },
-    Recount { table: Table::InvoiceTaxes, by: &["currency"], only: None, measures: &[("amount_tax", Sum("amount"))] },
+    Recount {
+        table: Table::AllowanceDraws,
+        by: &["charge"],
+        only: None,
+        measures: &[("quantity_drawn", Sum("quantity")), ("amount_drawn", Sum("amount"))],
+    },
+    Recount {
+        table: Table::AllowanceDraws,
+        by: &["allowance"],
+        only: None,
+        measures: &[("quantity_drawn", Sum("quantity")), ("amount_drawn", Sum("amount"))],
+    },
+    Recount {
+        table: Table::AllowanceBalances,
+        by: &["allowance"],
+        only: None,
+        measures: &[
+            ("granted", Sum("granted")),
+            ("used", Sum("used")),
+            ("expired", Sum("expired")),
+            ("left", Sum("left")),
+        ],
+    },
+    Recount {
+        table: Table::InvoiceTaxes,
+        by: &["currency"],
+        only: None,
+        measures: &[("amount_tax", Sum("amount")), ("tax_included", Sum("amount_included"))],
+    },
+    Recount {
+        table: Table::CommitmentShares,
+        by: &["currency"],
+        only: None,
+        measures: &[("commitment_shares", Rows), ("amount_covered", Sum("amount_covered"))],
+    },
+    Recount {
+        table: Table::CommitmentBalances,
+        by: &["currency"],
+        only: None,
+        measures: &[("commitment_balances", Rows), ("commitment_billed", Sum("billed"))],
+    },
+    Recount {
+        table: Table::LineDiscounts,
+        by: &["currency"],
+        only: None,
+        measures: &[("line_discounts", Rows), ("amount_line_discounts", Sum("amount"))],
+    },
+    Recount { table: Table::Notices, by: &["run_id"], only: None, measures: &[("notices", Rows)] },
     Recount {
         table: Table::Invoices,
         by: &["currency"],
@@ -73,7 +121,27 @@ pub const RECOUNTS: &[Recount] = &[
             ("invoice_net", Sum("amount_net")),
             ("invoice_tax", Sum("amount_tax")),
             ("invoice_gross", Sum("amount_gross")),
+            ("invoice_credit", Sum("amount_credit")),
+            ("invoice_payable", Sum("amount_payable")),
         ],
+    },
+    Recount { table: Table::CreditDraws, by: &["currency"], only: None, measures: &[("credits_paid", Sum("amount"))] },
+    Recount {
+        table: Table::CreditBalances,
+        by: &["currency"],
+        only: None,
+        measures: &[
+            ("credits_opening", Sum("opening")),
+            ("credits_drawn", Sum("drawn")),
+            ("credits_expired", Sum("expired")),
+            ("credits_left", Sum("left")),
+        ],
+    },
+    Recount {
+        table: Table::InvoiceSubtotals,
+        by: &["currency"],
+        only: None,
+        measures: &[("subtotal_net", Sum("amount_net_own")), ("subtotal_tax", Sum("amount_tax_own"))],
     },
 ];
 
@@ -87,7 +155,10 @@ impl Recount {
     }
 
     fn scope(&self) -> &'static str {
-        self.by.last().copied().unwrap_or("run")
+        match self.by.last() {
+            Some(&"run_id") | None => "run",
+            Some(by) => by,
+        }
     }
 
     /// Adds a recomputed value to what was found; `None` when the sum is out of range.

@@ -32,33 +32,79 @@ const ENGINE: &str = "DataFusion";
 pub struct MemoryCheck {
     found: Named,
     kept: BTreeMap<Table, Vec<RecordBatch>>,
-    /// Whether lines are compared with their rated records.
-    itemised: bool,
+    compared: Compared,
+}
+
+/// What lines are compared with: only then is more kept of them than every run needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// With their rated records.
+    pub itemised: bool,
+    /// With their draws on allowances.
+    pub drawn: bool,
 }
 
 /// Columns kept of every part until the whole is there.
-fn kept_columns(table: Table, itemised: bool) -> &'static [&'static str] {
+fn kept_columns(table: Table, compared: Compared) -> &'static [&'static str] {
     match table {
-        Table::InvoiceLines if itemised => {
-            &["line_id", "invoice_id", "amount_rated", "amount_list", "amount_discount", "amount_net", "record_count"]
+        Table::InvoiceLines if compared != Compared::default() => {
+            const ITEMISED: &[&str] = &[
+                "line_id",
+                "invoice_id",
+                "quantity",
+                "amount_rated",
+                "amount_list",
+                "amount_discount",
+                "amount_tax_included",
+                "amount_net",
+                "record_count",
+            ];
+            ITEMISED
         }
-        Table::InvoiceLines => &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_net"],
-        Table::InvoiceTaxes => &["invoice_id", "amount"],
-        Table::Invoices => &["invoice_id", "line_count", "amount_net", "amount_tax", "amount_gross"],
-        Table::ControlTotals => &["scope", "source", "file", "meter", "charge", "currency", "measure", "value"],
+        Table::InvoiceLines => {
+            &["line_id", "invoice_id", "amount_list", "amount_discount", "amount_tax_included", "amount_net"]
+        }
+        Table::InvoiceTaxes => &["invoice_id", "amount", "amount_included"],
+        Table::Invoices => {
+            const INVOICES: &[&str] = &[
+                "invoice_id",
+                "line_count",
+                "amount_tax_included",
+                "amount_net",
+                "amount_tax",
+                "amount_gross",
+                "amount_credit",
+                "amount_payable",
+            ];
+            INVOICES
+        }
+        Table::InvoiceSubtotals => &["invoice_id", "line_count", "amount_net_own", "amount_tax_own"],
+        Table::CreditDraws => &["credit_id", "invoice_id", "amount"],
+        Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
+        Table::LineDiscounts => &["line_id", "amount"],
+        Table::ControlTotals => {
+            &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure", "value"]
+        }
+        Table::AllowanceDraws => &["line_id", "quantity"],
         Table::RatedUsage => &["line_id", "amount_rated"],
-        Table::UsageBuckets | Table::Suspense => &[],
+        Table::CommitmentShares => &["line_id", "amount_covered"],
+        Table::UsageBuckets
+        | Table::Levels
+        | Table::Suspense
+        | Table::AllowanceBalances
+        | Table::CommitmentBalances
+        | Table::Notices => &[],
     }
 }
 
 /// Recounts one part by itself, so that parts can be recounted side by side.
 ///
-/// With `itemised`, lines are kept for the check of their rated records.
+/// As much of lines is kept as is needed for what they are `compared` with.
 ///
 /// # Errors
 /// Our bug when a query fails.
-pub async fn recount_part(table: Table, part: &RecordBatch, itemised: bool) -> Outcome<RecountedPart> {
-    let kept = kept(table, part, itemised).ok_or_else(|| odd(table))?;
+pub async fn recount_part(table: Table, part: &RecordBatch, compared: Compared) -> Outcome<RecountedPart> {
+    let kept = kept(table, part, compared).ok_or_else(|| odd(table))?;
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     let recounts = || RECOUNTS.iter().filter(|recount| recount.table == table);
     let (part, texts) = coded(part, recounts().flat_map(|recount| recount.by)).ok_or_else(|| odd(table))?;
@@ -79,9 +125,9 @@ pub struct RecountedPart {
     kept: RecordBatch,
 }
 
-fn kept(table: Table, part: &RecordBatch, itemised: bool) -> Option<RecordBatch> {
+fn kept(table: Table, part: &RecordBatch, compared: Compared) -> Option<RecordBatch> {
     let kept: Option<Vec<usize>> =
-        kept_columns(table, itemised).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
+        kept_columns(table, compared).iter().map(|name| part.schema_ref().index_of(name).ok()).collect();
     numbered(&part.project(&kept?).ok()?)
 }
 
@@ -123,10 +169,10 @@ fn retyped(batch: &RecordBatch, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
 }
 
 impl MemoryCheck {
-    /// A recount of a run that publishes rated records, or of one that does not: then lines need not be kept for them.
+    /// A recount of a run whose lines are `compared` with rated records or draws; else they need not be kept for them.
     #[must_use]
-    pub fn new(itemised: bool) -> Self {
-        Self { itemised, ..Self::default() }
+    pub fn new(compared: Compared) -> Self {
+        Self { compared, ..Self::default() }
     }
 
     /// Adds one part.
@@ -163,7 +209,9 @@ impl MemoryCheck {
         if repeated > 0 {
             faults.push(Fault::new(&codes::G001, format!("{repeated} invoice lines with the id of another line")));
         }
-        for (sql, meaning) in VIOLATIONS.iter().chain(self.itemised.then_some(RECORD_VIOLATION)) {
+        let Compared { itemised, drawn } = self.compared;
+        let own = itemised.then_some(RECORD_VIOLATION).into_iter().chain(drawn.then_some(DRAW_VIOLATION));
+        for (sql, meaning) in VIOLATIONS.iter().chain(own) {
             let rows = select(&session, sql).await?;
             let number = rows.first().filter(|batch| batch.num_rows() > 0).map(|batch| number(batch.column(0), 0));
             if number.flatten() != Some(count(0)) {
@@ -230,8 +278,14 @@ const HEX: [u8; 256] = {
 /// Queries that count rows which must not exist.
 const VIOLATIONS: &[(&str, &str)] = &[
     (
-        "SELECT count(*) FROM invoice_lines WHERE amount_list - amount_discount <> amount_net",
-        "invoice lines whose net is not list less discount",
+        "SELECT count(*) FROM invoice_lines WHERE amount_list - amount_discount - amount_tax_included <> amount_net",
+        "invoice lines whose net is not list less discount and included tax",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT line_id, sum(amount) AS off FROM line_discounts GROUP BY line_id) AS d \
+         FULL JOIN (SELECT line_id, amount_discount FROM invoice_lines WHERE amount_discount <> 0) AS l ON d.line_id = l.line_id \
+         WHERE coalesce(d.off, 0) <> coalesce(l.amount_discount, 0)",
+        "invoice lines whose discount is not the sum of their rows in line_discounts",
     ),
     (
         "SELECT count(*) FROM invoices WHERE amount_net + amount_tax <> amount_gross",
@@ -244,10 +298,37 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "invoices that are not the sum of their lines",
     ),
     (
-        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS tax FROM invoice_taxes GROUP BY invoice_id) AS t \
+        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS tax, sum(amount_included) AS included FROM invoice_taxes GROUP BY invoice_id) AS t \
          FULL JOIN invoices AS i ON t.invoice_id = i.invoice_id \
-         WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax",
+         WHERE i.invoice_id IS NULL OR coalesce(t.tax, 0) <> i.amount_tax OR coalesce(t.included, 0) <> i.amount_tax_included",
         "invoices whose tax is not the sum of their tax rows",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(line_count) AS n, sum(amount_net_own) AS net, sum(amount_tax_own) AS tax \
+         FROM invoice_subtotals GROUP BY invoice_id) AS s FULL JOIN invoices AS i ON s.invoice_id = i.invoice_id \
+         WHERE (s.n IS DISTINCT FROM i.line_count) OR (s.net IS DISTINCT FROM i.amount_net) OR (s.tax IS DISTINCT FROM i.amount_tax)",
+        "invoices that are not the sum of their sub-totals",
+    ),
+    (
+        "SELECT count(*) FROM invoices WHERE amount_gross - amount_credit <> amount_payable",
+        "invoices whose payable amount is not gross less credit",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT invoice_id, sum(amount) AS credit FROM credit_draws GROUP BY invoice_id) AS d \
+         FULL JOIN invoices AS i ON d.invoice_id = i.invoice_id \
+         WHERE i.invoice_id IS NULL OR coalesce(d.credit, 0) <> i.amount_credit",
+        "invoices whose credit is not the sum of what is drawn for them",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT credit_id, sum(amount) AS drawn FROM credit_draws GROUP BY credit_id) AS d \
+         FULL JOIN credit_balances AS b ON d.credit_id = b.credit_id \
+         WHERE b.credit_id IS NULL OR coalesce(d.drawn, 0) <> b.drawn OR b.opening <> b.drawn + b.expired + b.\"left\"",
+        "credits whose balance is not what is drawn from them",
+    ),
+    (
+        "SELECT count(*) FROM commitment_shares AS s LEFT JOIN invoice_lines AS l ON s.line_id = l.line_id \
+         WHERE l.line_id IS NULL",
+        "shares of commitments without a line",
     ),
 ];
 
@@ -257,6 +338,13 @@ const RECORD_VIOLATION: &(&str, &str) = &(
      LEFT JOIN invoice_lines AS l ON r.line_id = l.line_id \
      WHERE (r.n IS DISTINCT FROM l.record_count) OR (r.rated IS DISTINCT FROM l.amount_rated)",
     "invoice lines that are not the sum of their rated records",
+);
+
+/// The same where lines draw on allowances.
+const DRAW_VIOLATION: &(&str, &str) = &(
+    "SELECT count(*) FROM (SELECT line_id, sum(quantity) AS drawn FROM allowance_draws GROUP BY line_id) AS d \
+     LEFT JOIN invoice_lines AS l ON d.line_id = l.line_id WHERE d.drawn IS DISTINCT FROM l.quantity",
+    "allowance lines whose quantity is not the sum of their draws",
 );
 
 /// How many lines have the id of another: sorted numbers need a tenth of the memory of a set.
@@ -309,7 +397,8 @@ async fn recompute(session: &SessionContext, recount: &Recount, texts: &Texts, f
 fn sql(recount: &Recount) -> String {
     let measures = recount.measures.iter().map(|(_, aggregate)| match aggregate {
         Aggregate::Rows => "count(*)".to_owned(),
-        Aggregate::Sum(column) => format!("sum({column})"),
+        // A name such as `left` is a word of SQL.
+        Aggregate::Sum(column) => format!("sum(\"{column}\")"),
     });
     let columns: Vec<String> = recount.by.iter().map(|by| (*by).to_owned()).chain(measures).collect();
     let only = recount.only.map(|(column, texts)| format!("WHERE {column} IN ('{}')", texts.join("', '")));

@@ -6,7 +6,7 @@ use std::fmt;
 
 use arrow::array::RecordBatch;
 
-use super::{ControlTotals, CurrencyTotals, FileTotals, count};
+use super::{AllowanceTotals, ControlTotals, CurrencyTotals, FileTotals, count};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::money::Decimal;
 use crate::tables::{Table, build};
@@ -14,6 +14,8 @@ use crate::tables::{Table, build};
 /// What a total is of; in the order of the table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
+    /// An allowance.
+    Allowance(String),
     /// A charge.
     Charge(String),
     /// A currency.
@@ -36,6 +38,7 @@ impl Subject {
     #[must_use]
     pub fn scope(&self) -> &'static str {
         match self {
+            Self::Allowance(_) => "allowance",
             Self::Charge(_) => "charge",
             Self::Currency(_) => "currency",
             Self::File(..) => "file",
@@ -51,6 +54,7 @@ impl Subject {
             (Self::File(source, _) | Self::Source(source), "source") => Some(source),
             (Self::File(_, file), "file") => Some(file),
             (Self::Meter(meter), "meter") => Some(meter),
+            (Self::Allowance(allowance), "allowance") => Some(allowance),
             (Self::Charge(charge), "charge") => Some(charge),
             (Self::Currency(currency), "currency") => Some(currency),
             _ => None,
@@ -61,6 +65,7 @@ impl Subject {
     #[must_use]
     pub fn read(scope: &str, named: impl Fn(&str) -> Option<String>) -> Option<Self> {
         Some(match scope {
+            "allowance" => Self::Allowance(named("allowance")?),
             "charge" => Self::Charge(named("charge")?),
             "currency" => Self::Currency(named("currency")?),
             "file" => Self::File(named("source")?, named("file")?),
@@ -77,7 +82,11 @@ impl fmt::Display for Subject {
         match self {
             Self::File(source, file) => write!(f, "source {source}, file {file}"),
             Self::Run => f.write_str("the run"),
-            Self::Charge(name) | Self::Currency(name) | Self::Meter(name) | Self::Source(name) => {
+            Self::Allowance(name)
+            | Self::Charge(name)
+            | Self::Currency(name)
+            | Self::Meter(name)
+            | Self::Source(name) => {
                 write!(f, "{} {name}", self.scope())
             }
         }
@@ -115,8 +124,16 @@ impl ControlTotals {
                 put(&mut named, &subject, "records_itemised", count(records));
                 put(&mut named, &subject, "amount_itemised", amount);
             }
+            if let Some(included) = charge.included {
+                put(&mut named, &subject, "quantity_drawn", included.quantity_drawn);
+                put(&mut named, &subject, "amount_drawn", included.amount_drawn);
+            }
         }
+        self.allowances.iter().for_each(|allowance| name_allowance(&mut named, allowance));
         self.currencies.iter().for_each(|currency| name_amounts(&mut named, currency));
+        if self.notices > 0 {
+            put(&mut named, &Subject::Run, "notices", count(self.notices));
+        }
         named
     }
 
@@ -128,7 +145,7 @@ impl ControlTotals {
         let named = self.named();
         let mut rows: Vec<(&Subject, &str, Decimal)> =
             named.iter().map(|((subject, measure), value)| (subject, measure.as_str(), *value)).collect();
-        const NAMING: [&str; 5] = ["source", "file", "meter", "charge", "currency"];
+        const NAMING: [&str; 6] = ["source", "file", "meter", "charge", "allowance", "currency"];
         rows.sort_by_key(|(subject, measure, _)| {
             (subject.scope(), NAMING.map(|column| subject.named(column)), *measure)
         });
@@ -162,20 +179,63 @@ fn name_records(named: &mut Named, subject: &Subject, records: &FileTotals) {
     }
 }
 
+fn name_allowance(named: &mut Named, totals: &AllowanceTotals) {
+    for (measure, value) in [
+        ("granted", totals.granted),
+        ("used", totals.used),
+        ("expired", totals.expired),
+        ("left", totals.left),
+        ("quantity_drawn", totals.quantity_drawn),
+        ("amount_drawn", totals.amount_drawn),
+    ] {
+        put(named, &Subject::Allowance(totals.allowance.clone()), measure, value);
+    }
+}
+
 fn name_amounts(named: &mut Named, totals: &CurrencyTotals) {
     for (measure, value) in [
         ("lines", count(totals.lines)),
         ("amount_list", totals.amount_list),
         ("amount_discount", totals.amount_discount),
+        ("amount_tax_included", totals.amount_tax_included),
         ("amount_net", totals.amount_net),
+        ("line_discounts", count(totals.line_discounts)),
+        ("amount_line_discounts", totals.amount_line_discounts),
         ("amount_tax", totals.amount_tax),
+        ("tax_included", totals.tax_included),
         ("invoices", count(totals.invoices)),
         ("invoice_lines", count(totals.invoice_lines)),
         ("invoice_net", totals.invoice_net),
         ("invoice_tax", totals.invoice_tax),
         ("invoice_gross", totals.invoice_gross),
+        ("subtotal_net", totals.subtotal_net),
+        ("subtotal_tax", totals.subtotal_tax),
+        ("invoice_credit", totals.invoice_credit),
+        ("invoice_payable", totals.invoice_payable),
     ] {
         put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+    }
+    // Runs without credits do not speak of them.
+    for (measure, value) in [
+        ("credits_paid", totals.credits_paid),
+        ("credits_opening", totals.credits_opening),
+        ("credits_drawn", totals.credits_drawn),
+        ("credits_expired", totals.credits_expired),
+        ("credits_left", totals.credits_left),
+    ] {
+        if !value.is_zero() {
+            put(named, &Subject::Currency(totals.currency.clone()), measure, value);
+        }
+    }
+    // Runs without commitments have no totals of them.
+    for (rows, sum, (count_of, amount)) in [
+        ("commitment_shares", "amount_covered", totals.shares),
+        ("commitment_balances", "commitment_billed", totals.balances),
+    ] {
+        if count_of > 0 {
+            put(named, &Subject::Currency(totals.currency.clone()), rows, count(count_of));
+            put(named, &Subject::Currency(totals.currency.clone()), sum, amount);
+        }
     }
 }
 

@@ -55,8 +55,11 @@ fn lines() -> RecordBatch {
         exact(&["0", "0.006172839450617284", "12"]),
         money(&["0", "12.35", "12"]),
         money(&["0", "0.35", "0"]),
+        money(&["0", "0", "0"]),
         money(&["0", "12.00", "12"]),
         texts(&[0, 0, 1], &["USD", "JPY"]),
+        build::no_text(3),
+        build::decimal38_or_null([None, None, None]),
         same("4000"),
         same("telecom"),
         texts(&[0, 0, 1], &["US-CO", ""]),
@@ -82,15 +85,35 @@ fn taxes() -> RecordBatch {
         exact(&["7.25"]),
         money(&["12"]),
         money(&["0.87"]),
+        money(&["0"]),
         build::flags(vec![false]),
+        same("S"),
+        same(""),
         same("USD"),
     ];
     Table::InvoiceTaxes.batch(columns).unwrap()
 }
 
+fn line_discounts() -> RecordBatch {
+    let same = |text: &str| build::constant(text, 2);
+    let columns = vec![
+        build::hex_ids(&[2, 2]).unwrap(),
+        build::hex_ids(&[10, 10]).unwrap(),
+        same(RUN),
+        same("A1"),
+        same("A1"),
+        texts(&[0, 1], &["launch", "loyal"]),
+        texts(&[0, 1], &["", "C1"]),
+        money(&["0.30", "0.05"]),
+        same("USD"),
+    ];
+    Table::LineDiscounts.batch(columns).unwrap()
+}
+
 fn invoices() -> RecordBatch {
     let columns = vec![
         build::hex_ids(&[10, 20]).unwrap(),
+        build::text(&["RM-1", "RM-2"]),
         build::constant(RUN, 2),
         build::instants(vec![START; 2]),
         build::instants(vec![START + 1; 2]),
@@ -100,11 +123,31 @@ fn invoices() -> RecordBatch {
         build::whole(vec![2, 1]),
         money(&["12.35", "12"]),
         money(&["0.35", "0"]),
+        money(&["0", "0"]),
         money(&["12", "12"]),
         money(&["0.87", "0"]),
         money(&["12.87", "12"]),
+        money(&["0", "0"]),
+        money(&["12.87", "12"]),
     ];
     Table::Invoices.batch(columns).unwrap()
+}
+
+fn subtotals() -> RecordBatch {
+    let columns = vec![
+        build::hex_ids(&[10, 20]).unwrap(),
+        build::constant(RUN, 2),
+        texts(&[0, 1], &["A1", "A2"]),
+        build::constant("customer", 2),
+        build::constant("video", 2),
+        texts(&[0, 1], &["USD", "JPY"]),
+        build::whole(vec![2, 1]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+        money(&["12", "12"]),
+        money(&["0.87", "0"]),
+    ];
+    Table::InvoiceSubtotals.batch(columns).unwrap()
 }
 
 fn buckets() -> RecordBatch {
@@ -170,6 +213,7 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         quantity_in_buckets: minutes,
         quantity_on_lines: minutes,
         itemised: None,
+        included: None,
     };
     let jpy = CurrencyTotals {
         currency: "JPY".to_owned(),
@@ -180,6 +224,8 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         invoice_lines: 1,
         invoice_net: dec("12"),
         invoice_gross: dec("12"),
+        subtotal_net: dec("12"),
+        invoice_payable: dec("12"),
         ..CurrencyTotals::default()
     };
     let usd = CurrencyTotals {
@@ -188,25 +234,35 @@ pub(crate) fn fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
         amount_list: dec("12.35"),
         amount_discount: dec("0.35"),
         amount_net: dec("12"),
+        line_discounts: 2,
+        amount_line_discounts: dec("0.35"),
         amount_tax: dec("0.87"),
         invoices: 1,
         invoice_lines: 2,
         invoice_net: dec("12"),
         invoice_tax: dec("0.87"),
         invoice_gross: dec("12.87"),
+        subtotal_net: dec("12"),
+        subtotal_tax: dec("0.87"),
+        invoice_payable: dec("12.87"),
+        ..CurrencyTotals::default()
     };
     let totals = ControlTotals {
         files: vec![file("day=01/a.csv", 5, 4, 0, 1), file("day=02/b.csv", 4, 3, 1, 0)],
         meters: vec![meter],
         charges: vec![charge],
+        allowances: Vec::new(),
         currencies: vec![jpy, usd],
+        ..ControlTotals::default()
     };
     let tables = vec![
         (Table::InvoiceLines, lines()),
         (Table::InvoiceTaxes, taxes()),
         (Table::Invoices, invoices()),
+        (Table::InvoiceSubtotals, subtotals()),
         (Table::UsageBuckets, buckets()),
         (Table::Suspense, suspense()),
+        (Table::LineDiscounts, line_discounts()),
         (Table::ControlTotals, totals.to_batch(RUN).unwrap()),
     ];
     (tables, totals)
@@ -218,6 +274,43 @@ pub(crate) fn itemised_fixture() -> (Vec<(Table, RecordBatch)>, ControlTotals) {
     totals.charges[0].itemised = Some((3, dec("12.006172839450617284")));
     tables.pop();
     tables.push((Table::RatedUsage, rated_usage(&[2, 3, 3])));
+    tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    tables.push((Table::Levels, Table::Levels.empty()));
+    (tables, totals)
+}
+
+/// The same with two credits that pay 5 USD and 2 USD of the first invoice; of the first, 1 USD is lost.
+fn credited_fixture(draws: [&str; 2]) -> (Vec<(Table, RecordBatch)>, ControlTotals) {
+    let (mut tables, mut totals) = fixture();
+    let usd = &mut totals.currencies[1];
+    (usd.invoice_credit, usd.invoice_payable) = (dec("7"), dec("5.87"));
+    (usd.credits_paid, usd.credits_opening, usd.credits_drawn) = (dec("7"), dec("10"), dec("7"));
+    (usd.credits_expired, usd.credits_left) = (dec("1"), dec("2"));
+    let mut columns = tables[2].1.columns().to_vec();
+    columns[13] = money(&["7", "0"]);
+    columns[14] = money(&["5.87", "12"]);
+    tables[2].1 = Table::Invoices.batch(columns).unwrap();
+    let same = |text: &str| build::constant(text, 2);
+    let ids = || build::text(&["C1", "C2"]);
+    let paid = vec![ids(), build::hex_ids(&[10, 10]).unwrap(), same(RUN), same("A1"), same("A1"), same("USD")];
+    let paid = paid.into_iter().chain([money(&draws)]).collect();
+    tables[5] = (Table::CreditDraws, Table::CreditDraws.batch(paid).unwrap());
+    let balances = vec![
+        ids(),
+        same(RUN),
+        same("A1"),
+        same("USD"),
+        money(&["6", "4"]),
+        money(&["6", "4"]),
+        money(&["5", "2"]),
+        money(&["1", "0"]),
+        money(&["0", "2"]),
+        build::whole(vec![0, 0]),
+        build::days_or_null([None, None]),
+        build::days_or_null([Some(20_757), None]),
+        same(""),
+    ];
+    tables.push((Table::CreditBalances, Table::CreditBalances.batch(balances).unwrap()));
     tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
     (tables, totals)
 }
@@ -254,7 +347,7 @@ fn every_broken_identity_is_told_with_both_numbers() {
     totals.charges[0].quantity_on_lines = Decimal::ZERO;
     totals.currencies[1].invoice_net = dec("11.99");
     let faults = totals.reconcile().unwrap_err();
-    assert_eq!(faults.0.len(), 4, "{faults}");
+    assert_eq!(faults.0.len(), 5, "{faults}");
     assert_eq!(
         faults.0[0].message,
         "source bridge, file day=01/a.csv: 6 records read, but 5 accounted for (rated 4, suspended 0, duplicate 1, \
@@ -265,10 +358,11 @@ fn every_broken_identity_is_told_with_both_numbers() {
 
 /// Every table as one part.
 async fn check_in_memory(tables: &[(Table, RecordBatch)], totals: &ControlTotals) -> Outcome<()> {
-    let itemised = tables.iter().any(|(table, part)| *table == Table::RatedUsage && part.num_rows() > 0);
-    let mut check = MemoryCheck::new(itemised);
+    let has = |wanted: Table| tables.iter().any(|(table, part)| *table == wanted && part.num_rows() > 0);
+    let compared = Compared { itemised: has(Table::RatedUsage), drawn: has(Table::AllowanceDraws) };
+    let mut check = MemoryCheck::new(compared);
     for (table, part) in tables {
-        let recounted = recount_part(*table, part, itemised).await?;
+        let recounted = recount_part(*table, part, compared).await?;
         check.add(recounted)?;
     }
     check.finish(totals).await
@@ -297,7 +391,7 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
     // The sums by currency are what they were: only the lines have changed invoices.
     let mut columns = tables[0].1.columns().to_vec();
     columns[1] = build::hex_ids(&[10, 20, 20]).unwrap();
-    columns[0] = build::hex_ids(&[1, 1, 3]).unwrap();
+    columns[0] = build::hex_ids(&[2, 2, 3]).unwrap();
     tables[0].1 = Table::InvoiceLines.batch(columns).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     let messages: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
@@ -308,18 +402,92 @@ async fn datafusion_finds_an_invoice_that_is_not_the_sum_of_its_lines() {
 }
 
 #[tokio::test]
+async fn datafusion_finds_a_line_that_is_not_discounted_by_the_sum_of_its_discounts() {
+    let (mut tables, totals) = fixture();
+    let mut columns = tables[5].1.columns().to_vec();
+    columns[0] = build::hex_ids(&[1, 2]).unwrap();
+    tables[5].1 = Table::LineDiscounts.batch(columns).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    let message = "G001 2 invoice lines whose discount is not the sum of their rows in line_discounts";
+    assert_eq!(faults.to_string(), message);
+}
+
+#[tokio::test]
 async fn datafusion_finds_a_line_that_is_not_the_sum_of_its_rated_records() {
     let (mut tables, totals) = itemised_fixture();
     check_in_memory(&tables, &totals).await.unwrap();
     // The sums of the charge are what they were: one record has changed lines.
-    tables[5].1 = rated_usage(&[2, 2, 3]);
+    tables[6].1 = rated_usage(&[2, 2, 3]);
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 2 invoice lines that are not the sum of their rated records");
     let (mut tables, mut totals) = itemised_fixture();
     totals.charges[0].itemised = Some((4, dec("12.006172839450617284")));
-    tables[6].1 = totals.to_batch(RUN).unwrap();
+    tables[7].1 = totals.to_batch(RUN).unwrap();
     let faults = check_in_memory(&tables, &totals).await.unwrap_err();
     assert_eq!(faults.to_string(), "G001 charge video/minutes: records_itemised is 4 in the run, but 3 by DataFusion");
+}
+
+fn shares(lines: &[u128]) -> RecordBatch {
+    let same = |text: &str| build::constant(text, 2);
+    let columns = vec![
+        build::hex_ids(lines).unwrap(),
+        build::hex_ids(&[20, 20]).unwrap(),
+        same(RUN),
+        same("A2"),
+        same("S2"),
+        same("big"),
+        same("least"),
+        build::decimal18_4([dec("4"), dec("5.5")]).unwrap(),
+        same("USD"),
+    ];
+    Table::CommitmentShares.batch(columns).unwrap()
+}
+
+#[tokio::test]
+async fn datafusion_finds_a_share_without_its_line_and_a_sum_of_shares_that_differs() {
+    let (mut tables, mut totals) = fixture();
+    totals.currencies[1].shares = (2, dec("9.5"));
+    totals.notices = 1;
+    tables.pop();
+    tables.push((Table::CommitmentShares, shares(&[2, 3])));
+    tables.push((Table::ControlTotals, totals.to_batch(RUN).unwrap()));
+    // Nobody has told the table of the notice.
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 the run: notices is 1 in the run, but 0 by DataFusion");
+    totals.notices = 0;
+    totals.currencies[1].shares.1 = dec("9.51");
+    tables[5].1 = shares(&[2, 99]);
+    tables[6].1 = totals.to_batch(RUN).unwrap();
+    let faults = check_in_memory(&tables, &totals).await.unwrap_err();
+    let messages: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "currency USD: amount_covered is 9.51 in the run, but 9.5 by DataFusion",
+            "1 shares of commitments without a line"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn credits_are_held_against_invoices_draws_and_balances() {
+    let (tables, totals) = credited_fixture(["5", "2"]);
+    totals.reconcile().unwrap();
+    check_in_memory(&tables, &totals).await.unwrap();
+    // The sum of the draws is right, but not of either credit.
+    let faults = check_in_memory(&credited_fixture(["4", "3"]).0, &totals).await.unwrap_err();
+    assert_eq!(faults.to_string(), "G001 2 credits whose balance is not what is drawn from them");
+    let mut wrong = totals;
+    wrong.currencies[1].credits_left = dec("2.01");
+    wrong.currencies[1].invoice_payable = dec("5.88");
+    let faults = wrong.reconcile().unwrap_err();
+    assert_eq!(
+        faults.0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>(),
+        [
+            "currency USD: payable of the invoices is 5.88, but gross less credit is 5.87",
+            "currency USD: credits before is 10, but drawn, expired and left is 10.01"
+        ]
+    );
 }
 
 #[tokio::test]

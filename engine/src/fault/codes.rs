@@ -26,6 +26,7 @@ codes! {
     P002 Rules "Unknown time zone.";
     P003 Rules "The period is not written as YYYY-MM.";
     P004 Rules "The schema of a source is not valid.";
+    P005 Rules "The pattern of invoice numbers cannot be used.";
     B001 Rules "A number that is not exact or not in range.";
     B002 Rules "An id is declared twice.";
     B003 Rules "A reference to something that does not exist.";
@@ -56,11 +57,16 @@ codes! {
     R007 Rules "Validities overlap.";
     R008 Rules "An end that is not after its start.";
     R009 Rules "Unknown currency.";
+    R020 Rules "A line for whose jurisdiction and tax category there is no tax rate.";
+    R021 Input "No exchange rate of the day, nor one that is young enough.";
+    R010 Rules "An amendment that does not fit its subscription.";
     U001 Input "No usage file matches the path of a source.";
     U002 Input "A usage file cannot be read to its end.";
     U003 Input "A usage file lacks a declared column or has it in another type.";
     U004 Input "A usage file decompresses to more than the limit.";
     U005 Input "A usage file changed while it was read.";
+    U006 Input "The answers of the tax service are not there yet.";
+    U007 Input "The answers of the tax service are not whole.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
     G002 Input "Usage adds up to more than a decimal can hold.";
     G003 Rules "A price makes an amount of more digits than fit.";
@@ -73,6 +79,7 @@ codes! {
     O007 Rules "The period was committed by another pipeline.";
     O008 Temporary "The store did not say whether the run is committed; running again is safe.";
     O009 Rules "The committed line set has no such line, or there is none.";
+    O010 Rules "Invoice numbers would overlap those of a later period, or leave a gap before them.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

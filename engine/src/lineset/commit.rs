@@ -40,6 +40,18 @@ pub async fn current(output: &Location, period: &str) -> Outcome<Option<(u32, Ma
     Ok(read(output, period, number).await?.map(|manifest| (number, manifest)))
 }
 
+/// The periods with a committed line set, ascending.
+///
+/// # Errors
+/// `O001` when the store does not answer.
+pub async fn periods(output: &Location) -> Outcome<Vec<String>> {
+    let found = output.join("runs")?.list_below().await?;
+    let period = |name: &str| Some(name.strip_prefix("period=")?.split_once('/')?.0.to_owned());
+    let mut periods: Vec<String> = found.iter().filter_map(|object| period(&object.name)).collect();
+    periods.dedup();
+    Ok(periods)
+}
+
 /// Refuses a committed line set whose files are not all there in their full size: one listing for each table.
 ///
 /// # Errors

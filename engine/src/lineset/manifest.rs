@@ -38,8 +38,23 @@ pub struct Manifest {
     pub inputs: Vec<Input>,
     /// The parts of every table, by its name.
     pub tables: BTreeMap<String, Vec<Part>>,
+    /// By seller: the numbers its invoices have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub invoice_numbers: BTreeMap<String, Numbers>,
+    /// Digest of the answers of the tax service, when one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_answers: Option<String>,
     /// What a person looks at first.
     pub totals: Totals,
+}
+
+/// A stretch of a seller's sequence of invoice numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// The first.
+    pub first: u64,
+    /// The first that is free after them.
+    pub next: u64,
 }
 
 /// A usage file of a run.
@@ -75,6 +90,9 @@ pub struct Totals {
     pub records: Records,
     /// Amounts by currency.
     pub currencies: BTreeMap<String, Amounts>,
+    /// Lines that were billed without a tax although they should have one.
+    #[serde(default)]
+    pub lines_without_tax: u64,
 }
 
 /// Where the records of a run went: the first is the sum of the others.
@@ -111,6 +129,12 @@ pub struct Amounts {
     pub tax: String,
     /// Net and tax.
     pub gross: String,
+    /// What prepaid credits pay of it; blank in manifests from before there were any.
+    #[serde(default)]
+    pub credit: String,
+    /// What is left to pay; blank in the same.
+    #[serde(default)]
+    pub payable: String,
 }
 
 impl Manifest {
@@ -164,7 +188,9 @@ impl From<&ControlTotals> for Totals {
             out_of_window: all.out_of_window,
             filtered: all.filtered,
         };
-        let amounts = totals.currencies.iter().map(|of| {
+        // Of a currency there may be nothing but a credit that waits.
+        let billed = totals.currencies.iter().filter(|of| of.lines > 0 || of.invoices > 0);
+        let amounts = billed.map(|of| {
             let amounts = Amounts {
                 invoices: of.invoices,
                 lines: of.lines,
@@ -173,9 +199,11 @@ impl From<&ControlTotals> for Totals {
                 net: of.invoice_net.to_string(),
                 tax: of.invoice_tax.to_string(),
                 gross: of.invoice_gross.to_string(),
+                credit: of.invoice_credit.to_string(),
+                payable: of.invoice_payable.to_string(),
             };
             (of.currency.clone(), amounts)
         });
-        Self { records, currencies: amounts.collect() }
+        Self { records, currencies: amounts.collect(), lines_without_tax: 0 }
     }
 }

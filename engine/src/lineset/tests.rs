@@ -26,11 +26,12 @@ fn write(output: &Location, tables: Vec<(Table, RecordBatch)>, threads: usize) -
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_back_and_found_right() {
     let (tables, totals) = itemised_fixture();
-    let output = output("round");
+    let (output, count) = (output("round"), tables.len());
     let written = write(&output, tables, 2).unwrap();
-    assert_eq!(written.len(), Table::ALL.len());
+    assert_eq!(written.len(), 7);
+    assert_eq!(written.len(), count);
     assert_eq!(written[0].path, "invoice_lines/period=2026-10/run=abc/part-000.parquet");
-    assert_eq!((written[0].rows, written[4].rows), (3, 1));
+    assert_eq!((written[0].rows, written[5].rows), (3, 1));
     read_back(&output, &written, &totals).await.unwrap();
     assert_eq!(tables_of(&written)["invoices"][0].path, written[2].path);
 }
@@ -50,7 +51,8 @@ async fn a_changed_byte_or_amount_in_the_store_is_found() {
 
     // A well-formed part with other amounts, and a digest that fits it.
     let mut columns = tables[0].1.columns().to_vec();
-    columns.swap(25, 27);
+    let place = |name: &str| Table::InvoiceLines.schema().index_of(name).unwrap();
+    columns.swap(place("amount_list"), place("amount_net"));
     let other = encode::part(Table::InvoiceLines, &Table::InvoiceLines.batch(columns).unwrap()).unwrap();
     written[0].digest = blake3::hash(&other).to_hex().to_string();
     object.put(other).await.unwrap();
@@ -68,7 +70,7 @@ async fn a_changed_byte_or_amount_in_the_store_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rated_records_that_are_not_all_there_are_found() {
     let (mut tables, totals) = itemised_fixture();
-    tables[5].1 = tables[5].1.slice(0, 2);
+    tables[6].1 = tables[6].1.slice(0, 2);
     let output = output("records");
     let written = write(&output, tables, 2).unwrap();
     let faults = read_back(&output, &written, &totals).await.unwrap_err();
@@ -97,7 +99,7 @@ async fn tables_without_rows_are_written_with_their_columns() {
         table => (table, table.empty()),
     });
     let written = write(&output, tables.to_vec(), 2).unwrap();
-    assert_eq!(written.len(), 7);
+    assert_eq!(written.len(), Table::ALL.len());
     read_back(&output, &written, &totals).await.unwrap();
 }
 

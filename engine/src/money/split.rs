@@ -2,7 +2,7 @@
 
 use arrow::datatypes::i256;
 
-use super::{Decimal, SCALE};
+use super::{Decimal, Rounding, SCALE};
 
 /// Divides `whole` over `weights` in proportion, each part rounded to `digits` after the point, so that the parts add up
 /// to the whole exactly: every part gets its share rounded towards zero, and the minor units left go to the largest
@@ -41,6 +41,34 @@ pub fn split(whole: Decimal, weights: &[Decimal], digits: u32) -> Option<Vec<Dec
     }
     let sign = if whole.is_negative() { -unit } else { unit };
     Some(parts.into_iter().map(|part| Decimal::from_units(part * sign)).collect())
+}
+
+/// Rounds `parts` so that they add up to their exact sum rounded once by `mode`: every part is rounded down to `digits`, and
+/// the minor units left go one each to the largest remainders, of equal ones to the earlier part. Parts may be of either
+/// sign; where their sum is below zero, all of it is the mirror of the opposite parts. `None` when the sum does not fit.
+#[must_use]
+pub fn round_together(parts: &[Decimal], digits: u32, mode: Rounding) -> Option<Vec<Decimal>> {
+    let unit = 10_i128.checked_pow(SCALE.saturating_sub(digits))?;
+    let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.plus(*part))?;
+    let whole = sum.rounded(digits, mode)?.units() / unit;
+    // A credit is the mirror of the bill it takes back.
+    let sign = if sum.is_negative() { -1 } else { 1 };
+    let mut units: Vec<i128> = parts.iter().map(|part| (part.units() * sign).div_euclid(unit)).collect();
+    let mut left = usize::try_from(whole * sign - units.iter().sum::<i128>()).ok()?;
+    let mut rests: Vec<(std::cmp::Reverse<i128>, usize)> = parts
+        .iter()
+        .enumerate()
+        .map(|(at, part)| (std::cmp::Reverse((part.units() * sign).rem_euclid(unit)), at))
+        .collect();
+    rests.sort_unstable();
+    for (_, at) in rests {
+        if left == 0 {
+            break;
+        }
+        *units.get_mut(at)? += 1;
+        left -= 1;
+    }
+    Some(units.into_iter().map(|part| Decimal::from_units(part * unit * sign)).collect())
 }
 
 #[cfg(test)]
@@ -90,6 +118,29 @@ mod tests {
         assert_eq!(thirds, vec!["33333333333333333333.333333333333333333"; 3]);
     }
 
+    fn together(parts: &[&str], digits: u32, mode: Rounding) -> Vec<String> {
+        let parts: Vec<Decimal> = parts.iter().map(|part| dec(part)).collect();
+        round_together(&parts, digits, mode).unwrap().iter().map(Decimal::to_string).collect()
+    }
+
+    #[test]
+    fn parts_rounded_together_come_to_the_rounded_sum() {
+        for (parts, digits, mode, expected) in [
+            // 0.0125 is 0.01 with one rounding, 0 with three.
+            (&["0.004", "0.004", "0.0045"][..], 2, Rounding::HalfUp, &["0", "0", "0.01"][..]),
+            (&["0.335", "0.335", "0.33"], 2, Rounding::HalfUp, &["0.34", "0.33", "0.33"]),
+            (&["-0.335", "-0.335", "-0.33"], 2, Rounding::HalfUp, &["-0.34", "-0.33", "-0.33"]),
+            (&["10.006", "-3.003"], 2, Rounding::HalfUp, &["10", "-3"]),
+            (&["0.001", "0"], 2, Rounding::Up, &["0.01", "0"]),
+            (&["0.009", "0.009"], 2, Rounding::Down, &["0.01", "0"]),
+            (&["1.5", "1.5"], 0, Rounding::HalfEven, &["2", "1"]),
+            (&["2"], 2, Rounding::HalfUp, &["2"]),
+            (&[], 2, Rounding::HalfUp, &[]),
+        ] {
+            assert_eq!(together(parts, digits, mode), expected, "{parts:?}");
+        }
+    }
+
     /// `part` × `total`, `whole` × `weight`: an exact share differs by less than a minor unit exactly when these differ by
     /// less than `unit` × `total`.
     fn is_fair(part: Decimal, whole: Decimal, weight: i128, total: i128, unit: i128) -> bool {
@@ -98,6 +149,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_rounded_together_are_none_a_minor_unit_off(
+            parts in prop::collection::vec(-1_000_000_000_000_000_000_000_i128..1_000_000_000_000_000_000_000, 0..40),
+            digits in 0_u32..=4,
+            mode in prop::sample::select(vec![Rounding::HalfUp, Rounding::HalfEven, Rounding::Up, Rounding::Down]),
+        ) {
+            let unit = 10_i128.pow(SCALE - digits);
+            let given: Vec<Decimal> = parts.iter().map(|part| Decimal::from_units(*part)).collect();
+            let rounded = round_together(&given, digits, mode).unwrap();
+            let sum = Decimal::from_units(parts.iter().sum());
+            prop_assert_eq!(rounded.iter().map(|part| part.units()).sum::<i128>(), sum.rounded(digits, mode).unwrap().units());
+            for (part, rounded) in parts.iter().zip(&rounded) {
+                prop_assert_eq!(rounded.units() % unit, 0);
+                prop_assert!((part - rounded.units()).abs() <= unit);
+            }
+        }
+
         #[test]
         fn parts_add_up_and_none_is_a_minor_unit_off(
             minor in -1_000_000_000_000_000_000_i128..1_000_000_000_000_000_000,

@@ -10,6 +10,15 @@ pub(super) fn digest(pipeline: &Pipeline) -> String {
     canonical.text(&decompressed_file.to_string());
     canonical.text(&row_bytes.to_string());
     canonical.list(&pipeline.sources, Canonical::source);
+    // What most pipelines do not say leaves no trace, so that their runs keep their ids.
+    if pipeline.tax_exchange.is_some() {
+        canonical.text("tax exchange");
+    }
+    if let Some(numbering) = &pipeline.numbering {
+        canonical.text("invoices");
+        canonical.text(&numbering.seller);
+        canonical.text(&numbering.text);
+    }
     canonical.0.finalize().to_hex().to_string()
 }
 

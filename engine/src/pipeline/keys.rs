@@ -17,6 +17,8 @@ pub(super) static PIPELINE: Record = Record {
         ),
         Key::required("usage", Kind::Map(&Kind::Record(&SOURCE)), "usage sources, by name"),
         Key::required("reference", Kind::Record(&REFERENCE), "reference tables"),
+        Key::optional("tax", Kind::Record(&TAX), "who works out the taxes; left out: the table tax_rates"),
+        Key::optional("invoices", Kind::Record(&INVOICES), "how invoices are numbered; left out: they have no numbers"),
         Key::optional("limits", Kind::Record(&LIMITS), "limits of a run"),
         Key::required("output", Kind::Path, "folder or URL the tables are written to"),
     ]],
@@ -112,9 +114,67 @@ static REFERENCE: Record = Record {
         Key::required("subscriptions", Kind::Path, "who subscribes to what"),
         Key::required("identifiers", Kind::Path, "what the identifiers in usage stand for"),
         Key::optional("tax_rates", Kind::Path, "taxes by jurisdiction and category"),
-        Key::optional("fx_rates", Kind::Path, "exchange rates"),
+        Key::optional("tax_exemptions", Kind::Path, "who is exempt from which tax, with those below them"),
+        Key::optional("fx_rates", Kind::Path, "exchange rates: from, to, date, rate and, if need be, rate_type"),
         Key::optional("price_overrides", Kind::Path, "prices of single accounts"),
+        Key::optional(
+            "amendments",
+            Kind::Path,
+            "what changes of subscriptions from some day on: another plan or quantity, a pause, an end",
+        ),
         Key::optional("levels", Kind::Path, "levels at the start of the period, of meters with `carry: true`"),
+        Key::optional(
+            "credits",
+            Kind::Path,
+            "prepaid credits: credit_id, account_id, currency, granted and, if need be, left, priority, granted_on, expires_on, products",
+        ),
+        Key::optional(
+            "commitment_balances",
+            Kind::Path,
+            "what counted towards commitments of a term in earlier periods: the table of that name of the run before",
+        ),
+        Key::optional(
+            "allowance_balances",
+            Kind::Path,
+            "what is left of allowances with a rollover: the table of that name that the period before has published",
+        ),
+        Key::optional("coupons", Kind::Path, "who has redeemed which discount with `coupon: true`"),
+    ]],
+};
+
+static TAX: Record = Record {
+    title: "the taxes of a pipeline",
+    choice: None,
+    keys: &[&[Key::required("exchange", Kind::Record(&EXCHANGE), "files exchanged with a tax service")]],
+};
+
+static EXCHANGE: Record = Record {
+    title: "the exchange with a tax service",
+    choice: None,
+    keys: &[&[
+        Key::required(
+            "requests",
+            Kind::Path,
+            "folder or URL into which a run puts `requests-RUN.csv`, the lines to be taxed",
+        ),
+        Key::required(
+            "answers",
+            Kind::Path,
+            "folder or URL where it then looks for `answers-RUN.csv`; until that is there, a run ends with exit code 3",
+        ),
+    ]],
+};
+
+static INVOICES: Record = Record {
+    title: "the invoices",
+    choice: None,
+    keys: &[&[
+        Key::required("seller", Kind::Text, "whose sequence it is: lower-case letters, digits, `_` and `-`"),
+        Key::required(
+            "number",
+            Kind::Text,
+            "the number: text with {seq} (or {seq:06}, with zeros before it), {year} and {month} of the period; without gaps, it goes on from the latest earlier period in the output",
+        ),
     ]],
 };
 

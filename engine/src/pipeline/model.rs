@@ -1,5 +1,6 @@
 //! The vocabulary of a checked pipeline.
 
+use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
 use crate::fault::{Located, Place};
@@ -20,10 +21,61 @@ pub struct Pipeline {
     pub reference: ReferencePaths,
     /// Where the tables go, as a path or URL.
     pub output: Located,
+    /// The tax service that is asked instead of `tax_rates`.
+    pub tax_exchange: Option<TaxExchange>,
+    /// How invoices are numbered; `None`: not at all.
+    pub numbering: Option<Numbering>,
     /// Limits of a run.
     pub limits: Limits,
     /// Digest (hex) of everything that shapes the result (schemas, SQL, keys, zone), without paths and output.
     pub digest: String,
+}
+
+/// Where files are exchanged with a tax service (`tax.exchange`), each openable as it is.
+#[derive(Clone, Debug)]
+pub struct TaxExchange {
+    /// Folder that the requests go to.
+    pub requests: Located,
+    /// Folder that the answers come from.
+    pub answers: Located,
+}
+
+/// How invoices are numbered (`invoices:`).
+#[derive(Clone, Debug)]
+pub struct Numbering {
+    /// Whose sequence it is.
+    pub seller: String,
+    /// The pattern as it is written.
+    pub text: String,
+    /// The same in parts.
+    pub parts: Vec<NumberPart>,
+}
+
+/// A part of the pattern of invoice numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberPart {
+    /// As it is.
+    Text(String),
+    /// Year of the period, four digits.
+    Year,
+    /// Month of the period, two digits.
+    Month,
+    /// Number in the sequence, with at least so many digits.
+    Sequence(usize),
+}
+
+impl Numbering {
+    /// The number of the invoice at `sequence` of its seller's, for the period that begins on `first_day`.
+    #[must_use]
+    pub fn number(&self, first_day: NaiveDate, sequence: u64) -> String {
+        let part = |part: &NumberPart| match part {
+            NumberPart::Text(text) => text.clone(),
+            NumberPart::Year => format!("{:04}", first_day.year()),
+            NumberPart::Month => format!("{:02}", first_day.month()),
+            NumberPart::Sequence(digits) => format!("{sequence:0digits$}"),
+        };
+        self.parts.iter().map(part).collect()
+    }
 }
 
 /// Limits of a run (`limits:`).
@@ -54,6 +106,19 @@ pub struct ReferencePaths {
     pub price_overrides: Option<Located>,
     /// Optional.
     pub levels: Option<Located>,
+    /// Optional.
+    pub tax_exemptions: Option<Located>,
+    /// Optional.
+    pub credits: Option<Located>,
+    /// Optional.
+    pub commitment_balances: Option<Located>,
+    /// Optional.
+    pub amendments: Option<Located>,
+    /// Optional.
+    pub coupons: Option<Located>,
+    /// What earlier periods have left of allowances.
+    /// Optional.
+    pub allowance_balances: Option<Located>,
 }
 
 /// One usage source.

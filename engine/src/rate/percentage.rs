@@ -62,7 +62,8 @@ struct Free {
 fn free(terms: &RecordTerms, records: u64, total: Decimal, quantity: Decimal) -> Option<Free> {
     let by_number = terms.free_records.is_none_or(|most| records < most);
     let by_amount = match terms.free_amount {
-        Some(most) => total.plus(quantity)? <= most,
+        // What is given back was not free altogether where it was paid in part.
+        Some(most) => total.max(total.plus(quantity)?) <= most,
         None => true,
     };
     let any = terms.free_records.is_some() || terms.free_amount.is_some();

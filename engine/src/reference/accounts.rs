@@ -15,7 +15,8 @@ use crate::money::currency::minor_digits;
 
 const REQUIRED: [&str; 2] = ["account_id", "currency"];
 /// `segment`, `timezone` and `invoice_template` have a meaning, but live among the custom columns.
-const OPTIONAL: [&str; 6] = ["parent_id", "level", "name", "bill_to", "tax_jurisdiction", "tax_exemptions"];
+const OPTIONAL: [&str; 7] =
+    ["parent_id", "level", "name", "bill_to", "tax_jurisdiction", "tax_exemptions", "bill_cycle_day"];
 /// Accounts of a cycle printed at most.
 const CYCLE_SHOWN: usize = 20;
 
@@ -57,6 +58,7 @@ struct Columns {
     bill_to: Column,
     jurisdiction: Column,
     exemptions: Column,
+    cycle: Column,
 }
 
 impl Columns {
@@ -68,6 +70,7 @@ impl Columns {
             bill_to: checker.column("bill_to"),
             jurisdiction: checker.column("tax_jurisdiction"),
             exemptions: checker.column("tax_exemptions"),
+            cycle: checker.column("bill_cycle_day"),
         }
     }
 }
@@ -112,10 +115,20 @@ fn account(
         return None;
     }
     let currency = checker.currency(row, columns.currency);
-    let bills_itself = checker.blankable(row, columns.bill_to).is_empty();
     let named = checker.pointer(row, columns.bill_to, Some(lineage.ids), "accounts");
-    let bill_to = if bills_itself { Some(lineage.root()) } else { named };
+    let payers = lineage.upwards().map(|at| checker.blankable(lineage.row(at), columns.bill_to));
+    // The nearest that says something; an id that does not exist is told of the account that names it.
+    let payer = payers.into_iter().find(|payer| !payer.is_empty());
+    let own = !checker.blankable(row, columns.bill_to).is_empty();
+    let bill_to = match payer {
+        Some(_) if own => named,
+        Some(payer) => lineage.ids.find(payer).or(Some(lineage.root())),
+        None => Some(lineage.root()),
+    };
     let exemptions = exemptions(checker, columns.exemptions, row, taxes);
+    check_cycle(checker, columns.cycle, row);
+    let cycles = lineage.upwards().map(|at| checker.blankable(lineage.row(at), columns.cycle));
+    let bill_cycle_day = cycles.into_iter().find(|text| !text.is_empty()).and_then(cycle_day).unwrap_or(1);
     let jurisdictions = lineage.upwards().map(|at| checker.blankable(lineage.row(at), columns.jurisdiction));
     Some(Account {
         id: lineage.ids.name(lineage.position).to_owned(),
@@ -128,9 +141,23 @@ fn account(
         path: lineage.path(),
         tax_jurisdiction: jurisdictions.into_iter().find(|code| !code.is_empty()).unwrap_or("").to_owned(),
         exemptions,
+        bill_cycle_day,
         custom: checker.custom(row),
         place: checker.table.place(row),
     })
+}
+
+/// A day that every month has.
+fn cycle_day(text: &str) -> Option<u32> {
+    let plain = text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten().filter(|day| (1..=28).contains(day))
+}
+
+fn check_cycle(checker: &mut Checker<'_>, column: Column, row: usize) {
+    let text = checker.blankable(row, column);
+    if !text.is_empty() && cycle_day(text).is_none() {
+        checker.bad(row, column, "no day that every month has", "write a day from 1 to 28");
+    }
 }
 
 /// The parent of each account. Orphans and cycles are reported and cut, so that every walk upwards ends.

@@ -3,7 +3,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::model::Target;
+use super::model::{Holder, Index, Target};
 
 /// Identifiers with their targets.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,15 @@ impl Identifiers {
         self.slots[free] = Slot { hash, entry: u32::try_from(self.entries.len()).ok()? };
         self.entries.push(entry);
         Some(())
+    }
+
+    /// Lets targets that are subscription `n` be subscription `numbers[n]`.
+    pub(super) fn renumber(&mut self, numbers: &[Index]) {
+        for target in &mut self.targets {
+            if let Holder::Subscription(number) = &mut target.holder {
+                *number = numbers.get(*number as usize).copied().unwrap_or(*number);
+            }
+        }
     }
 
     /// The targets of an identifier, sorted by `valid_from`, not overlapping; `None` when it is not known.
@@ -112,7 +121,6 @@ impl Identifiers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::model::Holder;
 
     #[test]
     fn identifiers_are_found_one_by_one_and_all_at_once() {

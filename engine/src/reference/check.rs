@@ -257,7 +257,8 @@ impl<'t> Checker<'t> {
         *self.midnights.entry(day).or_insert_with(|| period::midnight(day, timezone))
     }
 
-    fn orderly(&mut self, row: usize, orderly: bool, from: Column, to: Column) -> bool {
+    /// Reports an end that is not after its start.
+    pub(super) fn orderly(&mut self, row: usize, orderly: bool, from: Column, to: Column) -> bool {
         if !orderly {
             let (first, last) = (self.text(row, from), self.text(row, to));
             let (from, to) = (self.name(from), self.name(to));

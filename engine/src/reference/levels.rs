@@ -12,10 +12,13 @@ use super::model::{Index, LevelRow};
 use super::table::Table;
 use crate::fault::{Outcome, codes};
 
+/// Columns that the published table `levels` has besides: what a run has closed with opens the next one as it is.
+const PUBLISHED: [&str; 3] = ["run_id", "account_id", "dimensions"];
+
 /// Checks the opening levels; sorted by subscription, meter and dimension values.
 pub(super) fn levels(table: &Table, subscriptions: Option<&Ids<'_>>, timezone: Tz) -> Outcome<Vec<LevelRow>> {
     let mut checker = Checker::new(table, timezone);
-    if !checker.columns(&["subscription_id", "meter", "level"], &[]) {
+    if !checker.columns(&["subscription_id", "meter", "level"], &PUBLISHED) {
         return checker.finish(Vec::new());
     }
     let mut first: HashMap<(Index, &str, BTreeMap<String, String>), usize> = HashMap::new();
@@ -49,6 +52,20 @@ fn level_row(checker: &mut Checker<'_>, row: usize, subscriptions: Option<&Ids<'
     let meter = checker.required(row, meter);
     let level = checker.decimal(row, level, None);
     id?;
-    let (values, place) = (checker.custom(row), checker.table.place(row));
+    let (mut values, place) = (checker.custom(row), checker.table.place(row));
+    let dimensions = checker.column("dimensions");
+    let text = checker.blankable(row, dimensions);
+    if !text.is_empty() {
+        let Ok(named) = serde_json::from_str::<BTreeMap<String, String>>(text) else {
+            checker.bad(
+                row,
+                dimensions,
+                "no JSON object of texts",
+                "write it as {\"region\": \"EU\"}, or give each dimension a column",
+            );
+            return None;
+        };
+        values.extend(named.into_iter().filter(|(_, value)| !value.is_empty()));
+    }
     Some(LevelRow { subscription: subscription?, meter: meter?.to_owned(), level: level?, values, place })
 }

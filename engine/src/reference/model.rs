@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::called::Identifiers;
 use crate::fault::Place;
 use crate::money::Decimal;
+use crate::period::Month;
 
 /// Account, subscription, … index type: position in the sorted table.
 pub type Index = u32;
@@ -20,20 +21,33 @@ pub struct Reference {
     pub account_columns: Vec<String>,
     /// Names of the subscriptions table's custom columns, in its order.
     pub subscription_columns: Vec<String>,
-    /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill).
+    /// Sorted by subscription id (that order is the order in which shared tiers and allowances fill); the versions of one by
+    /// their days.
     pub subscriptions: Vec<Subscription>,
+    /// Rows of the amendments table, which has made versions of subscriptions.
+    pub amendments: usize,
     /// What usage records call those who used.
     pub identifiers: Identifiers,
     /// Subscription indices of each account (by account index), ascending.
     pub subscriptions_of: Vec<Vec<Index>>,
-    /// Tax rates, sorted by jurisdiction, tax, category, start.
+    /// Tax rates, sorted by jurisdiction, tax, category, bracket, start.
     pub tax_rates: Vec<TaxRate>,
-    /// FX rates, sorted by from, to, date.
+    /// Rows of the `tax_exemptions` table, sorted by account, tax, start.
+    pub tax_exemptions: Vec<TaxExemption>,
+    /// FX rates, sorted by from, to, type, date.
     pub fx_rates: Vec<FxRate>,
     /// Rows of the `price_overrides` table.
     pub overrides: Vec<OverrideRow>,
     /// Opening levels, sorted by subscription, meter and values.
     pub levels: Vec<LevelRow>,
+    /// Prepaid credits, sorted by id.
+    pub credits: Vec<Credit>,
+    /// What was counted towards commitments in earlier periods, sorted by subscription, commitment and period.
+    pub commitment_balances: Vec<CommitmentBalance>,
+    /// Redeemed coupons, sorted by coupon id.
+    pub coupons: Vec<CouponRow>,
+    /// What earlier periods have left of allowances, in the order of the table.
+    pub balances: Vec<BalanceRow>,
     /// Digest (hex) of the bytes of every table, in a fixed order, independent of where they lie.
     pub digest: String,
 }
@@ -61,6 +75,8 @@ pub struct Account {
     pub tax_jurisdiction: String,
     /// Taxes it is exempt from.
     pub exemptions: Exemptions,
+    /// Day of the month on which its cycles begin, 1 to 28; its own or the nearest ancestor's, 1 when there is none.
+    pub bill_cycle_day: u32,
     /// Every further column with a non-blank value, `segment`, `timezone`, `invoice_template` included.
     pub custom: BTreeMap<String, String>,
     /// Its row.
@@ -79,7 +95,8 @@ pub enum Exemptions {
     Taxes(Vec<String>),
 }
 
-/// One subscription.
+/// One subscription, or one version of a subscription that changes: for the days `[start, end)` on which it is the same.
+/// All versions of a subscription have its id, and stand together in the order of their days.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     /// Its id.
@@ -94,12 +111,24 @@ pub struct Subscription {
     pub product: String,
     /// How many; 1 when blank.
     pub quantity: Decimal,
-    /// First day.
+    /// First day (of the version).
     pub start: NaiveDate,
     /// First day after it; `None` while it is open.
     pub end: Option<NaiveDate>,
+    /// First day of the subscription.
+    pub begins: NaiveDate,
+    /// First day after the subscription; `None` while it is open.
+    pub ends: Option<NaiveDate>,
+    /// First day that is paid; `None` without a trial.
+    pub trial_end: Option<NaiveDate>,
+    /// Index of the first version of the subscription.
+    pub first: Index,
+    /// Index of its last version: the same when it has one.
+    pub last: Index,
     /// Contract id; may be empty.
     pub contract: String,
+    /// Jurisdiction of the place of service; empty for that of the account.
+    pub tax_jurisdiction: String,
     /// First instant (midnight in the pipeline's zone), UTC microseconds.
     pub starts_at: i64,
     /// First instant after it; `i64::MAX` while it is open.
@@ -108,6 +137,14 @@ pub struct Subscription {
     pub custom: BTreeMap<String, String>,
     /// Its row.
     pub place: Place,
+}
+
+impl Subscription {
+    /// Whether the subscription has several versions.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.first != self.last
+    }
 }
 
 /// What an identifier stands for during `[from, to)` (UTC microseconds; `i64::MIN`/`MAX` when open).
@@ -147,6 +184,35 @@ pub struct TaxRate {
     pub valid_to: Option<NaiveDate>,
     /// On net plus earlier taxes.
     pub compound: bool,
+    /// Contained in the prices: it is taken out of the line's amount, not put on it.
+    pub inclusive: bool,
+    /// The most that one line pays, in the line's currency.
+    pub cap: Option<Decimal>,
+    /// First amount of a line (before tax, without sign) it holds for; `None` for any.
+    pub threshold_from: Option<Decimal>,
+    /// First amount it no longer holds for; `None` for none.
+    pub threshold_to: Option<Decimal>,
+    /// Code of the kind of tax (UNCL5305): S, Z, E, AE, K, G, O; empty for the usual one of its rate.
+    pub category_code: String,
+    /// Why it is as it is, in words for the invoice; may be empty.
+    pub reason: String,
+}
+
+/// One row of `tax_exemptions`.
+#[derive(Clone, Debug)]
+pub struct TaxExemption {
+    /// Index of the account; those below it are exempt too.
+    pub account: Index,
+    /// Name of the tax; empty for all.
+    pub tax: String,
+    /// First day; `None` when open.
+    pub valid_from: Option<NaiveDate>,
+    /// First day after it; `None` when open.
+    pub valid_to: Option<NaiveDate>,
+    /// The certificate that proves it; may be empty.
+    pub certificate: String,
+    /// Code of the kind of exemption (UNCL5305).
+    pub category_code: String,
 }
 
 /// One exchange rate.
@@ -156,10 +222,22 @@ pub struct FxRate {
     pub from: String,
     /// ISO code of the currency bought.
     pub to: String,
+    /// Which kind of rate it is, any word; may be empty.
+    pub rate_type: String,
     /// Day it holds for.
     pub date: NaiveDate,
     /// Units of `to` for one `from`.
     pub rate: Decimal,
+    /// Its row.
+    pub place: Place,
+}
+
+impl FxRate {
+    /// Everything but the day that tells rates apart: currencies and type.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.from, &self.to, &self.rate_type)
+    }
 }
 
 /// One row of `levels`, not yet matched with the book.
@@ -173,6 +251,80 @@ pub struct LevelRow {
     pub level: Decimal,
     /// Further columns with a non-blank value: the meter's dimensions.
     pub values: BTreeMap<String, String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One prepaid credit.
+#[derive(Clone, Debug)]
+pub struct Credit {
+    /// Its id.
+    pub id: String,
+    /// Index of the account that holds it, for itself and the accounts below.
+    pub account: Index,
+    /// ISO 4217 code: it pays invoices in this currency only.
+    pub currency: String,
+    /// What it was in the beginning.
+    pub granted: Decimal,
+    /// What is left of it before this run.
+    pub left: Decimal,
+    /// Credits of a lower number are used first.
+    pub priority: i64,
+    /// First day; `None` when open.
+    pub granted_on: Option<NaiveDate>,
+    /// First day it no longer holds; `None` when open.
+    pub expires_on: Option<NaiveDate>,
+    /// Ids of the products it is for, checked later against the book; empty for all.
+    pub products: Vec<String>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `commitment_balances`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct CommitmentBalance {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Commitment id, checked later against the book.
+    pub commitment: String,
+    /// First day of the period.
+    pub period: NaiveDate,
+    /// Net amount, or usage, that was counted in the period.
+    pub billed: Decimal,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `coupons`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct CouponRow {
+    /// Its id.
+    pub id: String,
+    /// Discount id, checked later against the book.
+    pub discount: String,
+    /// Index of the account that has redeemed it, for itself and those below it.
+    pub account: Option<Index>,
+    /// Id of the subscription it is for; exactly one of the two is given.
+    pub subscription: Option<String>,
+    /// First day; `None` when open.
+    pub redeemed_from: Option<NaiveDate>,
+    /// First day it no longer holds; `None` when open.
+    pub valid_to: Option<NaiveDate>,
+    /// Its row.
+    pub place: Place,
+}
+
+/// One row of `allowance_balances`, not yet matched with the book.
+#[derive(Clone, Debug)]
+pub struct BalanceRow {
+    /// Subscription index.
+    pub subscription: Index,
+    /// Name of the allowance, checked later against the book.
+    pub allowance: String,
+    /// The period that has given it.
+    pub granted: Month,
+    /// The quantity (or amount) that is left; not negative.
+    pub left: Decimal,
     /// Its row.
     pub place: Place,
 }

@@ -10,7 +10,8 @@ use crate::fault::{Outcome, codes};
 use crate::money::Decimal;
 
 const REQUIRED: [&str; 3] = ["subscription_id", "account_id", "start"];
-const OPTIONAL: [&str; 6] = ["order_id", "plan", "product", "quantity", "end", "contract"];
+const OPTIONAL: [&str; 8] =
+    ["order_id", "plan", "product", "quantity", "end", "trial_end", "contract", "tax_jurisdiction"];
 
 /// Checks the subscriptions; the result is sorted by id.
 pub(super) fn subscriptions(
@@ -28,8 +29,8 @@ pub(super) fn subscriptions(
     }
     checker.unique(ids, columns.id);
     let mut subscriptions = Vec::with_capacity(ids.rows.len());
-    for row in &ids.rows {
-        subscriptions.extend(subscription(&mut checker, &columns, *row, accounts));
+    for (index, row) in (0..).zip(&ids.rows) {
+        subscriptions.extend(subscription(&mut checker, &columns, (index, *row), accounts));
     }
     checker.finish(subscriptions)
 }
@@ -60,7 +61,9 @@ struct Columns {
     quantity: Column,
     start: Column,
     end: Column,
+    trial_end: Column,
     contract: Column,
+    jurisdiction: Column,
 }
 
 impl Columns {
@@ -74,7 +77,9 @@ impl Columns {
             quantity: checker.column("quantity"),
             start: checker.column("start"),
             end: checker.column("end"),
+            trial_end: checker.column("trial_end"),
             contract: checker.column("contract"),
+            jurisdiction: checker.column("tax_jurisdiction"),
         }
     }
 }
@@ -82,7 +87,7 @@ impl Columns {
 fn subscription(
     checker: &mut Checker<'_>,
     columns: &Columns,
-    row: usize,
+    (index, row): (Index, usize),
     accounts: Option<&Ids<'_>>,
 ) -> Option<Subscription> {
     let account = checker.required(row, columns.account);
@@ -90,6 +95,7 @@ fn subscription(
     let quantity = quantity(checker, columns.quantity, row);
     let start = checker.required(row, columns.start);
     let days = checker.days(row, columns.start, columns.end);
+    let trial_end = checker.day(row, columns.trial_end);
     let (plan, product) = (checker.blankable(row, columns.plan), checker.blankable(row, columns.product));
     if plan.is_empty() == product.is_empty() {
         let how = if plan.is_empty() { "neither a plan nor" } else { "both a plan and" };
@@ -99,6 +105,8 @@ fn subscription(
     }
     let (start, end) = start.and(days)?;
     let start = start?;
+    let trial_end = trial_end?;
+    checker.orderly(row, trial_end.is_none_or(|day| day > start), columns.start, columns.trial_end);
     let starts_at = checker.midnight(start);
     let ends_at = end.map_or(Some(i64::MAX), |end| checker.midnight(end));
     if starts_at.is_none() || ends_at.is_none() {
@@ -113,7 +121,13 @@ fn subscription(
         quantity: quantity?,
         start,
         end,
+        begins: start,
+        ends: end,
+        trial_end,
+        first: index,
+        last: index,
         contract: checker.blankable(row, columns.contract).to_owned(),
+        tax_jurisdiction: checker.blankable(row, columns.jurisdiction).to_owned(),
         starts_at: starts_at?,
         ends_at: ends_at?,
         custom: checker.custom(row),
@@ -121,7 +135,8 @@ fn subscription(
     })
 }
 
-fn quantity(checker: &mut Checker<'_>, column: Column, row: usize) -> Option<Decimal> {
+/// A quantity that is not below zero; 1 when blank.
+pub(super) fn quantity(checker: &mut Checker<'_>, column: Column, row: usize) -> Option<Decimal> {
     let quantity = checker.decimal(row, column, Some(Decimal::ONE))?;
     if quantity.is_negative() {
         checker.bad(row, column, "below zero", "end the subscription instead");

@@ -17,6 +17,9 @@ use crate::money::Decimal;
 use crate::pipeline::model::ReferencePaths;
 use crate::store::Location;
 
+mod taxes;
+mod amendments;
+
 const ACCOUNTS: &str = "\
 account_id,parent_id,level,name,currency,bill_to,segment,tax_jurisdiction,tax_exemptions,country
 A1,,customer,Acme,USD,,large,US-CO,,US
@@ -100,6 +103,12 @@ impl Tables {
                 fx_rates: path("fx_rates"),
                 price_overrides: path("price_overrides"),
                 levels: path("levels"),
+                tax_exemptions: path("tax_exemptions"),
+                credits: path("credits"),
+                commitment_balances: path("commitment_balances"),
+                amendments: path("amendments"),
+                coupons: path("coupons"),
+                allowance_balances: path("allowance_balances"),
             };
             load(&paths, chrono_tz::America::Denver).await
         })
@@ -235,6 +244,26 @@ fn every_broken_row_of_every_table_is_named_at_once() {
     let words: Vec<&str> = expected.split_whitespace().collect();
     let expected: Vec<String> = words.chunks(2).map(|pair| pair.join(" ")).collect();
     assert_eq!(tables.codes(), expected);
+}
+
+#[test]
+fn balances_are_those_a_run_publishes() {
+    let header = "run_id,account_id,subscription_id,allowance,meter,granted_period,granted,used,expired,left,expires_after,currency";
+    let row = "r,A1,S1,plan:a/m,m,2026-09,10,3.5,0,6.5,2026-11,";
+    let loaded = Tables::good("balances").with("allowance_balances.csv", format!("{header}\n{row}\n")).load().unwrap();
+    let balance = &loaded.balances[0];
+    let (period, left) = (balance.granted.to_string(), balance.left.to_string());
+    assert_eq!((balance.allowance.as_str(), period.as_str(), left.as_str()), ("plan:a/m", "2026-09", "6.5"));
+    let rows = "S1,x,2026-09,1\nS1,x,2026-09,2\nS1,x,2026-08,2\nS9,x,2026-09,1\nS1,,2026-09,1\nS1,x,2026-13,1\nS1,x,,1\n\
+                S1,y,2026-09,-1\nS1,y,2026-09,\nS1,y,2026-09,many\n";
+    let table = format!("subscription_id,allowance,granted_period,left\n{rows}");
+    let codes = Tables::good("bad-balances").with("allowance_balances.csv", table).codes();
+    let expected =
+        [(3, "R004"), (5, "R005"), (6, "R003"), (7, "R003"), (8, "R003"), (9, "R003"), (10, "R003"), (11, "R003")];
+    let expected = expected.map(|(line, code)| format!("allowance_balances.csv:{line}: {code}"));
+    assert_eq!(codes, expected);
+    let codes = Tables::good("no-balances").with("allowance_balances.csv", "subscription_id,allowance,left\n").codes();
+    assert_eq!(codes, ["allowance_balances.csv:1: R002"]);
 }
 
 #[test]

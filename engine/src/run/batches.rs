@@ -12,11 +12,13 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
+use super::conversion;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
-use crate::book::model::Model;
+use crate::book::model::{Anchor, Every, Model};
 use crate::fault::{Fault, Outcome, codes};
-use crate::lines::{Band, Invoice, Line};
+use crate::fx::Rate;
+use crate::lines::{Band, Groups, Invoice, KINDS, Line, LineKind};
 use crate::money::Decimal;
 use crate::reference::model::{Account, Subscription};
 use crate::tables::{Table, build};
@@ -86,7 +88,8 @@ pub(super) fn invoice_lines(
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
-    let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free);
+    let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| conversion::told(job, line)).collect();
+    let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free | Band::Amount(_));
     let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
@@ -105,7 +108,7 @@ pub(super) fn invoice_lines(
         rows.of_offer(&pools.plans)?,
         of_charge(&pools.charge_products)?,
         of_charge(&pools.charge_ids)?,
-        Pool::of(["usage", "allowance", "recurring", "one_time"]).column(lines.iter().map(|line| line.kind as u32))?,
+        Pool::of(KINDS.map(LineKind::label)).column(lines.iter().map(|line| line.kind as u32))?,
         pools.models.column(lines.iter().map(models))?,
         of_charge(&pools.charge_meters)?,
         build::dimensions(&billing.groups.list, &groups)?,
@@ -117,11 +120,14 @@ pub(super) fn invoice_lines(
         build::decimal38(lines.iter().map(|line| line.rated.units()).collect()),
         money(lines.iter().map(|line| line.list))?,
         money(lines.iter().map(|line| line.discount))?,
+        included(lines.iter().map(|line| [line.list, line.discount, line.net]))?,
         money(lines.iter().map(|line| line.net))?,
         rows.of_account(&pools.account_currencies)?,
+        build::text_or_null(&told.iter().map(|told| told.map(|(currency, _)| currency)).collect::<Vec<_>>()),
+        build::decimal38_or_null(told.iter().map(|told| told.map(|(_, rate)| rate.rate))),
         of_charge(&pools.charge_gl_accounts)?,
         of_charge(&pools.charge_tax_categories)?,
-        rows.of_account(&pools.account_jurisdictions)?,
+        rows.of_subscription(&pools.jurisdictions)?,
         of_price(&pools.price_layers)?,
         of_price(&pools.price_refs)?,
         build::whole(lines.iter().map(|line| i64::try_from(line.records).unwrap_or(i64::MAX)).collect()),
@@ -152,10 +158,13 @@ pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
 pub(super) fn band_text(band: Band, model: &Model) -> String {
     match band {
         Band::Whole => String::new(),
-        Band::Included | Band::Free => "included".to_owned(),
+        Band::Included | Band::Free | Band::Amount(_) => "included".to_owned(),
         Band::Tier(number) => number.to_string(),
         Band::Beyond => "beyond".to_owned(),
         Band::Fee => "fee".to_owned(),
+        Band::Minimum => "minimum".to_owned(),
+        Band::Maximum => "maximum".to_owned(),
+        Band::Overage => "overage".to_owned(),
         Band::Named(name) => model.band_name(name).unwrap_or_default().to_owned(),
     }
 }
@@ -170,7 +179,9 @@ pub(super) fn invoice_taxes(
     let taxes = &billing.taxes[range];
     let line = |row: usize| &billing.lines[taxes[row].line as usize];
     let rows = Rows { job, pools, subscriptions: (0..taxes.len()).map(|row| line(row).subscription).collect() };
-    let rate = |row: usize| &job.reference.tax_rates[taxes[row].rate as usize];
+    let rate = |row: usize| &billing.levies.rates[taxes[row].rate as usize];
+    let rates = u32::try_from(billing.levies.rates.len()).unwrap_or(u32::MAX);
+    let worded = |row: usize| taxes[row].relief.map_or(taxes[row].rate, |relief| rates.saturating_add(relief));
     let line_ids: Vec<u128> = taxes.iter().map(|tax| pools.line_ids[tax.line as usize]).collect();
     Table::InvoiceTaxes.batch(vec![
         build::hex_ids(&line_ids)?,
@@ -181,25 +192,31 @@ pub(super) fn invoice_taxes(
         rows.texts(&pools.tax_names, |row| taxes[row].rate)?,
         rows.texts(&pools.tax_jurisdictions, |row| taxes[row].rate)?,
         rows.texts(&pools.charge_tax_categories, |row| line(row).charge)?,
-        build::decimal38((0..rows.len()).map(|row| rate(row).rate.units()).collect()),
+        build::decimal38((0..rows.len()).map(|row| rate(row).percent.units()).collect()),
         money(taxes.iter().map(|tax| tax.taxable))?,
         money(taxes.iter().map(|tax| tax.amount))?,
-        build::flags(taxes.iter().map(|tax| tax.exempt).collect()),
+        money(taxes.iter().map(|tax| tax.included))?,
+        build::flags(taxes.iter().map(|tax| tax.relief.is_some()).collect()),
+        rows.texts(&pools.tax_codes, worded)?,
+        rows.texts(&pools.tax_reasons, worded)?,
         rows.of_account(&pools.account_currencies)?,
     ])
 }
 
 /// A part of `invoices`.
-pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Outcome<RecordBatch> {
+pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice], numbers: ArrayRef) -> Outcome<RecordBatch> {
     let account = |invoice: &Invoice| &job.reference.accounts[invoice.bill_to as usize];
     let ids: Vec<u128> =
         invoices.iter().map(|invoice| invoice_key(job, &account(invoice).id, &invoice.currency)).collect();
     let gross: Option<Vec<Decimal>> = invoices.iter().map(|invoice| invoice.net.plus(invoice.tax)).collect();
+    let of_gross = gross.iter().flatten().zip(invoices);
+    let payable: Option<Vec<Decimal>> = of_gross.map(|(gross, invoice)| gross.minus(invoice.credit)).collect();
     let (start, end) = (job.period.start(), job.period.end());
     let names: Vec<&str> = invoices.iter().map(|invoice| account(invoice).name.as_str()).collect();
     let currencies: Vec<&str> = invoices.iter().map(|invoice| invoice.currency.as_str()).collect();
     Table::Invoices.batch(vec![
         build::hex_ids(&ids)?,
+        numbers,
         build::constant(&pools.run_id, invoices.len()),
         build::instants(vec![start; invoices.len()]),
         build::instants(vec![end; invoices.len()]),
@@ -209,9 +226,12 @@ pub(super) fn invoices(job: &Job<'_>, pools: &Pools, invoices: &[Invoice]) -> Ou
         build::whole(invoices.iter().map(|invoice| i64::try_from(invoice.lines).unwrap_or(i64::MAX)).collect()),
         money(invoices.iter().map(|invoice| invoice.list))?,
         money(invoices.iter().map(|invoice| invoice.discount))?,
+        included(invoices.iter().map(|invoice| [invoice.list, invoice.discount, invoice.net]))?,
         money(invoices.iter().map(|invoice| invoice.net))?,
         money(invoices.iter().map(|invoice| invoice.tax))?,
         money(gross.ok_or_else(too_big)?)?,
+        money(invoices.iter().map(|invoice| invoice.credit))?,
+        money(payable.ok_or_else(too_big)?)?,
     ])
 }
 
@@ -225,8 +245,17 @@ pub(super) fn account_order(job: &Job<'_>, buckets: &Buckets) -> Vec<u32> {
     for at in 1..starts.len() {
         starts[at] += starts[at - 1];
     }
-    let subscriptions = job.reference.subscriptions_of.iter().flatten();
-    subscriptions.flat_map(|own| starts[*own as usize]..starts[*own as usize + 1]).collect()
+    let rows = |version: &u32| starts[*version as usize]..starts[*version as usize + 1];
+    let first = |version: &u32| job.reference.subscriptions[*version as usize].first;
+    let mut order: Vec<u32> = Vec::with_capacity(buckets.len());
+    for versions in job.reference.subscriptions_of.iter().flat_map(|own| own.chunk_by(|a, b| first(a) == first(b))) {
+        let start = order.len();
+        order.extend(versions.iter().flat_map(rows));
+        if versions.len() > 1 {
+            order[start..].sort_by_key(|row| (buckets.cell[*row as usize], buckets.day[*row as usize]));
+        }
+    }
+    order
 }
 
 /// A part of `usage_buckets`: the buckets at `order`, sorted by account, subscription, meter, dimension values, day.
@@ -256,7 +285,7 @@ pub(super) fn usage_buckets(job: &Job<'_>, pools: &Pools, buckets: &Buckets, ord
 }
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
-const EPOCH_DAYS: i32 = 719_163;
+pub(super) const EPOCH_DAYS: i32 = 719_163;
 
 /// The dimension names and values of every cell, sorted by name.
 fn cell_sets<'b>(job: &'b Job<'_>, buckets: &'b Buckets) -> Vec<Vec<(&'b str, &'b str)>> {
@@ -309,23 +338,42 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
 }
 
 /// The id of each line: a hash of its natural key (period, subscription, charge, kind, band, dimension values).
-pub(super) fn line_ids(job: &Job<'_>, billing: &Billing) -> Vec<u128> {
+pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u128> {
     let id = |line: &Line| {
-        let subscription = &job.reference.subscriptions[line.subscription as usize].id;
+        let version = &job.reference.subscriptions[line.subscription as usize];
+        let subscription = &version.id;
         let (charge, kind, band) = (&job.book.charges[line.charge as usize].id, line.kind.label(), tier(job, line));
         let fixed = ["line", &job.period.label, subscription, charge, kind, &band];
-        // Only a price that changes inside the period gives the same line twice.
-        let begin = (line.stretch > 0).then(|| line.service_start.to_string());
-        let group = billing.groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
-        // Free units beside an allowance, and a fee beside a window or destination of that name, have the same tier.
+        let amount = match line.band {
+            Band::Amount(number) => format!("amount {number}"),
+            _ => String::new(),
+        };
+        // Only prices that change inside the period, intervals other than the period, and versions of a subscription give
+        // the same line twice.
+        let begin = (line.stretch > 0 || by_interval(job, line)).then(|| line.service_start.to_string());
+        let version = version.changes().then(|| format!("version {}", version.start));
+        let group = groups.list[line.group as usize].iter().flat_map(|(name, value)| [&**name, &**value]);
+        // Free units beside an allowance, and a fee or bound beside a window or destination of that name, have the same
+        // tier.
         let apart = match line.band {
             Band::Free => Some("free units"),
             Band::Fee => Some("for each record"),
+            Band::Minimum | Band::Maximum => Some("a bound"),
+            Band::Amount(_) => Some(amount.as_str()),
             _ => None,
         };
-        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(apart))
+        natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
     };
-    billing.lines.par_iter().map(id).collect()
+    lines.par_iter().map(id).collect()
+}
+
+/// Whether a line is for an interval of its own, of which a period may bill several.
+fn by_interval(job: &Job<'_>, line: &Line) -> bool {
+    let plain = (Every::Months(1), Anchor::Calendar);
+    match &job.catalog.prices[line.price as usize].model {
+        Model::Recurring { schedule, .. } => (schedule.every, schedule.anchor) != plain,
+        _ => false,
+    }
 }
 
 /// The id of the invoice of a bill-to account in a currency.
@@ -348,6 +396,7 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
+        _ if matches!(line.band, Band::Minimum | Band::Maximum | Band::Overage | Band::Amount(_)) => None,
         Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if matches!(line.band, Band::Included | Band::Free) => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,
@@ -355,8 +404,15 @@ fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     }
 }
 
-fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
+/// A column of amounts in minor units.
+pub(super) fn money(amounts: impl IntoIterator<Item = Decimal>) -> Outcome<ArrayRef> {
     build::decimal18_4(amounts).ok_or_else(|| too_big().into())
+}
+
+/// What the price includes in taxes: list less discount and net.
+fn included(amounts: impl Iterator<Item = [Decimal; 3]>) -> Outcome<ArrayRef> {
+    let less = |[list, discount, net]: [Decimal; 3]| list.minus(discount)?.minus(net);
+    money(amounts.map(less).collect::<Option<Vec<_>>>().ok_or_else(too_big)?)
 }
 
 fn too_big() -> Fault {

@@ -3,10 +3,14 @@
 //! What was committed comes from the tables. How it came about is not in them: while the facts are those of the run, the
 //! run is walked through again in memory, with a witness, and every line is rated once more from its explanation alone.
 
+mod discounts;
+pub mod made;
 pub mod model;
+mod included;
 mod own;
 pub mod rerate;
 mod rows;
+mod schedule;
 pub mod terms;
 mod words;
 
@@ -18,8 +22,9 @@ use serde_json::Value;
 pub use model::Explanation;
 use model::{Committed, Exact, Rerated, Row};
 use own::Own;
-use rerate::{Again, rerate};
+use rerate::{Again, rerate, taxes_follow};
 
+use super::numbers::first_of;
 use super::{Prepared, RunOptions};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
@@ -125,6 +130,12 @@ async fn committed(
     for (_, tax) in rows::rows(output, manifest, Table::InvoiceTaxes, &taxed).await? {
         taxes.entry(text(&tax, "line_id").to_owned()).or_default().push(tax);
     }
+    let invoices: HashSet<&str> = lines.iter().map(|(_, line)| text(line, "invoice_id")).collect();
+    let paid = |batch: &RecordBatch, at: usize| invoices.contains(rows::text(batch, "invoice_id", at));
+    let mut credits: HashMap<String, Vec<Row>> = HashMap::new();
+    for (_, draw) in rows::rows(output, manifest, Table::CreditDraws, &paid).await? {
+        credits.entry(text(&draw, "invoice_id").to_owned()).or_default().push(draw);
+    }
     let of = |row: &Row| (text(row, "subscription_id").to_owned(), text(row, "meter").to_owned());
     for (_, bucket) in rows::rows(output, manifest, Table::UsageBuckets, &used).await? {
         buckets.entry(of(&bucket)).or_default().push(bucket);
@@ -141,11 +152,15 @@ async fn committed(
         tried: Vec::new(),
         price: None,
         allowances: None,
+        amounts: None,
         rating: None,
         fixed: None,
-        discount: None,
+        exchange: None,
+        made_of: None,
+        discounts: Vec::new(),
         rounding: None,
         taxes: taxes.get(text(line, "line_id")).cloned().unwrap_or_default(),
+        credits: credits.get(text(line, "invoice_id")).cloned().unwrap_or_default(),
         buckets: behind(line, buckets.get(&of(line)).into_iter().flatten(), period),
         sources: Vec::new(),
         rerated: Rerated::No,
@@ -161,6 +176,11 @@ fn text<'r>(row: &'r Row, column: &str) -> &'r str {
 
 /// Of the buckets of a line's subscription and meter those that are behind it: of its dimension values and days.
 fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Period) -> Vec<Row> {
+    // What a bound adds is made of lines, not of usage.
+    let made = matches!(text(line, "tier"), "minimum" | "maximum");
+    if made && line.get("record_count").and_then(Value::as_u64) == Some(0) {
+        return Vec::new();
+    }
     let none = serde_json::Map::new();
     let values = |row: &Row| row.get("dimensions").and_then(Value::as_object).cloned().unwrap_or_else(|| none.clone());
     let date = |column: &str| {
@@ -183,7 +203,7 @@ fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Perio
 async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -> Result<Vec<InputFile>, Vec<String>> {
     let mut changed = Vec::new();
     match read::discover(&prepared.pipeline.sources, options.partitions).await {
-        Ok(files) if prepared.run_id(&files) == manifest.run_id => return Ok(files),
+        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest)) == manifest.run_id => return Ok(files),
         Ok(files) => {
             let known = |file: &InputFile| {
                 let source = &prepared.pipeline.sources[file.source].name;
@@ -230,13 +250,18 @@ fn complete(explanation: &mut Explanation, own: Own) -> Outcome<()> {
     let by_sql = own.price.sql.is_some() || mixed;
     (explanation.tried, explanation.price) = (own.tried, Some(own.price));
     (explanation.allowances, explanation.rating, explanation.fixed) = (own.allowances, own.rating, own.fixed);
-    (explanation.discount, explanation.rounding, explanation.sources) = (own.discount, Some(own.rounding), own.sources);
+    (explanation.amounts, explanation.exchange, explanation.made_of) = (own.amounts, own.exchange, own.made_of);
+    (explanation.discounts, explanation.rounding, explanation.sources) =
+        (own.discounts, Some(own.rounding), own.sources);
     let id = explanation.line.get("line_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = written(&explanation.line).ok_or_else(|| Fault::ours(format!("line {id} lacks a number")))?;
     if own.again != told {
         return Err(Fault::ours(format!("line {id} is {told:?}, rated again {:?}", own.again)).into());
     }
     check_records(explanation, &id)?;
+    if !taxes_follow(explanation) {
+        return Err(Fault::ours(format!("the taxes of line {id} do not follow from their rates")).into());
+    }
     // Only what is written into the JSON counts.
     let text = serde_json::to_string(&explanation).map_err(|cause| Fault::ours(format!("no JSON: {cause}")))?;
     let alone: Explanation =

@@ -406,6 +406,11 @@ pub(super) enum Late {
         /// Charge index.
         charge: usize,
     },
+    /// It is past the last tier of a charge.
+    Beyond {
+        /// Charge index.
+        charge: usize,
+    },
 }
 
 impl Late {
@@ -414,6 +419,10 @@ impl Late {
             Self::Conflicting => (reasons::CONFLICTING_KEY, "another record with this key came first".to_owned()),
             Self::Unpriced { charge } => {
                 (reasons::NO_PRICE, format!("charge {} has no price for it", job.book.charges[charge].id))
+            }
+            Self::Beyond { charge } => {
+                let charge = &job.book.charges[charge].id;
+                (reasons::NO_PRICE, format!("charge {charge} has no price for it: it is past the last tier"))
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::tables::{Table, build};
 use crate::usage::Origin;
 
 /// What makes a line: subscription, charge, kind, group, stretch as lines count it, band.
-type LineKey = (u32, u32, LineKind, u32, u16, Band);
+pub(super) type LineKey = (u32, u32, LineKind, u32, u16, Band);
 
 /// A rated record, before it is known where its line stands.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +37,11 @@ pub(super) struct RatedRecord {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LineRecord {
     /// Position of the line.
-    line: u32,
+    pub(super) line: u32,
     time: i64,
     origin: Origin,
     quantity: Decimal,
-    amount: Decimal,
+    pub(super) amount: Decimal,
 }
 
 /// The record of a portion on the line of this kind and band, when its price publishes records.
@@ -116,7 +116,9 @@ pub(super) fn add_itemised(job: &Job<'_>, lines: &[Line], totals: &mut [ChargeTo
         return Ok(());
     }
     let mut sums: HashMap<&str, (u64, Decimal)> = HashMap::new();
-    let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise;
+    // What a bound or included amount adds has no records.
+    let of_records = |line: &Line| !matches!(line.band, Band::Minimum | Band::Maximum | Band::Amount(_));
+    let is_itemised = |line: &&Line| job.catalog.prices[line.price as usize].itemise && of_records(line);
     for line in lines.iter().filter(is_itemised) {
         let sum = sums.entry(job.book.charges[line.charge as usize].id.as_str()).or_default();
         let amount = sum.1.plus(line.rated);

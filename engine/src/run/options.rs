@@ -85,6 +85,8 @@ pub struct RunReport {
     pub lines: u64,
     /// Invoices.
     pub invoices: u64,
+    /// Lines that were billed without a tax although they should have one.
+    pub lines_without_tax: u64,
     /// Amounts by currency.
     pub totals: Vec<Total>,
     /// Globs of the tables' files.
@@ -184,12 +186,16 @@ impl Outlook {
             sources: sources.collect(),
             reference: BTreeMap::from([
                 ("accounts", reference.accounts.len()),
-                ("subscriptions", reference.subscriptions.len()),
+                ("subscriptions", (0..).zip(&reference.subscriptions).filter(|(at, row)| row.first == *at).count()),
                 ("identifiers", reference.identifiers.len()),
                 ("tax_rates", reference.tax_rates.len()),
+                ("tax_exemptions", reference.tax_exemptions.len()),
                 ("fx_rates", reference.fx_rates.len()),
                 ("price_overrides", reference.overrides.len()),
                 ("levels", reference.levels.len()),
+                ("credits", reference.credits.len()),
+                ("amendments", reference.amendments),
+                ("coupons", reference.coupons.len()),
             ]),
             book: BTreeMap::from([
                 ("meters", book.meters.len()),

@@ -36,11 +36,11 @@ pub(super) struct Pools {
     pub(super) account_ids: Pool,
     pub(super) account_paths: Pool,
     pub(super) account_currencies: Pool,
-    pub(super) account_jurisdictions: Pool,
     /// The invoice of each account: that of its bill-to account in its currency.
     pub(super) invoice_ids: Pool,
     pub(super) subscription_ids: Pool,
     pub(super) order_ids: Pool,
+    pub(super) jurisdictions: Pool,
     pub(super) plans: Pool,
     pub(super) products: Pool,
     pub(super) charge_ids: Pool,
@@ -56,13 +56,18 @@ pub(super) struct Pools {
     pub(super) meter_ids: Pool,
     pub(super) tax_names: Pool,
     pub(super) tax_jurisdictions: Pool,
+    /// Code and reason of each rate, then of each relief.
+    pub(super) tax_codes: Pool,
+    pub(super) tax_reasons: Pool,
 }
 
 impl Pools {
     /// The pools of `job` for what it bills.
     pub(super) fn new(job: &Job<'_>, billing: &Billing, run_id: &str) -> Self {
         let (accounts, subscriptions) = (&job.reference.accounts, &job.reference.subscriptions);
-        let (charges, prices, rates) = (&job.book.charges, &job.catalog.prices, &job.reference.tax_rates);
+        let (charges, prices, rates) = (&job.book.charges, &job.catalog.prices, &billing.levies.rates);
+        let reliefs = &billing.levies.reliefs;
+        let (codes, reasons) = (rates.iter().map(|rate| &rate.category_code), rates.iter().map(|rate| &rate.reason));
         let product = |charge: &crate::book::model::Charge| &job.book.products[charge.product];
         let meter = |charge: &crate::book::model::Charge| charge.meter.map_or("", |meter| &job.book.meters[meter].id);
         // The offers are the plans in order, then the products in order.
@@ -73,14 +78,14 @@ impl Pools {
         };
         Self {
             run_id: run_id.to_owned(),
-            line_ids: line_ids(job, billing),
+            line_ids: line_ids(job, &billing.lines, &billing.groups),
             account_ids: Pool::of(accounts.iter().map(|account| &account.id)),
             account_paths: Pool::of(accounts.iter().map(|account| &account.path)),
             account_currencies: Pool::of(accounts.iter().map(|account| &account.currency)),
-            account_jurisdictions: Pool::of(accounts.iter().map(|account| &account.tax_jurisdiction)),
             invoice_ids: Pool::of(accounts.iter().map(invoice)),
             subscription_ids: Pool::of(subscriptions.iter().map(|row| &row.id)),
             order_ids: Pool::of(subscriptions.iter().map(|row| &row.order_id)),
+            jurisdictions: Pool::of(subscriptions.iter().map(|row| job.reference.tax_jurisdiction(row))),
             plans: Pool::of(plans.iter().map(|plan| plan.id.as_str()).chain(blank(products.len()))),
             products: Pool::of(blank(plans.len()).chain(products.iter().map(|product| product.id.as_str()))),
             charge_ids: Pool::of(charges.iter().map(|charge| &charge.id)),
@@ -95,6 +100,8 @@ impl Pools {
             meter_ids: Pool::of(job.book.meters.iter().map(|meter| &meter.id)),
             tax_names: Pool::of(rates.iter().map(|rate| &rate.tax)),
             tax_jurisdictions: Pool::of(rates.iter().map(|rate| &rate.jurisdiction)),
+            tax_codes: Pool::of(codes.chain(reliefs.iter().map(|relief| &relief.category_code))),
+            tax_reasons: Pool::of(reasons.chain(reliefs.iter().map(|relief| &relief.reason))),
         }
     }
 }

@@ -2,15 +2,21 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::account_bounds::Holds;
+use super::committed::Groups;
+use super::conditions::{Conditions, Known, asked, condition_names};
 use super::deferred::{Computations, circular, ordered};
-use super::subjects::{self, bucket_schema, formula_names};
+use super::recurring::recall;
+use super::subjects::{bucket_schema, formula_names};
 use super::{Job, SourceRules, layers};
 use crate::book::Spoken;
 use crate::book::SqlOfPrice;
 use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
+use crate::credit;
 use crate::discount::Discounts;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::mediate::Mediator;
 use crate::meter::{Cells, Gauges};
@@ -34,10 +40,18 @@ pub struct Prepared {
     pub reference: Reference,
     /// Book and reference data joined.
     pub catalog: Catalog,
+    /// The exchange rates that the subscriptions need.
+    pub fx: Fx,
     /// The discounts with every account's percentage.
     pub discounts: Discounts,
+    /// Who holds which commitments.
+    groups: Groups,
+    /// For whom the bounds of accounts hold.
+    account_bounds: Holds,
     /// The SQL of prices, compiled.
     computations: Computations,
+    /// The conditions that are asked while it is rated, compiled.
+    conditions: Conditions,
 }
 
 /// Loads and checks the pipeline file at `path` for the period labelled `label`.
@@ -72,13 +86,34 @@ async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String
     let (Some(period), Some(book), Some(reference)) = (period, book, reference) else { return Err(faults) };
     let applies = faults.keep(layers::applies(&book, &reference, &period));
     // Prices are checked even under conditions that cannot be: then as if they held for everybody.
-    let catalog = Catalog::new(&book, &reference, &period, &applies.unwrap_or_default());
-    let catalog = faults.keep(catalog);
-    let discounts = faults.keep(Discounts::new(&book.discounts, &reference));
+    let applies = applies.unwrap_or_default();
+    let mut catalog = faults.keep(Catalog::new(&book, &reference, &period, &applies));
+    if let Some(catalog) = &mut catalog {
+        faults.keep(recall(&book, &reference, &period, &applies, catalog));
+    }
+    faults.keep(credit::check(&reference, &book));
+    let discounts = faults.keep(Discounts::new(&book.discounts, book.rounding.discount_order, &reference));
+    let account_bounds = faults.keep(layers::account_bounds(&book, &reference, &period));
     let (Some(catalog), Some(discounts)) = (catalog, discounts) else { return Err(faults) };
+    let fx = faults.keep(Fx::new(&book, &reference, &catalog, &period));
     let computations = faults.keep(computations(&book, &reference, &catalog));
-    let Some(computations) = computations else { return Err(faults) };
-    faults.or(Prepared { pipeline, period, book, reference, catalog, discounts, computations })
+    let groups = faults.keep(Groups::new(&book, &reference, &catalog, &period));
+    let conditions = faults.keep(Conditions::compile(&reference, &ids(&book), asked(&book, &catalog)));
+    let (Some(fx), Some(computations), Some(conditions)) = (fx, computations, conditions) else { return Err(faults) };
+    let (Some(groups), Some(account_bounds)) = (groups, account_bounds) else { return Err(faults) };
+    faults.or(Prepared {
+        pipeline,
+        period,
+        book,
+        reference,
+        catalog,
+        fx,
+        discounts,
+        groups,
+        account_bounds,
+        computations,
+        conditions,
+    })
 }
 
 /// Compiles the formula or query of every price that has one.
@@ -112,10 +147,11 @@ fn computations(book: &PriceBook, reference: &Reference, catalog: &Catalog) -> O
     faults.or(computations)
 }
 
-fn ids(book: &PriceBook) -> [Vec<String>; 3] {
+/// The ids of meters, charges and products.
+pub(super) fn ids(book: &PriceBook) -> [Vec<String>; 3] {
     [
         book.meters.iter().map(|meter| meter.id.clone()).collect(),
-        book.charges.iter().map(|charge| charge.id.clone()).collect(),
+        book.charges.iter().filter(|one| !one.price.model.is_derived()).map(|one| one.id.clone()).collect(),
         book.products.iter().map(|product| product.id.clone()).collect(),
     ]
 }
@@ -143,10 +179,14 @@ fn check_spoken(spoken: &Spoken, reference: &Reference) -> Outcome<()> {
     for (dimensions, query) in &spoken.queries {
         faults.keep(rules.query(query, &bucket_schema(dimensions)));
     }
-    let mut names = subjects::names(reference);
-    names.products = Some(spoken.products.clone());
-    for condition in &spoken.conditions {
-        faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+    let ids = [spoken.meters.clone(), spoken.charges.clone(), spoken.products.clone()];
+    for (known, conditions) in
+        [(Known::Products, &spoken.conditions), (Known::Usage, &spoken.fees), (Known::Amounts, &spoken.discounts)]
+    {
+        let names = condition_names(reference, ids.clone(), known);
+        for condition in conditions {
+            faults.keep(rules.subject_expression(condition, &names, Want::Predicate));
+        }
     }
     faults.sort();
     faults.or(())
@@ -217,9 +257,10 @@ fn unknown_key(key: &Located, source: &str) -> Fault {
 
 impl Prepared {
     /// The run's id: a hash of everything that decides its result (DESIGN section 1, "A run is a value"), and of nothing
-    /// else: not of where files lie, in which order they are read, or with how many workers.
+    /// else: not of where files lie, in which order they are read, or with how many workers. `first_number` is that of
+    /// the first invoice, when invoices are numbered.
     #[must_use]
-    pub fn run_id(&self, files: &[InputFile]) -> String {
+    pub fn run_id(&self, files: &[InputFile], first_number: Option<u64>) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
             hasher.update(&text.len().to_le_bytes());
@@ -233,6 +274,9 @@ impl Prepared {
         add(overrides.and_then(|path| path.text.rsplit('/').next()).unwrap_or_default());
         for text in [&self.period.label, &self.pipeline.digest, &self.book.digest, &self.reference.digest] {
             add(text);
+        }
+        if let Some(number) = first_number {
+            add(&format!("invoices from {number}"));
         }
         for file in files {
             add(&self.pipeline.sources[file.source].name);
@@ -275,7 +319,24 @@ impl Prepared {
         sources: &'j [SourceRules],
         cells: &'j Cells,
     ) -> Job<'j> {
-        let Self { pipeline, period, book, reference, catalog, discounts, computations } = self;
-        Job { pipeline, period, book, reference, catalog, discounts, computations, guide, files, sources, cells }
+        let Self { pipeline, period, book, reference, catalog, fx, discounts, .. } = self;
+        let Self { groups, account_bounds, computations, conditions, .. } = self;
+        Job {
+            pipeline,
+            period,
+            book,
+            reference,
+            catalog,
+            fx,
+            discounts,
+            groups,
+            account_bounds,
+            computations,
+            conditions,
+            guide,
+            files,
+            sources,
+            cells,
+        }
     }
 }

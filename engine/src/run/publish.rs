@@ -6,17 +6,23 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 
+use super::around;
+use super::assembly;
+use super::balances::{self, allowance_balances, allowance_draws};
 use super::batches;
 use super::itemised::rated_usage;
+use super::levels::levels;
+use super::line_discounts::{add_discounts, line_discounts, rows_of};
 use super::options::{Reason, Total};
 use super::pools::Pools;
+use super::prepaid;
 use super::rating::Billing;
 use super::settle::Usage;
 use super::{Job, RunOptions, RunReport, RunState};
-use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
+use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::manifest::{FORMAT, Input, tables};
+use crate::lineset::manifest::{FORMAT, Input, Numbers, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::{Location, escaped};
@@ -40,7 +46,9 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
         files: files.collect(),
         meters: meters(job, usage)?,
         charges: billing.charges.clone(),
+        allowances: balances::totals(job, billing)?,
         currencies: currencies(job, billing)?,
+        notices: billing.notices.len() as u64,
     })
 }
 
@@ -71,10 +79,23 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.amount_list = sum(total.amount_list, line.list)?;
         total.amount_discount = sum(total.amount_discount, line.discount)?;
         total.amount_net = sum(total.amount_net, line.net)?;
+        let included = line.list.minus(line.discount).and_then(|less| less.minus(line.net)).unwrap_or_default();
+        total.amount_tax_included = sum(total.amount_tax_included, included)?;
     }
+    add_discounts(job, billing, &mut totals)?;
     for tax in &billing.taxes {
         let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
         total.amount_tax = sum(total.amount_tax, tax.amount)?;
+        total.tax_included = sum(total.tax_included, tax.included)?;
+    }
+    for share in &billing.commitments.shares {
+        let total = totals.entry(currency(&billing.lines[share.line as usize])).or_default();
+        total.shares = (total.shares.0 + 1, sum(total.shares.1, share.covered)?);
+    }
+    for row in &billing.commitments.balances {
+        let account = job.reference.subscriptions[row.subscription as usize].account;
+        let total = totals.entry(&job.reference.accounts[account as usize].currency).or_default();
+        total.balances = (total.balances.0 + 1, sum(total.balances.1, row.billed)?);
     }
     for invoice in &billing.invoices {
         let total = totals.entry(&invoice.currency).or_default();
@@ -82,7 +103,26 @@ fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> 
         total.invoice_lines += invoice.lines;
         total.invoice_net = sum(total.invoice_net, invoice.net)?;
         total.invoice_tax = sum(total.invoice_tax, invoice.tax)?;
-        total.invoice_gross = sum(total.invoice_gross, sum(invoice.net, invoice.tax)?)?;
+        let gross = sum(invoice.net, invoice.tax)?;
+        total.invoice_gross = sum(total.invoice_gross, gross)?;
+        total.invoice_credit = sum(total.invoice_credit, invoice.credit)?;
+        total.invoice_payable = sum(total.invoice_payable, sum(gross, -invoice.credit)?)?;
+    }
+    for draw in &billing.credit_draws {
+        let total = totals.entry(&job.reference.credits[draw.credit as usize].currency).or_default();
+        total.credits_paid = sum(total.credits_paid, draw.amount)?;
+    }
+    for (credit, balance) in job.reference.credits.iter().zip(&billing.credit_balances) {
+        let total = totals.entry(&credit.currency).or_default();
+        total.credits_opening = sum(total.credits_opening, balance.opening)?;
+        total.credits_drawn = sum(total.credits_drawn, balance.drawn)?;
+        total.credits_expired = sum(total.credits_expired, balance.expired)?;
+        total.credits_left = sum(total.credits_left, balance.left)?;
+    }
+    for subtotal in &billing.subtotals {
+        let total = totals.entry(&billing.invoices[subtotal.invoice as usize].currency).or_default();
+        total.subtotal_net = sum(total.subtotal_net, subtotal.net_own)?;
+        total.subtotal_tax = sum(total.subtotal_tax, subtotal.tax_own)?;
     }
     let named = |(currency, total): (&str, CurrencyTotals)| CurrencyTotals { currency: currency.to_owned(), ..total };
     Ok(totals.into_iter().map(named).collect())
@@ -99,30 +139,51 @@ pub(super) async fn write(
     usage: &Usage,
     billing: &Billing,
     totals: &ControlTotals,
-    run_id: &str,
+    (run_id, first_number): (&str, Option<u64>),
     output: &Location,
     options: &RunOptions,
 ) -> Outcome<Vec<Written>> {
     let pools = Pools::new(job, billing, run_id);
     let order = batches::account_order(job, &usage.buckets);
     let controls = totals.to_batch(run_id)?;
-    let (lines, taxes) = (billing.lines.len(), billing.taxes.len());
+    let (lines, taxes, taken) = (billing.lines.len(), billing.taxes.len(), rows_of(billing));
     let tables = [
         rows(Table::InvoiceLines, lines, |range| batches::invoice_lines(job, &pools, billing, range)),
         rows(Table::InvoiceTaxes, taxes, |range| batches::invoice_taxes(job, &pools, billing, range)),
-        rows(Table::Invoices, billing.invoices.len(), |range| batches::invoices(job, &pools, &billing.invoices[range])),
+        rows(Table::LineDiscounts, taken.len(), |range| line_discounts(job, &pools, billing, &taken, range)),
+        rows(Table::Invoices, billing.invoices.len(), |range| {
+            let numbers = assembly::numbers(job, first_number, range.clone());
+            batches::invoices(job, &pools, &billing.invoices[range], numbers)
+        }),
+        rows(Table::InvoiceSubtotals, billing.subtotals.len(), |range| {
+            assembly::invoice_subtotals(job, &pools, billing, range)
+        }),
+        rows(Table::CreditDraws, billing.credit_draws.len(), |range| prepaid::draws(job, &pools, billing, range)),
+        rows(Table::CreditBalances, billing.credit_balances.len(), |range| {
+            prepaid::balances(job, &pools, billing, range)
+        }),
         rows(Table::UsageBuckets, order.len(), |range| {
             batches::usage_buckets(job, &pools, &usage.buckets, &order[range])
         }),
         rows(Table::RatedUsage, billing.records.len(), |range| rated_usage(job, &pools, billing, range)),
+        rows(Table::AllowanceDraws, billing.draws.len(), |range| allowance_draws(job, &pools, billing, range)),
+        rows(Table::AllowanceBalances, billing.balances.len(), |range| allowance_balances(job, &pools, billing, range)),
+        rows(Table::Levels, billing.levels.len(), |range| levels(job, &pools, &billing.levels, range)),
         rows(Table::Suspense, usage.suspended.len(), |range| batches::suspense(job, &pools, &usage.suspended[range])),
+        rows(Table::CommitmentShares, billing.commitments.shares.len(), |range| {
+            around::commitment_shares(job, &pools, billing, range)
+        }),
+        rows(Table::CommitmentBalances, billing.commitments.balances.len(), |range| {
+            around::commitment_balances(job, &pools, billing, range)
+        }),
+        rows(Table::Notices, billing.notices.len(), |range| around::notices(job, &pools, billing, range)),
         Rows::of(Table::ControlTotals, controls),
     ];
-    let itemised = !billing.records.is_empty();
-    let check = Mutex::new(MemoryCheck::new(itemised));
+    let compared = Compared { itemised: !billing.records.is_empty(), drawn: !billing.draws.is_empty() };
+    let check = Mutex::new(MemoryCheck::new(compared));
     let runtime = tokio::runtime::Handle::current();
     let inspect = |table, part: &RecordBatch| {
-        let recounted = runtime.block_on(recount_part(table, part, itemised))?;
+        let recounted = runtime.block_on(recount_part(table, part, compared))?;
         check.lock().unwrap_or_else(PoisonError::into_inner).add(recounted)
     };
     let folder = RunFolder { period: &job.period.label, run_id };
@@ -145,8 +206,24 @@ fn rows<'r>(
     Rows { table, count, make: Box::new(make) }
 }
 
+/// What a manifest says besides tables and totals.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    pub(super) lines_without_tax: u64,
+    pub(super) tax_answers: Option<String>,
+    /// The numbers that the invoices of a seller have.
+    pub(super) numbers: Option<(String, Numbers)>,
+}
+
 /// The manifest of the run.
-pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, totals: &ControlTotals) -> Manifest {
+pub(super) fn manifest(
+    job: &Job<'_>,
+    run_id: &str,
+    written: Vec<Written>,
+    totals: &ControlTotals,
+    remarks: Remarks,
+) -> Manifest {
+    let Remarks { lines_without_tax, tax_answers, numbers } = remarks;
     let inputs = job.files.iter().map(|file| Input {
         source: job.pipeline.sources[file.source].name.clone(),
         name: file.name.clone(),
@@ -164,7 +241,9 @@ pub(super) fn manifest(job: &Job<'_>, run_id: &str, written: Vec<Written>, total
         reference_digest: job.reference.digest.clone(),
         inputs: inputs.collect(),
         tables: tables(&written),
-        totals: totals.into(),
+        invoice_numbers: numbers.into_iter().collect(),
+        tax_answers,
+        totals: Totals { lines_without_tax, ..totals.into() },
     }
 }
 
@@ -204,6 +283,7 @@ pub(super) fn report(
         manifest: commit::path(&period, number),
         records: manifest.totals.records,
         suspense,
+        lines_without_tax: manifest.totals.lines_without_tax,
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
         totals: currencies

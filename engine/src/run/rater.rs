@@ -4,25 +4,23 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use super::Job;
-use super::circles::{Circles, Sharer};
+use super::circles::{Circles, Sharer, Units};
 use super::deferred::Deferred;
-use super::itemised::{RatedRecord, covered_records};
+use super::draws::{After, LineDraw};
+use super::itemised::RatedRecord;
 use super::unpriced::Unpriced;
 use super::witness::{Seen, Witness};
-use crate::allowance::Pools;
 use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
 use crate::charge::{Cube, Wanted};
 use crate::fault::{Fault, Outcome};
 use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::money::Decimal;
-use crate::period::midnight;
-use crate::rate::{Facts, Unrated, fixed, is_shared, without};
+use crate::rate::{Facts, Unrated, is_nothing, is_shared};
 use crate::reference::model::Index;
 
 /// What the accounts of a unit come to.
@@ -36,18 +34,28 @@ pub(super) struct Piece {
     pub(super) unpriced: Unpriced,
     /// Rated records of charges that publish them.
     pub(super) records: Vec<RatedRecord>,
+    /// What was drawn on allowances.
+    pub(super) draws: Vec<LineDraw>,
     /// Sees every step, when somebody wants to be told.
     pub(super) witness: Option<Witness>,
 }
 
 /// One charge on the same terms for the subscriptions that share it.
-struct Sharing<'r> {
-    charge: usize,
+pub(super) struct Sharing<'r> {
+    pub(super) charge: usize,
     /// Number in the catalog's terms.
-    terms: u32,
-    stretches: &'r [Stretch],
-    prices: Vec<&'r Price>,
-    subscriptions: Vec<u32>,
+    pub(super) terms: u32,
+    pub(super) stretches: &'r [Stretch],
+    pub(super) prices: Vec<&'r Price>,
+    pub(super) subscriptions: Vec<u32>,
+}
+
+impl Sharing<'_> {
+    /// The usage that the price of a stretch asks for.
+    pub(super) fn wanted(&self, meter: usize, number: u16, stretch: &Stretch, price: &Price) -> Wanted {
+        let each = if price.by_record() { Each::Record } else { price.each };
+        Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number }
+    }
 }
 
 /// Rates accounts.
@@ -55,6 +63,8 @@ pub(super) struct Rater<'r> {
     pub(super) job: &'r Job<'r>,
     pub(super) cube: &'r Cube<'r>,
     pub(super) circles: Circles,
+    /// By condition: the subscriptions for which amounts under it are due.
+    pub(super) fees: HashMap<String, Vec<bool>>,
 }
 
 impl Facts for Rater<'_> {
@@ -74,32 +84,41 @@ impl Facts for Rater<'_> {
 impl<'r> Rater<'r> {
     /// A rater of the usage in `cube`.
     pub(super) fn new(job: &'r Job<'r>, cube: &'r Cube<'r>) -> Self {
-        Self { job, cube, circles: Circles::new(job) }
+        Self { job, cube, circles: Circles::new(job), fees: HashMap::new() }
     }
 
-    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, stretch, band. Those of
-    /// one piece are in order already.
+    /// Puts lines in the order of the table: account, subscription, charge, kind, dimension values, version, stretch, band.
+    /// Those of one piece are in order already.
     pub(super) fn sort(&self, lines: &mut [Line], deferred: bool) {
         if deferred {
             self.sort_all(lines);
-        } else if self.circles.wide {
+        } else if self.circles.are_joined() {
             lines.sort_by_key(|line| self.job.reference.subscriptions[line.subscription as usize].account);
         }
     }
 
     fn sort_all(&self, lines: &mut [Line]) {
         lines.sort_by_key(|line| {
-            let account = self.job.reference.subscriptions[line.subscription as usize].account;
-            let of = (account, line.subscription, line.charge, line.kind);
-            (of, self.cube.place(line.group), line.stretch, line.band)
+            let version = &self.job.reference.subscriptions[line.subscription as usize];
+            let of = (version.account, version.first, line.charge, line.kind);
+            (of, self.cube.place(line.group), line.subscription, line.stretch, line.band)
         });
     }
 
-    /// Rates the accounts of a unit.
-    pub(super) fn accounts(&self, accounts: &[Index]) -> Outcome<Piece> {
+    /// The account of a line's subscription.
+    pub(super) fn account_of(&self, line: &Line) -> Index {
+        self.job.reference.subscriptions[line.subscription as usize].account
+    }
+
+    /// Digits of the minor unit that a line is rounded to.
+    pub(super) fn digits_of(&self, line: &Line) -> u32 {
+        self.job.reference.accounts[self.account_of(line) as usize].minor_digits
+    }
+
+    /// Rates the accounts of some units.
+    pub(super) fn accounts(&self, units: &Units) -> Outcome<Piece> {
         let mut piece = Piece::default();
-        let together = self.circles.wide;
-        for unit in if together { vec![accounts] } else { accounts.chunks(1).collect() } {
+        for unit in units.each() {
             let start = piece.lines.len();
             self.unit(unit, &mut piece)?;
             self.sort_all(&mut piece.lines[start..]);
@@ -108,11 +127,14 @@ impl<'r> Rater<'r> {
     }
 
     pub(super) fn unit(&self, accounts: &[Index], piece: &mut Piece) -> Outcome<()> {
-        let mut pools = Pools::default();
-        for sharing in self.sharings(accounts) {
-            match self.job.book.charges[sharing.charge].meter {
-                Some(meter) => self.usage(&sharing, meter, &mut pools, piece)?,
-                None => self.fixed(&sharing, piece)?,
+        for sharings in self.sharings(accounts).chunk_by(|one, next| one.charge == next.charge) {
+            let meter = sharings.first().and_then(|sharing| self.job.book.charges[sharing.charge].meter);
+            let mut after = self.after_allowances(sharings, piece)?;
+            for sharing in sharings {
+                match meter {
+                    Some(meter) => self.usage(sharing, meter, &mut after, piece)?,
+                    None => self.fixed(sharing, piece)?,
+                }
             }
         }
         Ok(())
@@ -160,14 +182,17 @@ impl<'r> Rater<'r> {
     }
 
     /// Usage of one charge: together when its tiers are shared, else subscription by subscription.
-    fn usage(&self, sharing: &Sharing<'_>, meter: usize, pools: &mut Pools, piece: &mut Piece) -> Outcome<()> {
+    fn usage(&self, sharing: &Sharing<'_>, meter: usize, after: &mut After, piece: &mut Piece) -> Outcome<()> {
         // Who shares is said by the first price of the period, for all of it.
         let wide = sharing.prices.first().is_some_and(|price| price.scope != Scope::Subscription);
         if wide && sharing.prices.iter().any(|price| is_shared(price)) {
-            return self.portions(sharing, &sharing.subscriptions, meter, pools, piece);
+            return self.portions(sharing, &sharing.subscriptions, meter, after, piece);
         }
-        for subscription in sharing.subscriptions.chunks(1) {
-            self.portions(sharing, subscription, meter, pools, piece)?;
+        // Versions of a subscription to the same plan or product go on where the one before them has ended.
+        let rows = &self.job.reference.subscriptions;
+        let whole = |at: &u32| (rows[*at as usize].first, self.job.catalog.offer_of[*at as usize]);
+        for versions in sharing.subscriptions.chunk_by(|a, b| whole(a) == whole(b)) {
+            self.portions(sharing, versions, meter, after, piece)?;
         }
         Ok(())
     }
@@ -178,15 +203,19 @@ impl<'r> Rater<'r> {
         sharing: &Sharing<'_>,
         subscriptions: &[u32],
         meter: usize,
-        pools: &mut Pools,
+        after: &mut After,
         piece: &mut Piece,
     ) -> Outcome<()> {
         let mut together: Vec<Portion> = Vec::new();
-        let mut used = false;
+        let (mut used, mut covered) = (false, false);
         for ((number, stretch), price) in (0_u16..).zip(sharing.stretches).zip(&sharing.prices) {
-            let each = if price.by_record() { Each::Record } else { price.each };
-            let wanted = Wanted { meter, price: stretch.price, each, days: stretch.days.clone(), stretch: number };
+            let wanted = sharing.wanted(meter, number, stretch, price);
             for subscription in subscriptions {
+                if let Some(left) = after.remove(&(*subscription, number)) {
+                    (used, covered) = (true, covered || left.covered);
+                    together.extend(left.portions);
+                    continue;
+                }
                 let by_query = matches!(price.model, Model::Sql { .. });
                 // A query sees the buckets, also of usage that adds up to nothing.
                 let portions = match by_query {
@@ -202,54 +231,14 @@ impl<'r> Rater<'r> {
                     piece.deferred.extend(deferred(sharing, number, portions));
                     continue;
                 }
-                let left = self.after_allowances(sharing, *subscription, portions, pools, piece)?;
-                together.extend(left);
+                together.extend(portions);
             }
         }
-        if !used {
+        // What allowances cover is usage, whatever is left of the rest.
+        if !used || (!covered && !together.is_empty() && is_nothing(&sharing.prices, &together)) {
             together.extend(self.nothing_used(sharing, subscriptions));
         }
         self.rate(sharing, &together, piece)
-    }
-
-    /// What the allowances of the plan leave of `portions`; what they cover becomes lines.
-    fn after_allowances(
-        &self,
-        sharing: &Sharing<'_>,
-        subscription: u32,
-        mut portions: Vec<Portion>,
-        pools: &mut Pools,
-        piece: &mut Piece,
-    ) -> Outcome<Vec<Portion>> {
-        let Some(plan) = self.job.catalog.offer(subscription).plan else { return Ok(portions) };
-        let allowances = &self.job.book.plans[plan].allowances;
-        let Some(meter) = self.job.book.charges[sharing.charge].meter.filter(|_| !allowances.is_empty()) else {
-            return Ok(portions);
-        };
-        let account = self.job.reference.subscriptions[subscription as usize].account;
-        let itemised = self.job.catalog.itemised[sharing.charge];
-        let before = portions.clone();
-        let covered = pools.draw((sharing.charge, plan, account), allowances, meter, &mut portions)?;
-        if itemised {
-            piece.records.extend(covered_records((sharing.charge, &sharing.prices), &before, &portions));
-        }
-        if let Some(witness) = &mut piece.witness {
-            let (charge, portions, covered) = (sharing.charge, before.clone(), covered.clone());
-            witness.push(Seen::Drawn { charge, plan, account, portions, covered });
-        }
-        if covered.is_empty() {
-            return Ok(portions);
-        }
-        for part in &covered {
-            piece.given.push((sharing.charge, part.quantity));
-        }
-        self.add_parts(sharing, LineKind::Allowance, &before, &covered, piece)?;
-        let rest = before.iter().zip(&portions).filter(|(_, left)| !left.quantity.is_zero()).map(|(whole, left)| {
-            let price = sharing.prices[usize::from(whole.stretch)];
-            whole.quantity.minus(left.quantity).and_then(|covered| without(price, whole, covered))
-        });
-        let rest: Option<Vec<Portion>> = rest.collect();
-        Ok(rest.ok_or_else(|| Fault::ours("what an allowance leaves does not fit"))?)
     }
 
     /// A portion of nothing, at the last price somebody is subscribed at, for charges that are due without usage.
@@ -277,7 +266,7 @@ impl<'r> Rater<'r> {
                 let most = portions.iter().max_by_key(|portion| portion.quantity.units().unsigned_abs());
                 if let Some(portion) = most {
                     let price = sharing.stretches[usize::from(portion.stretch)].price;
-                    piece.unpriced.amount(self.job, charge, price, portion.subscription, portion.quantity);
+                    piece.unpriced.range(self.job, charge, price, portion.subscription, portion.quantity);
                 }
                 return Ok(());
             }
@@ -321,7 +310,7 @@ impl<'r> Rater<'r> {
         self.add_parts(&sharing, LineKind::Usage, portions, parts, piece)
     }
 
-    fn add_parts(
+    pub(super) fn add_parts(
         &self,
         sharing: &Sharing<'_>,
         kind: LineKind,
@@ -331,7 +320,11 @@ impl<'r> Rater<'r> {
     ) -> Outcome<()> {
         for part in parts {
             let portion = portions[part.portion];
-            let (start, end) = self.bounds(&sharing.stretches[usize::from(portion.stretch)]);
+            let (mut start, mut end) = self.bounds(&sharing.stretches[usize::from(portion.stretch)]);
+            let version = &self.job.reference.subscriptions[portion.subscription as usize];
+            if version.changes() {
+                (start, end) = (start.max(version.starts_at), end.min(version.ends_at));
+            }
             let (subscription, group) = (portion.subscription, portion.group);
             let line = Unrounded { subscription, group, stretch: portion.stretch, kind, part: *part, start, end };
             self.add_line(sharing, &line, piece)?;
@@ -346,54 +339,8 @@ impl<'r> Rater<'r> {
         (start.unwrap_or_else(|| self.job.period.start()), end.unwrap_or_else(|| self.job.period.end()))
     }
 
-    /// Recurring and one-time amounts.
-    fn fixed(&self, sharing: &Sharing<'_>, piece: &mut Piece) -> Outcome<()> {
-        for index in &sharing.subscriptions {
-            for (number, stretch) in (0_u16..).zip(sharing.stretches) {
-                self.fixed_in(sharing, *index, number, stretch, piece)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is due of one subscription in one stretch.
-    fn fixed_in(
-        &self,
-        sharing: &Sharing<'_>,
-        index: u32,
-        number: u16,
-        stretch: &Stretch,
-        piece: &mut Piece,
-    ) -> Outcome<()> {
-        let period = self.job.period;
-        let model = &sharing.prices[usize::from(number)].model;
-        let subscription = &self.job.reference.subscriptions[index as usize];
-        let days: (NaiveDate, NaiveDate) = (period.date(stretch.days.start), period.date(stretch.days.end));
-        let due = fixed::due(model, subscription.quantity, (subscription.start, subscription.end), days, period);
-        let fixed = match due {
-            Ok(Some(fixed)) => fixed,
-            Ok(None) => return Ok(()),
-            Err(_) => {
-                let (charge, quantity) = (sharing.charge, subscription.quantity);
-                piece.unpriced.amount(self.job, charge, stretch.price, index, quantity);
-                return Ok(());
-            }
-        };
-        let unit_price = match model {
-            Model::Recurring { amount, .. } | Model::OneTime { amount } => Some(*amount),
-            _ => None,
-        };
-        let kind = if matches!(model, Model::OneTime { .. }) { LineKind::OneTime } else { LineKind::Recurring };
-        let (quantity, amount) = (subscription.quantity, fixed.amount);
-        let part = Part { portion: 0, band: Band::Whole, quantity, unit_price, amount, records: 0 };
-        let instant = |day| midnight(day, period.timezone).ok_or_else(|| Fault::ours("a day without a midnight"));
-        let (start, end) = (instant(fixed.from)?, instant(fixed.to)?);
-        let line = Unrounded { subscription: index, group: 0, stretch: number, kind, part, start, end };
-        self.add_line(sharing, &line, piece)
-    }
-
     /// Adds a line with its rated amount; what is billed of it is settled when all lines are there.
-    fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
+    pub(super) fn add_line(&self, sharing: &Sharing<'_>, unrounded: &Unrounded, piece: &mut Piece) -> Outcome<()> {
         let part = unrounded.part;
         piece.lines.push(Line {
             subscription: unrounded.subscription,
@@ -405,6 +352,7 @@ impl<'r> Rater<'r> {
             stretch: if sharing.stretches.len() > 1 { unrounded.stretch + 1 } else { 0 },
             quantity: part.quantity,
             unit_price: part.unit_price,
+            exchange: 0,
             rated: part.amount,
             list: Decimal::ZERO,
             discount: Decimal::ZERO,
@@ -439,12 +387,12 @@ fn defer_formulas(sharing: &Sharing<'_>, portions: &[Portion], parts: Vec<Part>,
 }
 
 /// A line before rounding.
-struct Unrounded {
-    subscription: u32,
-    group: u32,
-    stretch: u16,
-    kind: LineKind,
-    part: Part,
-    start: i64,
-    end: i64,
+pub(super) struct Unrounded {
+    pub(super) subscription: u32,
+    pub(super) group: u32,
+    pub(super) stretch: u16,
+    pub(super) kind: LineKind,
+    pub(super) part: Part,
+    pub(super) start: i64,
+    pub(super) end: i64,
 }

@@ -1,55 +1,109 @@
-//! The price path: usage buckets -> portions -> allowances -> charge models -> discounts and rounding -> taxes -> invoices
-//! (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
+//! The price path: usage buckets -> portions -> allowances -> charge models -> exchange, discounts and rounding -> taxes -> invoices
+//! -> prepaid credits (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
 //! lines joined in order.
 
-use hashbrown::HashMap;
-
 use super::Job;
+use super::balances::{BalanceRow, add_included, balances};
+use super::circles::Units;
+use super::commitments::CommitmentRows;
+use super::conversion::exchange_records;
+use super::covers::CoveredCharge;
 use super::deferred::rate_deferred;
+use super::discounts::Discounting;
+use super::draws::{self, DrawRow};
 use super::itemised::{LineRecord, add_itemised, of_lines};
+use super::levels::closing;
+use super::made::Made;
+use super::notices::Notice;
 use super::rater::{Piece, Rater};
 use super::settlement::{Settled, settle};
+use super::taxation::Taxed;
 use super::unpriced::Unpriced;
 use crate::book::model::Charge;
+use crate::catalog::Opening;
 use crate::charge::Cube;
 use crate::control::ChargeTotals;
+use crate::credit;
 use crate::fault::Outcome;
-use crate::invoice::invoices;
-use crate::lines::{Groups, Invoice, Line, LineKind, TaxRow, is_payable};
+use crate::invoice::{invoices, subtotals};
+use crate::lines::{CreditBalance, CreditDraw, Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
 use crate::money::Decimal;
 use crate::pieces::in_order;
-use crate::tax::TaxTable;
 use crate::usage::Buckets;
-
-/// Lines taxed as one piece of parallel work.
-const LINES: usize = 1 << 14;
 
 /// Everything that is billed.
 #[derive(Debug)]
 pub(super) struct Billing {
     /// Sorted by account, subscription, charge, kind, dimension values, band.
     pub(super) lines: Vec<Line>,
+    /// What discounts have taken off the lines.
+    pub(super) discounting: Discounting,
     /// In the order of the lines.
     pub(super) taxes: Vec<TaxRow>,
+    /// The taxes that their rows name.
+    pub(super) levies: Levies,
+    /// Lines that have no tax although they should.
+    pub(super) lines_without_tax: u64,
     /// Sorted by bill-to account and currency.
     pub(super) invoices: Vec<Invoice>,
+    /// Sorted by account, product and invoice.
+    pub(super) subtotals: Vec<Subtotal>,
+    /// What credits pay, by credit and invoice.
+    pub(super) credit_draws: Vec<CreditDraw>,
+    /// What became of the credits, in the order of the reference table.
+    pub(super) credit_balances: Vec<CreditBalance>,
     /// Dimension values of the lines.
     pub(super) groups: Groups,
     /// Rated records of charges that publish them, in the order of the lines, then of time and origin.
     pub(super) records: Vec<LineRecord>,
+    /// What lines have drawn on allowances, in the order of the lines.
+    pub(super) draws: Vec<DrawRow>,
+    /// What has become of every grant.
+    pub(super) balances: Vec<BalanceRow>,
+    /// Levels at the end of the period.
+    pub(super) levels: Vec<Opening>,
     /// What each usage charge was given, and what its lines say.
     pub(super) charges: Vec<ChargeTotals>,
+    /// What commitments have come to.
+    pub(super) commitments: CommitmentRows,
+    /// Thresholds reached, by account, subscription and threshold.
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Everything that is rated and settled, before it is taxed.
+#[derive(Debug)]
+pub(super) struct Rated {
+    /// In the order of the table.
+    pub(super) lines: Vec<Line>,
+    /// Dimension values of the lines.
+    pub(super) groups: Groups,
+    records: Vec<LineRecord>,
+    charges: Vec<ChargeTotals>,
+    /// What discounts have taken off them.
+    pub(super) discounting: Discounting,
+    /// How the lines that are made of other lines came about.
+    pub(super) made: Vec<Made>,
+    /// The charges that included amounts have covered something of.
+    pub(super) covered: Vec<CoveredCharge>,
+    draws: Vec<DrawRow>,
+    balances: Vec<BalanceRow>,
+    levels: Vec<Opening>,
+    commitments: CommitmentRows,
+    notices: Vec<Notice>,
 }
 
 /// Rates the usage cube and everything that is due without usage.
 ///
 /// # Errors
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
-pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
+pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
-    let rater = Rater::new(job, &cube);
+    let mut rater = Rater::new(job, &cube);
+    rater.ask_fees()?;
+    let rater = rater;
     let mut unpriced = Unpriced::default();
     let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
+    let mut draws = Vec::new();
     let mut given = vec![Decimal::ZERO; job.book.charges.len()];
     let mut give = |unpriced: &mut Unpriced, quantities: Vec<(usize, Decimal)>| {
         for (charge, quantity) in quantities {
@@ -59,7 +113,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
             }
         }
     };
-    let rated = |_: &mut (), accounts: Vec<_>| rater.accounts(&accounts);
+    let rated = |_: &mut (), units: Units| rater.accounts(&units);
     in_order(rater.circles.units(), rated, |piece: Outcome<Piece>, share| match piece {
         Ok(piece) => {
             unpriced.add(piece.unpriced);
@@ -67,6 +121,7 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
             lines.extend(piece.lines);
             deferred.extend(piece.deferred);
             records.extend(piece.records);
+            draws.extend(piece.draws);
             give(&mut unpriced, piece.given);
         }
         Err(faults) if broken.is_ok() => broken = Err(faults),
@@ -80,49 +135,68 @@ pub(super) fn bill(job: &Job<'_>, buckets: &Buckets) -> Outcome<Billing> {
     }
     rater.sort(&mut lines, later);
     unpriced.told()?;
-    let Settled { lines } = settle(&rater, lines)?;
-    let records = of_lines(job, records, &lines)?;
-    let taxes = taxes(job, &lines)?;
-    let invoices = invoices(&lines, &taxes, job.reference)?;
-    let charges = charge_totals(job, &given, &lines)?;
+    let Settled { lines, covers, discounting, made, commitments, notices } = settle(&rater, lines)?;
+    draws.extend(covers.draws);
+    let draws = draws::of_lines(draws, &lines)?;
+    let balances = balances(job, &lines, &draws)?;
+    let mut records = of_lines(job, records, &lines)?;
+    exchange_records(job, &lines, &mut records)?;
+    let charges = charge_totals(job, &given, &lines, &draws)?;
+    let levels = closing(job, &cube)?;
     drop(rater);
-    Ok(Billing { lines, taxes, invoices, groups: cube.groups, records, charges })
+    let (groups, covered) = (cube.groups, covers.charges);
+    Ok(Rated {
+        lines,
+        groups,
+        records,
+        charges,
+        discounting,
+        made,
+        covered,
+        draws,
+        balances,
+        levels,
+        commitments,
+        notices,
+    })
 }
 
-fn taxes(job: &Job<'_>, lines: &[Line]) -> Outcome<Vec<TaxRow>> {
-    let table = TaxTable::new(job.reference, job.period);
-    let (mut rows, mut unpriced) = (Vec::new(), Unpriced::default());
-    let taxed = |_: &mut (), (at, lines): (usize, &[Line])| taxes_of(job, &table, at * LINES, lines);
-    in_order(lines.chunks(LINES).enumerate().collect(), taxed, |(own, untaxed): (Vec<TaxRow>, Unpriced), share| {
-        share.grow(&mut rows, own.len());
-        rows.extend(own);
-        unpriced.add(untaxed);
-    });
-    unpriced.told()?;
-    Ok(rows)
+/// Puts taxed lines on invoices.
+///
+/// # Errors
+/// `G003` for sums that do not fit.
+pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing> {
+    let Rated { lines, groups, records, charges, discounting, .. } = rated;
+    let Rated { draws, balances, levels, commitments, notices, .. } = rated;
+    let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
+    let mut invoices = invoices(&lines, &taxes, job.reference)?;
+    let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
+    let products: Vec<u32> = job.book.charges.iter().map(product).collect();
+    let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
+    let (credit_draws, credit_balances) =
+        credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
+    Ok(Billing {
+        lines,
+        discounting,
+        taxes,
+        levies,
+        lines_without_tax,
+        invoices,
+        subtotals,
+        credit_draws,
+        credit_balances,
+        draws,
+        balances,
+        levels,
+        groups,
+        records,
+        charges,
+        commitments,
+        notices,
+    })
 }
 
-/// The tax rows of the lines that begin at position `start`.
-fn taxes_of(job: &Job<'_>, table: &TaxTable<'_>, start: usize, lines: &[Line]) -> (Vec<TaxRow>, Unpriced) {
-    let mut rates: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-    let (mut rows, mut unpriced) = (Vec::with_capacity(lines.len()), Unpriced::default());
-    for (number, line) in (start..).zip(lines) {
-        let account = &job.reference.accounts[job.reference.subscriptions[line.subscription as usize].account as usize];
-        let product = &job.book.products[job.book.charges[line.charge as usize].product];
-        let key = (account.tax_jurisdiction.as_str(), product.tax_category.as_str());
-        let rates = rates.entry(key).or_insert_with(|| table.applicable(key.0, key.1));
-        let (digits, rounding) = (account.minor_digits, job.book.rounding);
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let own = table.rows(number, line.net, rates, &account.exemptions, rounding, digits);
-        match own.filter(|rows| rows.iter().all(|tax| is_payable(tax.amount) && is_payable(tax.taxable))) {
-            Some(own) => rows.extend(own),
-            None => unpriced.tax(job, line),
-        }
-    }
-    (rows, unpriced)
-}
-
-fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Vec<ChargeTotals>> {
+fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line], draws: &[DrawRow]) -> Outcome<Vec<ChargeTotals>> {
     let mut billed = vec![Decimal::ZERO; job.book.charges.len()];
     let mut unpriced = Unpriced::default();
     for line in lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::Allowance)) {
@@ -139,8 +213,10 @@ fn charge_totals(job: &Job<'_>, given: &[Decimal], lines: &[Line]) -> Outcome<Ve
         quantity_in_buckets: *given,
         quantity_on_lines: billed,
         itemised: None,
+        included: None,
     };
     let mut totals: Vec<ChargeTotals> = charges.map(total).collect();
     add_itemised(job, lines, &mut totals)?;
+    add_included(job, lines, draws, &mut totals)?;
     Ok(totals)
 }

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::Job;
+use super::beyond;
 use super::intake::{Intake, Late, SHARDS, described};
 use crate::book::model::{Aggregate, Meter};
 use crate::dedup::{Sorted, settle};
@@ -64,6 +65,15 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         late.extend(shard.conflicts.into_iter().map(|origin| (origin, Late::Conflicting)));
         late.extend(shard.unpriced.into_iter().map(|(origin, charge)| (origin, Late::Unpriced { charge })));
         nowhere.extend(shard.nowhere);
+    }
+    let beyond = beyond::set_aside(job, &cells, &mut by_subscription)?;
+    for (origin, charge) in &beyond.records {
+        let tally = &mut tallies[origin.file()];
+        (tally.rated, tally.suspended) = (tally.rated - 1, tally.suspended + 1);
+        late.push((*origin, Late::Beyond { charge: *charge }));
+    }
+    for ((total, less), meter) in metered.iter_mut().zip(&beyond.metered).zip(&job.book.meters) {
+        *total = (total.0 - less.0, total.1.minus(less.1).ok_or_else(|| too_much(meter))?);
     }
     suspended.extend(pending.into_iter().filter(|record| nowhere.contains(&record.origin)));
     late.sort_unstable();
@@ -202,7 +212,8 @@ impl Sorting<'_> {
     }
 }
 
-fn too_much(meter: &Meter) -> Fault {
+/// The quantities of a meter do not fit.
+pub(super) fn too_much(meter: &Meter) -> Fault {
     let message = format!("the usage of meter `{}` has more than 20 digits before the point", meter.id);
     let fault = Fault::new(&crate::fault::codes::G002, message).at(&meter.place);
     fault.hint("look for records with a wrong quantity")

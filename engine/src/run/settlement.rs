@@ -3,12 +3,19 @@
 
 use rayon::prelude::*;
 
-use super::Job;
+use super::commitments::{CommitmentRows, commitments as held_against};
+use super::conversion::exchange;
+use super::covers::{Covers, cover};
+use super::discounts::Discounting;
+use super::made::Made;
+use super::notices::{Notice, notices as reached};
 use super::rater::Rater;
 use super::unpriced::Unpriced;
-use crate::discount::{Amounts, amounts};
+use super::{account_bounds, bounds};
+use crate::book::model::DiscountBase;
 use crate::fault::Outcome;
 use crate::lines::{Line, is_payable};
+use crate::money::Decimal;
 
 /// Lines rounded as one piece of parallel work.
 const LINES: usize = 1 << 14;
@@ -18,26 +25,51 @@ const LINES: usize = 1 << 14;
 pub(super) struct Settled {
     /// In the order of the table.
     pub(super) lines: Vec<Line>,
+    /// What included amounts have covered.
+    pub(super) covers: Covers,
+    /// What discounts have taken off them.
+    pub(super) discounting: Discounting,
+    /// How the lines that are made of other lines came about, by what they are found by.
+    pub(super) made: Vec<Made>,
+    /// What commitments have come to.
+    pub(super) commitments: CommitmentRows,
+    /// Thresholds reached.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// Settles rated lines, which are in the order of the table.
 ///
 /// # Errors
-/// `G003` for amounts that do not fit.
+/// `E007` for conditions that cannot be computed, `R021` for exchange rates that are missing, `G003` for amounts that do not
+/// fit.
 pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
-    let mut settled = Settled { lines };
-    round(rater.job, &mut settled.lines)?;
+    let mut settled = Settled { lines, ..Settled::default() };
+    let Settled { lines, covers, discounting, made, commitments, notices } = &mut settled;
+    *covers = cover(rater, lines)?;
+    exchange(rater.job, lines)?;
+    bounds::charges(rater, lines, made, true)?;
+    discounting.off_lines(rater, lines)?;
+    round(rater, lines)?;
+    bounds::charges(rater, lines, made, false)?;
+    *commitments = held_against(rater, lines, made)?;
+    account_bounds::accounts(rater, lines, made)?;
+    discounting.off_accounts(rater, lines)?;
+    // When no stage adds a line any more.
+    discounting.settle(lines)?;
+    commitments.place(lines)?;
+    *notices = reached(rater, lines)?;
+    made.sort_unstable_by_key(|made| made.line);
     Ok(settled)
 }
 
-/// Line discounts, and the one rounding of each line.
-fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
+/// The one rounding of each line: of what it comes to, and of what discounts have left.
+fn round(rater: &Rater<'_>, lines: &mut [Line]) -> Outcome<()> {
     let rounded = |lines: &mut [Line]| {
         let mut unpriced = Unpriced::default();
         for line in lines {
-            match billed(job, line) {
-                Some(Amounts { list, discount, net }) => (line.list, line.discount, line.net) = (list, discount, net),
-                None => unpriced.amount(job, line.charge as usize, line.price, line.subscription, line.quantity),
+            match billed(rater, line) {
+                Some((list, discount, net)) => (line.list, line.discount, line.net) = (list, discount, net),
+                None => unpriced.amount(rater.job, line.charge as usize, line.price, line.subscription, line.quantity),
             }
         }
         unpriced
@@ -48,11 +80,14 @@ fn round(job: &Job<'_>, lines: &mut [Line]) -> Outcome<()> {
     unpriced.told()
 }
 
-/// The rounded amounts of a line; `None` when one has no place in the table.
-fn billed(job: &Job<'_>, line: &Line) -> Option<Amounts> {
-    let account = job.reference.subscriptions[line.subscription as usize].account;
-    let digits = job.reference.accounts[account as usize].minor_digits;
-    let percent = job.discounts.percent(line.charge as usize, account);
-    let amounts = amounts(line.rated, percent, job.book.rounding, digits)?;
-    [amounts.list, amounts.discount, amounts.net].into_iter().all(is_payable).then_some(amounts)
+/// List, discount and net of a line; `None` when one has no place in the table.
+fn billed(rater: &Rater<'_>, line: &Line) -> Option<(Decimal, Decimal, Decimal)> {
+    let (rounding, digits) = (rater.job.book.rounding, rater.digits_of(line));
+    let list = line.rated.rounded(digits, rounding.mode)?;
+    let net = match rounding.discount_base {
+        DiscountBase::Unrounded => line.rated.minus(line.discount)?.rounded(digits, rounding.mode)?,
+        DiscountBase::Rounded => list.minus(line.discount)?,
+    };
+    let discount = list.minus(net)?;
+    [list, discount, net].into_iter().all(is_payable).then_some((list, discount, net))
 }

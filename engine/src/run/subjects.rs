@@ -10,9 +10,10 @@ use chrono::{Datelike, NaiveDate};
 use super::deferred::Deferred;
 use super::rater::Rater;
 use crate::book::model::Scope;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Outcome, codes};
 use crate::lines::{Line, Portion};
 use crate::money::Decimal;
+use crate::money::currency::minor_digits;
 use crate::reference::model::{Account, Reference, Subscription};
 use crate::rules::{Names, Needed, SubjectColumn};
 use crate::tables::build;
@@ -20,7 +21,8 @@ use crate::tables::build;
 /// Columns every account has.
 const ACCOUNT: [&str; 7] = ["account_id", "level", "name", "currency", "bill_to", "tax_jurisdiction", "path"];
 /// Text columns every subscription has.
-const SUBSCRIPTION: [&str; 6] = ["subscription_id", "order_id", "account_id", "plan", "product", "contract"];
+const SUBSCRIPTION: [&str; 7] =
+    ["subscription_id", "order_id", "account_id", "plan", "product", "contract", "tax_jurisdiction"];
 
 /// Days from 0001-01-01 to 1970-01-01 in the count of `num_days_from_ce`.
 const EPOCH_DAYS: i32 = 719_163;
@@ -65,9 +67,9 @@ pub(crate) fn reference_column(reference: &Reference, of: &str, name: &str, rows
             Some(build::decimal38(subscriptions().map(|row| row.quantity.units()).collect()))
         }
         ("subscription", "start") => {
-            Some(Arc::new(subscriptions().map(|row| date(Some(row.start))).collect::<Date32Array>()))
+            Some(Arc::new(subscriptions().map(|row| date(Some(row.begins))).collect::<Date32Array>()))
         }
-        ("subscription", "end") => Some(Arc::new(subscriptions().map(|row| date(row.end)).collect::<Date32Array>())),
+        ("subscription", "end") => Some(Arc::new(subscriptions().map(|row| date(row.ends)).collect::<Date32Array>())),
         ("subscription", name) => {
             let texts = subscriptions().map(|row| subscription_text(reference, row, name));
             Some(Arc::new(texts.collect::<StringArray>()))
@@ -98,6 +100,7 @@ fn subscription_text<'r>(reference: &'r Reference, row: &'r Subscription, name: 
         "plan" => &row.plan,
         "product" => &row.product,
         "contract" => &row.contract,
+        "tax_jurisdiction" => &row.tax_jurisdiction,
         name => return row.custom.get(name).map(String::as_str),
     };
     Some(text.as_str()).filter(|text| !text.is_empty())
@@ -138,6 +141,7 @@ impl Subjects<'_> {
             Needed::Amount(charge) => {
                 let charge = job.book.charges.iter().position(|known| known.id == *charge).ok_or_else(unknown)?;
                 let own = self.lines.iter().filter(|line| line.charge as usize == charge);
+                self.one_currency(own.clone().map(|line| line.subscription).chain(rows.iter().copied()), charge)?;
                 self.totals(&rows, own.map(|line| (line.subscription, self.listed(line))))?
             }
             Needed::HasProduct(product) => {
@@ -147,12 +151,35 @@ impl Subjects<'_> {
         })
     }
 
-    /// What a line comes to before discounts, rounded; `None` when it does not fit.
+    /// What a line comes to before discounts, rounded, in the currency of its price; `None` when it does not fit.
     fn listed(&self, line: &Line) -> Option<Decimal> {
-        let reference = self.rater.job.reference;
-        let account = reference.subscriptions[line.subscription as usize].account;
-        let digits = reference.accounts[account as usize].minor_digits;
-        line.rated.rounded(digits, self.rater.job.book.rounding.mode)
+        let job = self.rater.job;
+        let account = job.reference.subscriptions[line.subscription as usize].account;
+        let of_price = job.fx.price_currency(line.subscription).and_then(minor_digits);
+        let digits = of_price.unwrap_or(job.reference.accounts[account as usize].minor_digits);
+        line.rated.rounded(digits, job.book.rounding.mode)
+    }
+
+    /// Checks that whoever shares amounts has prices in one currency: amounts are exchanged after formulas.
+    fn one_currency(&self, subscriptions: impl Iterator<Item = u32>, charge: usize) -> Outcome<()> {
+        let job = self.rater.job;
+        if job.fx.is_idle() {
+            return Ok(());
+        }
+        let mut found: BTreeMap<(u32, u32), &str> = BTreeMap::new();
+        for subscription in subscriptions {
+            let row = &job.reference.subscriptions[subscription as usize];
+            let own = &job.reference.accounts[row.account as usize].currency;
+            let currency = job.fx.price_currency(subscription).unwrap_or(own);
+            let first = *found.entry(self.sharer(subscription)).or_insert(currency);
+            if first != currency {
+                let id = &job.book.charges[charge].id;
+                let message = format!("a formula would add up amounts of `{id}` in {first} and {currency}");
+                let hint = "give whoever shares the charge prices in one currency, or a scope that keeps them apart";
+                return Err(Fault::new(&codes::B010, message).at(&row.place).hint(hint).into());
+            }
+        }
+        Ok(())
     }
 
     fn sharer(&self, subscription: u32) -> (u32, u32) {
@@ -161,8 +188,7 @@ impl Subjects<'_> {
 
     /// The sum of `values` (by subscription) over everyone that shares with each of `rows`.
     fn totals(&self, rows: &[u32], values: impl Iterator<Item = (u32, Option<Decimal>)>) -> Outcome<ArrayRef> {
-        let too_much =
-            || Fault::new(&crate::fault::codes::G002, "a total that a formula asks for has more than 20 digits");
+        let too_much = || Fault::new(&codes::G002, "a total that a formula asks for has more than 20 digits");
         let mut totals: BTreeMap<(u32, u32), Decimal> = BTreeMap::new();
         for (subscription, value) in values {
             let sum = totals.entry(self.sharer(subscription)).or_default();

@@ -34,13 +34,29 @@ impl Unpriced {
         self.push(job, &codes::G002, charge, place, &what, "look for records with a wrong quantity");
     }
 
-    /// The amount of `subscription` for `quantity` of `charge` does not fit.
+    /// The amount of `subscription` for `quantity` of `charge` does not fit a line.
     pub(super) fn amount(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, quantity: Decimal) {
+        self.too_much(job, (charge, price, subscription), quantity, "14 digits before the point");
+    }
+
+    /// The amount, or the units that are billed for `quantity`, are beyond what numbers hold.
+    pub(super) fn range(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, quantity: Decimal) {
+        let most = "20 digits before the point, in money or in units billed";
+        self.too_much(job, (charge, price, subscription), quantity, most);
+    }
+
+    fn too_much(
+        &mut self,
+        job: &Job<'_>,
+        (charge, price, subscription): (usize, u32, u32),
+        quantity: Decimal,
+        most: &str,
+    ) {
         let whose = whose(job, charge, subscription);
         let model = &job.catalog.prices[price as usize].model;
         let lasts = matches!(model, Model::Calendar(calendar) if calendar.spans != Span::None);
-        let centuries = if lasts { " or last for centuries" } else { "" };
-        let what = format!("{quantity} units of {whose} come to more than 14 digits before the point{centuries}");
+        let centuries = if lasts { ", or last for centuries" } else { "" };
+        let what = format!("{quantity} units of {whose} come to more than {most}{centuries}");
         // Hardly a price is to blame for what such a number of units costs.
         let of_usage = job.book.charges[charge].meter.is_some() && (lasts || !is_payable(quantity));
         let (code, hint) = if of_usage {
@@ -61,7 +77,7 @@ impl Unpriced {
 
     /// The formula or query of `price` cannot be computed for `subscription`.
     pub(super) fn computation(&mut self, job: &Job<'_>, charge: usize, price: u32, subscription: u32, cause: &str) {
-        let what = format!("no amount can be computed for {}: {cause}", whose(job, charge, subscription));
+        let what = format!("no amount for {}: {cause}", whose(job, charge, subscription));
         let hint = "guard it with CASE, nullif or coalesce";
         self.push(job, &codes::E007, charge, price_place(job, price), &what, hint);
     }

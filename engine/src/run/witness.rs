@@ -2,6 +2,8 @@
 //! explanations; a run has none.
 
 use super::rater::{Piece, Rater};
+use crate::allowance::Covered;
+use crate::catalog::{Payer, Source};
 use crate::fault::Outcome;
 use crate::lines::{Part, Portion};
 use crate::reference::model::Index;
@@ -12,14 +14,15 @@ pub(super) type Witness = Vec<Seen>;
 /// One step of the rater.
 #[derive(Clone, Debug)]
 pub(super) enum Seen {
-    /// The allowances of a plan have covered something of a subscription's usage, or nothing.
+    /// Allowances have covered something of a subscription's usage, or nothing.
     Drawn {
         charge: usize,
-        plan: usize,
-        account: u32,
+        /// What it draws on, in order.
+        sources: Vec<Source>,
+        payer: Payer,
         /// Usage before.
         portions: Vec<Portion>,
-        covered: Vec<Part>,
+        covered: Covered,
     },
     /// Portions that fill the same tiers were rated.
     Rated {
@@ -35,12 +38,7 @@ impl Rater<'_> {
     /// Rates the accounts that share anything with `account`, seen.
     pub(super) fn witnessed(&self, account: Index) -> Outcome<Witness> {
         let mut piece = Piece { witness: Some(Witness::new()), ..Piece::default() };
-        let unit = if self.circles.wide {
-            self.circles.units().into_iter().find(|unit| unit.contains(&account)).unwrap_or_default()
-        } else {
-            vec![account]
-        };
-        self.unit(&unit, &mut piece)?;
+        self.unit(&self.circles.unit(account), &mut piece)?;
         Ok(piece.witness.unwrap_or_default())
     }
 }

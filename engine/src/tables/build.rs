@@ -151,6 +151,12 @@ pub fn days(values: Vec<i32>) -> ArrayRef {
     Arc::new(Date32Array::new(values.into(), None))
 }
 
+/// Days since 1970 that may be null.
+#[must_use]
+pub fn days_or_null(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<Date32Array>())
+}
+
 /// Instants in microseconds UTC.
 #[must_use]
 pub fn instants(micros: Vec<i64>) -> ArrayRef {

@@ -169,10 +169,20 @@ fn usual(table: Table) -> &'static [&'static str] {
     match table {
         Table::InvoiceLines => &["subscription_id", "charge", "tier", "quantity", "amount_net"],
         Table::InvoiceTaxes => &["charge", "tax", "taxable_amount", "amount"],
+        Table::InvoiceSubtotals => &["account_id", "product", "amount_net", "amount_tax"],
+        Table::LineDiscounts => &["charge", "discount", "amount"],
         Table::Invoices => &["bill_to_account_id", "currency", "amount_net", "amount_tax"],
+        Table::CreditDraws => &["credit_id", "bill_to_account_id", "amount"],
+        Table::CreditBalances => &["credit_id", "opening", "drawn", "expired", "left"],
         Table::Suspense => &["record_id", "reason", "field", "detail"],
         Table::UsageBuckets => &["subscription_id", "meter", "dimensions", "day", "quantity"],
+        Table::Levels => &["subscription_id", "meter", "dimensions", "level"],
         Table::RatedUsage => &["charge", "tier", "quantity", "amount_rated"],
+        Table::CommitmentShares => &["subscription_id", "commitment", "amount_covered"],
+        Table::CommitmentBalances => &["subscription_id", "commitment", "period", "billed"],
+        Table::Notices => &["account_id", "subscription_id", "threshold", "reached"],
+        Table::AllowanceDraws => &["subscription_id", "charge", "allowance", "granted_period", "quantity", "amount"],
+        Table::AllowanceBalances => &["subscription_id", "allowance", "granted_period", "used", "left"],
         Table::ControlTotals => &["scope", "measure", "value"],
     }
 }

@@ -1,39 +1,35 @@
 //! Which pieces of a price book the lines of tests have touched, and which of the others are in use.
 //!
-//! A line names its charge, price layer, place, tier and dimension values; that is all this goes by. Which discount a line
-//! has is not on the line: the first that is for its charge and whose percentage gives its amount is taken for it.
+//! A line names its charge, price layer, place, tier and dimension values, and a row of `line_discounts` its discount; that
+//! is all this goes by.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::cells::Row;
-use super::pieces::{DiscountAt, Kind, Piece, Pieces, PriceAt, canonical};
+use super::pieces::{Kind, Piece, Pieces, PriceAt, canonical};
 use super::survey::Survey;
 use crate::money::Decimal;
-use crate::money::currency::minor_digits;
 use crate::tables::Table;
 use crate::tables::columns::Column;
 
 pub use super::pieces::{Kind as PieceKind, Piece as BookPiece};
 
 /// The columns of lines that touch something.
-const NAMED: [&str; 11] = [
-    "account_path",
-    "plan",
-    "product",
-    "charge",
-    "line_kind",
-    "meter",
-    "dimensions",
-    "tier",
-    "amount_list",
-    "amount_discount",
-    "currency",
-];
+const NAMED: [&str; 9] =
+    ["plan", "product", "charge", "line_kind", "meter", "dimensions", "tier", "amount_list", "amount_discount"];
 
 /// The columns of lines that say where a price comes from.
 const ORIGIN: [&str; 2] = ["price_layer", "price_ref"];
+
+/// The columns of `line_discounts` that a tally looks at.
+pub(super) fn discount_columns() -> Vec<Column> {
+    Table::LineDiscounts.columns().iter().filter(|column| column.name == DISCOUNT).copied().collect()
+}
+
+/// The column of `line_discounts` that says which discount it is.
+const DISCOUNT: &str = "discount";
 
 /// The columns of `invoice_lines` that a tally looks at.
 pub(super) fn columns() -> Vec<Column> {
@@ -84,9 +80,16 @@ impl Tally {
         Self { book: book.to_owned(), pieces: Pieces::of(survey) }
     }
 
-    /// Looks at a line of a test with these accounts.
-    pub(super) fn touch(&mut self, line: &Row, accounts: &[Row]) {
-        for hit in self.hits(line, Some(accounts)) {
+    /// Looks at a line of a test.
+    pub(super) fn touch(&mut self, line: &Row) {
+        for hit in self.hits(line) {
+            self.pieces.all[hit].touched += 1;
+        }
+    }
+
+    /// Looks at a discount of a line of a test.
+    pub(super) fn touch_discount(&mut self, row: &Row) {
+        for hit in self.discount_hits(row) {
             self.pieces.all[hit].touched += 1;
         }
     }
@@ -98,8 +101,17 @@ impl Tally {
 
     /// Looks at a line in use.
     pub(super) fn used(&mut self, line: &Row) {
-        for hit in self.hits(line, None) {
-            let used = &mut self.pieces.all[hit].used;
+        self.add_use(&self.hits(line));
+    }
+
+    /// Looks at a discount of a line in use.
+    pub(super) fn used_discount(&mut self, row: &Row) {
+        self.add_use(&self.discount_hits(row));
+    }
+
+    fn add_use(&mut self, hits: &[usize]) {
+        for hit in hits {
+            let used = &mut self.pieces.all[*hit].used;
             *used = used.map(|lines| lines + 1);
         }
     }
@@ -113,7 +125,7 @@ impl Tally {
     }
 
     /// The pieces that `line` shows.
-    fn hits(&self, line: &Row, accounts: Option<&[Row]>) -> Vec<usize> {
+    fn hits(&self, line: &Row) -> Vec<usize> {
         let (charge, layer) = (text(line, "charge"), text(line, "price_layer"));
         let key = (charge.to_owned(), layer.to_owned());
         let prices = self.pieces.prices.get(&key).map(Vec::as_slice).unwrap_or_default();
@@ -126,9 +138,12 @@ impl Tally {
             let key = (text(line, "plan").to_owned(), text(line, "meter").to_owned());
             hits.extend(price.filter(|price| price.tiers.contains_key("included")).map(|price| price.piece));
             hits.extend(self.part(charge, price, "included"));
-            // Units that a charge gives away are no allowance of the plan.
+            // Units that a charge gives away are no allowance.
             if hits.is_empty() {
-                hits.extend(self.pieces.allowances.get(&key).into_iter().flatten());
+                let (plan, meter) = key;
+                let keys = [(plan.clone(), meter.clone()), (String::new(), meter), (plan, String::new())];
+                let keys = keys.into_iter().chain([(String::new(), String::new())]);
+                hits.extend(keys.filter_map(|key| self.pieces.allowances.get(&key)).flatten());
             }
             return hits;
         }
@@ -144,7 +159,7 @@ impl Tally {
                 hits.push(of.when.1);
             }
         }
-        self.discounts(line, accounts, &mut hits);
+        hits.extend(self.undiscounted(line));
         hits
     }
 
@@ -155,22 +170,21 @@ impl Tally {
         price.into_iter().chain(base).find_map(|price| price.tiers.get(tier)).copied()
     }
 
-    fn discounts(&self, line: &Row, accounts: Option<&[Row]>, hits: &mut Vec<usize>) {
-        let (list, taken) = (number(line, "amount_list"), number(line, "amount_discount"));
-        if list.is_zero() {
-            return;
+    /// Conditions of discounts that have not held for a line without any.
+    fn undiscounted(&self, line: &Row) -> Vec<usize> {
+        if number(line, "amount_list").is_zero() || !number(line, "amount_discount").is_zero() {
+            return Vec::new();
         }
-        let (charge, product) = (text(line, "charge"), text(line, "product"));
-        let here = |of: &&DiscountAt| of.on.is_empty() || of.on.iter().any(|on| on == charge || on == product);
-        let mut open = self.pieces.discounts.iter().filter(here);
-        if taken.is_zero() {
-            hits.extend(open.filter_map(|of| Some(of.when?.1)));
-            return;
-        }
-        if let Some(of) = open.find(|of| gives(of, line, accounts, list, taken)) {
-            hits.push(of.piece);
-            hits.extend(of.when.map(|when| when.0));
-        }
+        let (charge, product, plan) = (text(line, "charge"), text(line, "product"), text(line, "plan"));
+        let named = |on: &String| on == charge || on == product || on.strip_prefix("plan:") == Some(plan);
+        let here = self.pieces.discounts.iter().filter(|of| of.on.is_empty() || of.on.iter().any(named));
+        here.filter_map(|of| Some(of.when?.1)).collect()
+    }
+
+    /// The pieces that a row of `line_discounts` shows.
+    fn discount_hits(&self, row: &Row) -> Vec<usize> {
+        let of = self.pieces.discounts.iter().find(|of| of.id == text(row, DISCOUNT));
+        of.into_iter().flat_map(|of| [Some(of.piece), of.when.map(|when| when.0)]).flatten().collect()
     }
 }
 
@@ -198,27 +212,4 @@ fn cell(price: &PriceAt, line: &Row) -> Option<usize> {
         price.by.iter().map(|by| line.get(&format!("dimensions.{by}")).map(|text| canonical(text))).collect();
     let values = values.filter(|values| !values.is_empty())?;
     price.cells.get(&values).copied().or(price.default)
-}
-
-/// Whether the discount takes `taken` off `list`, to a minor unit; one whose percentage is not known may.
-fn gives(of: &DiscountAt, line: &Row, accounts: Option<&[Row]>, list: Decimal, taken: Decimal) -> bool {
-    let percent = match (&of.percent, &of.percent_column, accounts) {
-        (Some(percent), _, _) => Some(*percent),
-        (None, Some(column), Some(accounts)) => inherited(column, text(line, "account_path"), accounts),
-        (None, _, None) => return true,
-        (None, None, Some(_)) => None,
-    };
-    let Some(off) = percent.and_then(|percent| percent.percent_of(list)) else { return false };
-    let digits = minor_digits(text(line, "currency")).unwrap_or(2);
-    let unit = Decimal::rescaled(1, digits).unwrap_or(Decimal::ONE);
-    let apart = off.minus(taken).map(|apart| if apart.is_negative() { -apart } else { apart });
-    apart.is_some_and(|apart| apart <= unit)
-}
-
-/// The percentage in the column of the account, or of the nearest account above it that has one.
-fn inherited(column: &str, path: &str, accounts: &[Row]) -> Option<Decimal> {
-    path.rsplit('/').find_map(|id| {
-        let account = accounts.iter().find(|account| text(account, "account_id") == id)?;
-        Decimal::parse(text(account, column)).ok()
-    })
 }

@@ -207,7 +207,8 @@ fn given_row(row: &Node, faults: &mut Faults) -> Vec<(Located, Cell)> {
 
 /// The columns a row of `table` may name: its own, and of a tax those of its line.
 pub(super) fn nameable(table: Table) -> impl Iterator<Item = &'static Column> + Clone {
-    let line: &[Column] = if table == Table::InvoiceTaxes { Table::InvoiceLines.columns() } else { &[] };
+    let of_lines = matches!(table, Table::InvoiceTaxes | Table::LineDiscounts);
+    let line: &[Column] = if of_lines { Table::InvoiceLines.columns() } else { &[] };
     table.columns().iter().chain(line)
 }
 

@@ -68,14 +68,14 @@ impl LineSet {
         Ok(())
     }
 
-    /// All rows of `table`; those of taxes with the columns of their lines.
+    /// All rows of `table`; those of taxes and discounts with the columns of their lines.
     ///
     /// # Errors
     /// Parts that cannot be read.
     pub(super) async fn rows(&self, table: Table, timezone: Tz) -> Outcome<Vec<Row>> {
         let mut rows = Vec::new();
         self.scan(table, table.columns(), timezone, |row| rows.push(row)).await?;
-        if table == Table::InvoiceTaxes {
+        if matches!(table, Table::InvoiceTaxes | Table::LineDiscounts) {
             let mut lines: BTreeMap<String, Row> = BTreeMap::new();
             let all = Table::InvoiceLines.columns();
             self.scan(Table::InvoiceLines, all, timezone, |line| drop(lines.insert(id(&line), line))).await?;

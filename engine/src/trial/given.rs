@@ -188,7 +188,8 @@ pub(super) fn from_anywhere(path: &str) -> String {
 
 /// The rows of every table, with what is left out filled in.
 fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
-    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, levels] = &case.tables;
+    let [accounts, subscriptions, identifiers, tax_rates, fx_rates, overrides, more @ ..] = &case.tables;
+    let [levels, exemptions, credits, committed, amendments, coupons, allowed] = more;
     let mut subscriptions: Written = numbered(subscriptions.as_deref().unwrap_or_default(), "subscription_id", "S");
     let accounts = match accounts {
         Some(rows) => numbered(rows, "account_id", "A"),
@@ -227,16 +228,52 @@ fn tables(case: &Case, known: &Known) -> [Option<Written>; TABLES.len()] {
             }
         }
     }
-    let others = [tax_rates, fx_rates, overrides, levels].map(|rows| rows.as_deref().map(plain));
-    let [tax_rates, fx_rates, overrides, mut levels] = others;
+    let coupons = coupons.as_ref().map(|rows| numbered(rows, "coupon_id", "C"));
+    let credits = credits.as_deref().map(|rows| held(rows, &accounts));
+    let others = [tax_rates, fx_rates, overrides, exemptions].map(|rows| rows.as_deref().map(plain));
+    let [tax_rates, fx_rates, overrides, exemptions] = others;
+    // Rows about a subscription, which there may be only one of.
+    let mut of_subscriptions = [levels, committed, amendments, allowed].map(|rows| rows.as_deref().map(plain));
     if let [(_, only)] = subscriptions.as_slice()
         && let Some(id) = only.get("subscription_id")
     {
-        for (_, row) in levels.iter_mut().flatten() {
+        for (_, row) in of_subscriptions.iter_mut().flatten().flatten() {
             row.entry("subscription_id").or_insert_with(|| id.clone());
         }
     }
-    [Some(accounts), Some(subscriptions), Some(identifiers), tax_rates, fx_rates, overrides, levels]
+    let [levels, committed, amendments, allowed] = of_subscriptions;
+    [
+        Some(accounts),
+        Some(subscriptions),
+        Some(identifiers),
+        tax_rates,
+        fx_rates,
+        overrides,
+        levels,
+        exemptions,
+        credits,
+        committed,
+        amendments,
+        coupons,
+        allowed,
+    ]
+}
+
+/// Credits: `C1`, `C2`, … of the only account, in the currency of their account, where they do not say otherwise.
+fn held(rows: &[GivenRow], accounts: &Written) -> Written {
+    let mut credits = numbered(rows, "credit_id", "C");
+    for (_, row) in &mut credits {
+        if let [(_, only)] = accounts.as_slice()
+            && let Some(id) = only.get("account_id")
+        {
+            row.entry("account_id").or_insert_with(|| id.clone());
+        }
+        let of = accounts.iter().find(|(_, account)| account.get("account_id") == row.get("account_id"));
+        if let Some(currency) = of.and_then(|(_, account)| account.get("currency")) {
+            row.entry("currency").or_insert_with(|| currency.clone());
+        }
+    }
+    credits
 }
 
 fn plain(rows: &[GivenRow]) -> Written {

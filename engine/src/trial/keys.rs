@@ -63,6 +63,7 @@ static GIVEN: Record = Record {
             "rows of the identifiers table; left out: each subscription and account is known by its own id",
         ),
         Key::optional("tax_rates", ROWS, "rows of the tax_rates table"),
+        Key::optional("tax_exemptions", ROWS, "rows of the tax_exemptions table"),
         Key::optional("fx_rates", ROWS, "rows of the fx_rates table"),
         Key::optional("price_overrides", ROWS, "rows of the price_overrides table"),
         Key::optional(
@@ -70,13 +71,47 @@ static GIVEN: Record = Record {
             ROWS,
             "rows of the levels table: subscription_id (left out: that of the only subscription), meter, level, dimensions",
         ),
+        Key::optional(
+            "credits",
+            ROWS,
+            "rows of the credits table; credit_id is C1, C2, … when left out, account_id that of the only account, currency the account's",
+        ),
+        Key::optional(
+            "commitment_balances",
+            ROWS,
+            "rows of the commitment_balances table: subscription_id (left out: that of the only subscription), commitment, period, billed",
+        ),
+        Key::optional(
+            "amendments",
+            ROWS,
+            "rows of the amendments table: subscription_id (left out: that of the only subscription), from, kind, what is replaced",
+        ),
+        Key::optional("coupons", ROWS, "rows of the coupons table; coupon_id is C1, C2, … when left out"),
+        Key::optional(
+            "allowance_balances",
+            ROWS,
+            "rows of the allowance_balances table: subscription_id (left out: that of the only subscription), allowance, granted_period, left",
+        ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 7] =
-    ["accounts", "subscriptions", "identifiers", "tax_rates", "fx_rates", "price_overrides", "levels"];
+pub(super) const TABLES: [&str; 13] = [
+    "accounts",
+    "subscriptions",
+    "identifiers",
+    "tax_rates",
+    "fx_rates",
+    "price_overrides",
+    "levels",
+    "tax_exemptions",
+    "credits",
+    "commitment_balances",
+    "amendments",
+    "coupons",
+    "allowance_balances",
+];
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));
@@ -92,25 +127,51 @@ static EXPECT: Record = Record {
         Key::optional("lines_include", ROWS, "some rows of invoice_lines"),
         Key::optional("taxes", ROWS, "all rows of invoice_taxes; columns of their lines can be named too"),
         Key::optional("taxes_include", ROWS, "some rows of invoice_taxes"),
+        Key::optional("discounts", ROWS, "all rows of line_discounts; columns of their lines can be named too"),
+        Key::optional("discounts_include", ROWS, "some rows of line_discounts"),
         Key::optional("invoices", ROWS, "all rows of invoices"),
         Key::optional("invoices_include", ROWS, "some rows of invoices"),
+        Key::optional("subtotals", ROWS, "all rows of invoice_subtotals"),
+        Key::optional("subtotals_include", ROWS, "some rows of invoice_subtotals"),
+        Key::optional("credit_draws", ROWS, "all rows of credit_draws"),
+        Key::optional("credit_draws_include", ROWS, "some rows of credit_draws"),
+        Key::optional("credit_balances", ROWS, "all rows of credit_balances"),
+        Key::optional("credit_balances_include", ROWS, "some rows of credit_balances"),
         Key::optional("suspense", ROWS, "all rows of suspense; left out: there are none"),
         Key::optional("suspense_include", ROWS, "some rows of suspense"),
         Key::optional("buckets", ROWS, "all rows of usage_buckets"),
         Key::optional("buckets_include", ROWS, "some rows of usage_buckets"),
+        Key::optional("notices", ROWS, "all rows of notices"),
+        Key::optional("notices_include", ROWS, "some rows of notices"),
+        Key::optional("commitment_balances", ROWS, "all rows of commitment_balances"),
+        Key::optional("balances", ROWS, "all rows of allowance_balances"),
+        Key::optional("balances_include", ROWS, "some rows of allowance_balances"),
     ]],
 };
 
 /// What can be expected: key, table, whether every row of the table must be named.
-pub(super) const SECTIONS: [(&str, Table, bool); 10] = [
+pub(super) const SECTIONS: &[(&str, Table, bool)] = &[
     ("lines", Table::InvoiceLines, true),
     ("lines_include", Table::InvoiceLines, false),
     ("taxes", Table::InvoiceTaxes, true),
     ("taxes_include", Table::InvoiceTaxes, false),
+    ("discounts", Table::LineDiscounts, true),
+    ("discounts_include", Table::LineDiscounts, false),
     ("invoices", Table::Invoices, true),
     ("invoices_include", Table::Invoices, false),
+    ("subtotals", Table::InvoiceSubtotals, true),
+    ("subtotals_include", Table::InvoiceSubtotals, false),
+    ("credit_draws", Table::CreditDraws, true),
+    ("credit_draws_include", Table::CreditDraws, false),
+    ("credit_balances", Table::CreditBalances, true),
+    ("credit_balances_include", Table::CreditBalances, false),
     ("suspense", Table::Suspense, true),
     ("suspense_include", Table::Suspense, false),
     ("buckets", Table::UsageBuckets, true),
     ("buckets_include", Table::UsageBuckets, false),
+    ("notices", Table::Notices, true),
+    ("notices_include", Table::Notices, false),
+    ("commitment_balances", Table::CommitmentBalances, true),
+    ("balances", Table::AllowanceBalances, true),
+    ("balances_include", Table::AllowanceBalances, false),
 ];

@@ -81,10 +81,9 @@ pub(super) struct PriceAt {
 #[derive(Clone, Debug)]
 pub(super) struct DiscountAt {
     pub(super) piece: usize,
-    /// Products and charges; empty for all.
+    pub(super) id: String,
+    /// Products, charges and plans; empty for all.
     pub(super) on: Vec<String>,
-    pub(super) percent: Option<Decimal>,
-    pub(super) percent_column: Option<String>,
     /// Pieces of its `when`: holds, does not hold.
     pub(super) when: Option<(usize, usize)>,
 }
@@ -106,7 +105,7 @@ pub(super) struct Pieces {
     pub(super) all: Vec<Piece>,
     /// By charge and layer.
     pub(super) prices: BTreeMap<(String, String), Vec<PriceAt>>,
-    /// By plan and meter.
+    /// By plan and meter; blank where lines do not show them.
     pub(super) allowances: BTreeMap<(String, String), Vec<usize>>,
     pub(super) discounts: Vec<DiscountAt>,
     pub(super) layers: Vec<LayerAt>,
@@ -132,8 +131,9 @@ impl Pieces {
             for (id, node) in survey.entries(section) {
                 pieces.patches(&format!("{letter}:{}", id.text), node, survey);
                 for allowance in node.get("allowances").map(Node::list).unwrap_or_default() {
-                    pieces.allowance(id, allowance);
+                    pieces.allowance(letter, id, allowance);
                 }
+                pieces.commitments(&format!("{letter}:{}", id.text), id, node, survey);
             }
         }
         pieces.layers(survey);
@@ -144,8 +144,24 @@ impl Pieces {
             let id = charge.text().unwrap_or_default();
             pieces.price(&format!("override:{account}"), id, &charge.place, node, survey);
         }
+        survey.listed("account_bounds").for_each(|node| pieces.derived("list", node.get("id"), None, node, survey));
         survey.listed("discounts").for_each(|node| pieces.discount(node));
         pieces
+    }
+
+    /// The commitments of a contract, one or a list.
+    fn commitments(&mut self, layer: &str, contract: &Located, node: &Node, survey: &Survey) {
+        let Some(node) = node.get("commitment") else { return };
+        let all = if node.list().is_empty() { std::slice::from_ref(node) } else { node.list() };
+        all.iter().for_each(|one| self.derived(layer, one.get("id"), Some(&contract.text), one, survey));
+    }
+
+    /// What bills by a charge of its own: named by its id, or as this.
+    fn derived(&mut self, layer: &str, id: Option<&Node>, or: Option<&str>, node: &Node, survey: &Survey) {
+        let name = id.and_then(Node::text).or(or);
+        let Some((name, product)) = name.zip(node.get("product").and_then(Node::text)) else { return };
+        let place = id.map_or(&node.place, |id| &id.place);
+        self.price(layer, &format!("{product}/{name}"), place, node, survey);
     }
 
     fn add(&mut self, kind: Kind, layer: &str, charge: &str, part: &str, place: &Place) -> usize {
@@ -196,23 +212,27 @@ impl Pieces {
         (holds, self.add(Kind::When, layer, "", &format!("`when` of {id} does not hold"), place))
     }
 
-    fn allowance(&mut self, plan: &Located, node: &Node) {
-        let meter = node.get("meter").and_then(Node::text).unwrap_or_default();
-        let piece = self.add(Kind::Allowance, &format!("plan:{}", plan.text), "", meter, &node.place);
-        self.allowances.entry((plan.text.clone(), meter.to_owned())).or_default().push(piece);
+    /// An allowance of a plan (`letter`) or contract, by the plan and meter of the lines it covers. Lines that draw on a
+    /// contract, on a pool of an account above, or on an amount for several meters do not say so: it is under no plan, or
+    /// no meter.
+    fn allowance(&mut self, letter: &str, owner: &Located, node: &Node) {
+        let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
+        let (meter, named) = (text("meter"), if text("id").is_empty() { text("meter") } else { text("id") });
+        let piece = self.add(Kind::Allowance, &format!("{letter}:{}", owner.text), "", named, &node.place);
+        let own = letter == "plan" && text("shared_over") != "subtree";
+        let plan = if own { owner.text.clone() } else { String::new() };
+        self.allowances.entry((plan, meter.to_owned())).or_default().push(piece);
     }
 
     fn discount(&mut self, node: &Node) {
         let Some(id) = node.get("id") else { return };
-        let text = |key: &str| node.get(key).and_then(Node::text);
         let name = id.text().unwrap_or_default();
         let piece = self.add(Kind::Discount, "", "", name, &id.place);
         let when = node.get("when").map(|when| self.branches("", name, &when.place));
         self.discounts.push(DiscountAt {
             piece,
+            id: name.to_owned(),
             on: node.get("on").into_iter().flat_map(Node::texts).map(|on| on.text).collect(),
-            percent: node.get("percent").and_then(Node::decimal),
-            percent_column: text("percent_column").map(str::to_owned),
             when,
         });
     }
@@ -239,8 +259,14 @@ impl Pieces {
             }
         }
         let others = [("beyond", "beyond"), ("free_units", "included"), ("connect_fee", "fee"), ("record_fee", "fee")];
-        for (key, tier) in others {
-            if let Some(value) = node.get(key) {
+        let added = [("minimum", "minimum"), ("maximum", "maximum"), ("overage_factor", "overage")];
+        // Bounds of a percentage show in the amounts of its lines only.
+        let own_lines = node.get("product").is_some()
+            || node.get("model").and_then(Node::text).is_some_and(|model| model != "percentage");
+        for (key, tier) in others.into_iter().chain(added.into_iter().filter(|_| own_lines)) {
+            // Only what costs nothing past the last tier has a line.
+            let has_line = |value: &&Node| key != "beyond" || value.text() == Some("free");
+            if let Some(value) = node.get(key).filter(has_line) {
                 price.tiers.insert(tier.to_owned(), self.add(Kind::Tier, layer, charge, key, &value.place));
             }
         }

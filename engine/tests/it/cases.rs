@@ -1,7 +1,7 @@
 //! The books and usage worked out by hand: each folder of `engine/tests/cases` is one job and what must come of it.
 //!
-//! `expected_lines.csv` (and `expected_taxes`, `expected_invoices`, `expected_suspense`, `expected_buckets`, `expected_rated_usage`) hold the
-//! columns that matter to the case, rows in any order. The README of a case shows the arithmetic.
+//! `expected_lines.csv` holds the columns of `invoice_lines` that matter to the case, rows in any order; so do the others for
+//! the tables named below. The README of a case shows the arithmetic.
 //! `UPDATE_GOLDEN=1` rewrites them from what the engine finds: read the difference before it is committed.
 
 use std::collections::BTreeMap;
@@ -12,13 +12,23 @@ use crate::committed::{self, Row};
 use crate::harness::{digests, files, folder, plain, ratemill, same_bytes};
 
 /// Expected file to table.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: &[(&str, &str)] = &[
     ("expected_lines.csv", "invoice_lines"),
     ("expected_taxes.csv", "invoice_taxes"),
+    ("expected_discounts.csv", "line_discounts"),
     ("expected_invoices.csv", "invoices"),
+    ("expected_subtotals.csv", "invoice_subtotals"),
+    ("expected_credit_draws.csv", "credit_draws"),
+    ("expected_credit_balances.csv", "credit_balances"),
     ("expected_suspense.csv", "suspense"),
     ("expected_buckets.csv", "usage_buckets"),
     ("expected_rated_usage.csv", "rated_usage"),
+    ("expected_shares.csv", "commitment_shares"),
+    ("expected_commitment_balances.csv", "commitment_balances"),
+    ("expected_notices.csv", "notices"),
+    ("expected_draws.csv", "allowance_draws"),
+    ("expected_balances.csv", "allowance_balances"),
+    ("expected_levels.csv", "levels"),
 ];
 const PERIOD: &str = "2026-10";
 

@@ -19,8 +19,9 @@ use crate::harness::{announce, folder, plain, ratemill, text, write};
 mod casebook;
 mod report;
 
-/// Columns that a check may add up; `tax` is the amount of the taxes on the lines.
-const SUMS: [&str; 7] = ["amount_rated", "amount_list", "amount_discount", "amount_net", "quantity", "tax", "gross"];
+/// Columns that a check may add up; `tax` is the amount of the taxes on the lines, `payable` that of the invoices.
+const SUMS: [&str; 8] =
+    ["amount_rated", "amount_list", "amount_discount", "amount_net", "quantity", "tax", "gross", "payable"];
 
 /// What came of a case.
 pub(crate) enum Outcome {
@@ -30,11 +31,12 @@ pub(crate) enum Outcome {
     OutOfScope(String),
 }
 
-/// The lines and taxes of a period, by account.
+/// The lines, taxes and invoices of a period, by account.
 #[derive(Default)]
 struct Bills {
     lines: BTreeMap<String, Vec<Row>>,
     taxes: BTreeMap<String, Vec<Row>>,
+    invoices: BTreeMap<String, Vec<Row>>,
 }
 
 /// Every case with what came of it.
@@ -93,9 +95,13 @@ fn run(period: &str, cases: &[&Case]) -> Result<Bills, String> {
     }
     let committed = committed::read(&place.path().join("out"), period);
     let mut bills = Bills::default();
-    for (table, into) in [("invoice_lines", &mut bills.lines), ("invoice_taxes", &mut bills.taxes)] {
+    for (table, by, into) in [
+        ("invoice_lines", "account_id", &mut bills.lines),
+        ("invoice_taxes", "account_id", &mut bills.taxes),
+        ("invoices", "bill_to_account_id", &mut bills.invoices),
+    ] {
         for row in committed.table(table) {
-            into.entry(row["account_id"].clone()).or_default().push(row.clone());
+            into.entry(row[by].clone()).or_default().push(row.clone());
         }
     }
     Ok(bills)
@@ -111,15 +117,28 @@ fn lay_out(place: &Path, cases: &[&Case]) {
     for (from, to) in [("book.yaml", "books/book.yaml"), ("reference/tax_rates.csv", "tax_rates.csv")] {
         write(&place.join(to), fs::read(home().join(from)).unwrap());
     }
-    let mut accounts = vec![row(&["account_id", "parent_id", "currency", "tax_jurisdiction", "tax_exemptions"])];
+    let mut accounts =
+        vec![row(&["account_id", "parent_id", "currency", "tax_jurisdiction", "tax_exemptions", "bill_cycle_day"])];
+    let mut amendments = vec![row(&["subscription_id", "from", "kind", "plan", "product", "quantity"])];
     let mut identifiers = vec![row(&["identifier", "subscription_id"])];
     let mut subscriptions =
         vec![row(&["subscription_id", "account_id", "plan", "product", "quantity", "start", "end", "contract"])];
     let mut usage = vec![row(&["id", "kind", "who", "used_at", "amount", "label"])];
     let mut levels = vec![row(&["subscription_id", "meter", "level"])];
+    let mut credits = vec![row(&["credit_id", "account_id", "currency", "granted"])];
+    let mut balances = vec![row(&["subscription_id", "commitment", "period", "billed"])];
     for case in cases {
         let currency = Some(case.word("currency")).filter(|word| !word.is_empty()).unwrap_or_else(|| "USD".to_owned());
-        accounts.push(row(&[&case.id, "", &currency, &case.word("tax_jurisdiction"), &case.word("tax_exemptions")]));
+        let own = |name: &str| case.word(name);
+        let (jurisdiction, exempt, cycle) = (own("tax_jurisdiction"), own("tax_exemptions"), own("bill_cycle_day"));
+        accounts.push(row(&[&case.id, "", &currency, &jurisdiction, &exempt, &cycle]));
+        for amendment in case.list("amendments") {
+            let column = |name: &str| amendment.get(name).map(text).unwrap_or_default();
+            let id = format!("{}.{}", case.id, column("subscription"));
+            let rest = ["from", "kind", "plan", "product", "quantity"].map(column);
+            let [from, kind, plan, product, quantity] = rest.each_ref().map(String::as_str);
+            amendments.push(row(&[&id, from, kind, plan, product, quantity]));
+        }
         for (id, columns) in subscribed(case) {
             subscriptions.push(columns);
             identifiers.push(row(&[&id, &id]));
@@ -128,28 +147,56 @@ fn lay_out(place: &Path, cases: &[&Case]) {
             let id = format!("{}.{number}", case.id);
             usage.push(row(&[&id, &record.kind, &record.by, &record.at, &record.amount, &record.label]));
         }
+        for (number, granted) in case.credits().iter().enumerate() {
+            credits.push(row(&[&format!("{}.{number}", case.id), &case.id, &currency, granted]));
+        }
         for (meter, level) in case.entries("levels") {
             levels.push(row(&[&case.id, &meter, &text(&level)]));
         }
     }
-    let carried = levels.len() > 1;
+    for (case, name, commitment, billed) in cases.iter().flat_map(|case| balanced(case)) {
+        balances.push(row(&[&format!("{case}.{name}"), &commitment, "2026-09", &billed]));
+    }
+    let tables =
+        [("levels", levels.len() > 1), ("credits", credits.len() > 1), ("commitment_balances", balances.len() > 1)];
+    let (carried, amended) = (levels.len() > 1, amendments.len() > 1);
     for (name, rows) in [
         ("accounts", accounts),
         ("identifiers", identifiers),
         ("subscriptions", subscriptions),
         ("usage", usage),
         ("levels", levels),
+        ("credits", credits),
+        ("commitment_balances", balances),
+        ("amendments", amendments),
     ] {
         write(&place.join(format!("{name}.csv")), rows.concat());
     }
     let pipeline = fs::read_to_string(home().join("pipeline.yaml")).unwrap();
-    let pipeline = if carried { pipeline.replace("reference:", "reference:\n  levels: levels.csv") } else { pipeline };
+    let named = tables.iter().filter(|(_, there)| *there).map(|(name, _)| format!("\n  {name}: {name}.csv"));
+    let pipeline = pipeline.replace("reference:", &format!("reference:{}", named.collect::<String>()));
+    let with = |pipeline: String, name: &str, there: bool| match there {
+        true => pipeline.replace("reference:", &format!("reference:\n  {name}: {name}.csv")),
+        false => pipeline,
+    };
+    let pipeline = with(with(pipeline, "levels", carried), "amendments", amended);
     write(&place.join("pipeline.yaml"), pipeline);
 }
 
 fn row(fields: &[&str]) -> String {
     let quoted: Vec<String> = fields.iter().map(|field| format!("\"{field}\"")).collect();
     format!("{}\n", quoted.join(","))
+}
+
+/// Case, subscription, commitment and amount of each balance that a case has from the month before.
+fn balanced(case: &Case) -> Vec<(String, String, String, String)> {
+    let mut found = Vec::new();
+    for (name, of) in case.entries("balances") {
+        for (commitment, billed) in of.as_object().into_iter().flatten() {
+            found.push((case.id.clone(), name.clone(), commitment.clone(), text(billed)));
+        }
+    }
+    found
 }
 
 /// Id and row of each subscription of a case; one of its own name unless the case lists them.
@@ -173,13 +220,14 @@ fn judge(case: &Case, bills: &Bills) -> Outcome {
     let none = Vec::new();
     let lines = bills.lines.get(&case.id).unwrap_or(&none);
     let taxes = bills.taxes.get(&case.id).unwrap_or(&none);
+    let invoices = bills.invoices.get(&case.id).unwrap_or(&none);
     let mut wrong = String::new();
     let checks = case.list("check");
     // Most facts have one amount, and mean it before it is rounded to the currency.
     let usual = serde_json::json!({ "amount_rated": "amount" });
     let checks = if checks.is_empty() { vec![usual] } else { checks };
     for check in &checks {
-        wrong.push_str(&compare(case, check, lines, taxes));
+        wrong.push_str(&compare(case, check, lines, (taxes, invoices)));
     }
     let expected = case.list("lines");
     if !expected.is_empty() {
@@ -197,7 +245,7 @@ fn judge(case: &Case, bills: &Bills) -> Outcome {
 }
 
 /// One check: a sum of the lines against a number of the fact.
-fn compare(case: &Case, check: &Value, lines: &[Row], taxes: &[Row]) -> String {
+fn compare(case: &Case, check: &Value, lines: &[Row], (taxes, invoices): (&[Row], &[Row])) -> String {
     let check = check.as_object().unwrap_or_else(|| panic!("{}: a check is a mapping", case.id));
     let (sum, path) = check.iter().find(|(key, _)| SUMS.contains(&key.as_str())).unwrap_or_else(|| {
         panic!("{}: a check names one of {SUMS:?}", case.id);
@@ -211,6 +259,7 @@ fn compare(case: &Case, check: &Value, lines: &[Row], taxes: &[Row]) -> String {
     let taxed = || total(&taxes.iter().collect::<Vec<_>>(), "amount");
     let found = match sum.as_str() {
         "tax" => taxed(),
+        "payable" => total(&invoices.iter().collect::<Vec<_>>(), "amount_payable"),
         "gross" => total(&chosen, "amount_net") + taxed(),
         column => total(&chosen, column),
     };
@@ -322,7 +371,7 @@ fn a_wrong_number_or_line_fails_a_case() {
     };
     let bills = |amount: &str| Bills {
         lines: BTreeMap::from([(case.id.clone(), vec![line(amount, "1")])]),
-        taxes: BTreeMap::new(),
+        ..Bills::default()
     };
     assert!(matches!(judge(&case, &bills("51.2345")), Outcome::Passed));
     assert!(matches!(judge(&case, &bills("51.2346")), Outcome::Failed(_)));

@@ -97,9 +97,32 @@ fn every_line_of_the_sample_can_be_rated_again_from_its_explanation() {
 fn every_line_of_every_case_can_be_rated_again_from_its_explanation() {
     let all = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")).unwrap();
     let cases: Vec<PathBuf> = all.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut done: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases {
-        rate_again("pipeline.yaml", &case);
+        rate_again("pipeline.yaml", &case)
+            .0
+            .into_iter()
+            .for_each(|(model, lines)| *done.entry(model).or_default() += lines);
     }
+    for made in ["minimum", "maximum", "commitment", "overage", "shortfall"] {
+        assert!(done.contains_key(made), "no line by {made} was worked out: {done:?}");
+    }
+}
+
+#[test]
+fn what_a_commitment_has_made_of_other_lines_is_told() {
+    let (at, output) = (case("commitment_term"), folder());
+    run("pipeline.yaml", &at, output.path());
+    let of = |account: &str| {
+        let words = ["--account", account, "--charge", "fees/year"];
+        explain("pipeline.yaml", &at, output.path(), &words).ok().stdout
+    };
+    let ended = of("A3");
+    for said in ["Missing from the commitment", "1,200 x 349 of 365 days", "earlier periods of the term", "1 line"] {
+        assert!(ended.contains(said), "{said}: {ended}");
+    }
+    let beyond = of("A1");
+    assert!(beyond.contains("Beyond the commitment") && beyond.contains("contract:yearly"), "{beyond}");
 }
 
 fn case(name: &str) -> PathBuf {

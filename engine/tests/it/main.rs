@@ -5,18 +5,36 @@
 // The books and usage worked out by hand, in `engine/tests/cases`.
 #[cfg(test)]
 mod cases;
+// Numbers of invoices, and taxes of a tax service.
+#[cfg(test)]
+mod assembly;
+// Bounds, commitments and thresholds.
+#[cfg(test)]
+mod around;
+// Allowances from month to month, and balances that cannot be.
+#[cfg(test)]
+mod allowances;
 // Bad usage, references and rules: the documented code, exit status and suspense reason of each.
 #[cfg(test)]
 mod bad_input;
 // What other billing and rating systems assert, asked of Ratemill.
 #[cfg(test)]
 mod conformance;
+// Prepaid credits: bad tables, the next period, what is told of them.
+#[cfg(test)]
+mod credits;
+// Exchange of currencies: rates that are missing, too old or of another type.
+#[cfg(test)]
+mod exchange;
 // Files that break off, come empty, explode or carry what no number is, in every format.
 #[cfg(test)]
 mod bad_files;
 // Rules and YAML that try to reach outside or to fill the memory.
 #[cfg(test)]
 mod bad_rules;
+// Discounts, conditions and coupons that are mistaken.
+#[cfg(test)]
+mod bad_discounts;
 // Price lists of a hundred thousand prefixes.
 #[cfg(test)]
 mod long_lists;
@@ -47,6 +65,7 @@ mod faults;
 // Calls the binary, makes folders to call it in, finds the tools of the tests.
 #[cfg(test)]
 mod harness;
+mod hierarchy;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
 mod real_bills;
@@ -78,9 +97,15 @@ mod scale;
 // Rated records of charges that publish them.
 #[cfg(test)]
 mod itemised;
+// Levels that go from one month into the next.
+#[cfg(test)]
+mod levels;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;
+// Lines without a tax rate.
+#[cfg(test)]
+mod taxes;
 // The smallest job there is, to be broken in one place.
 #[cfg(test)]
 mod tiny;

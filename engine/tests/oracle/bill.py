@@ -39,12 +39,13 @@ def bill(job: Job, facts: Facts, lines: list[Line]) -> list[Billed]:
 
 def billed(job: Job, facts: Facts, line: Line) -> Billed:
     book, account = job.book, facts.accounts[line.subscription["account_id"]]
-    currency, percent = account["currency"], discount_percent(book, facts, account, line.charge)
+    currency = account["currency"]
     full = to_minor(line.rated, currency, book.mode)
-    if book.discount_base == "unrounded":
-        net = to_minor(line.rated - e18(line.rated * percent / 100), currency, book.mode)
-    else:
-        net = full - to_minor(full * percent / 100, currency, book.mode)
+    unrounded = book.discount_base == "unrounded"
+    left = line.rated if unrounded else full
+    for percent in discount_percents(book, facts, account, line.charge):
+        left -= e18(left * percent / 100) if unrounded else to_minor(left * percent / 100, currency, book.mode)
+    net = to_minor(left, currency, book.mode)
     product = book.products[line.charge.split("/")[0]]
     result = Billed(line, account, product, full, full - net, net)
     earlier = ZERO
@@ -57,8 +58,8 @@ def billed(job: Job, facts: Facts, line: Line) -> Billed:
     return result
 
 
-def discount_percent(book, facts: Facts, account: dict, charge: str) -> Decimal:
-    """Of the first declared discount that matches; a blank in its column takes the nearest ancestor's."""
+def discount_percents(book, facts: Facts, account: dict, charge: str):
+    """Of the discounts that match, as declared; a blank in their column takes the nearest ancestor's."""
     for discount in book.discounts:
         on = discount.get("on")
         if on is not None and charge not in on and charge.split("/")[0] not in on:
@@ -68,8 +69,7 @@ def discount_percent(book, facts: Facts, account: dict, charge: str) -> Decimal:
             upwards = (facts.accounts[name][column] for name in facts.up(account["account_id"]))
             text = next((own for own in upwards if own != ""), "")
         if text != "":
-            return number(text)
-    return ZERO
+            yield number(text)
 
 
 def invoices(facts: Facts, lines: list[Billed]) -> dict[tuple[str, str], dict]:

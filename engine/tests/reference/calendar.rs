@@ -80,11 +80,13 @@ fn whole(window: &Fields, quantity: Exact) -> Piece<'_> {
 fn split<'a>(price: &'a Fields, zone: Tz, thing: &Thing<'_>, unit: i64, carries: bool) -> Vec<Piece<'a>> {
     let million = Exact::whole(1_000_000);
     let micros = Exact::whole(unit).times(&million);
-    let start = thing.uses[0].record.time;
-    let length = thing.included.plus(&thing.quantity).times(&micros);
+    // What is included is its beginning, to the microsecond.
+    let begun = thing.included.times(&micros).round(0, Mode::named("half_up"));
+    let start = thing.uses[0].record.time + TimeDelta::microseconds(begun.to_string().parse().unwrap());
+    let length = thing.quantity.times(&micros);
     let mut pieces = Vec::new();
-    // How far the record has been cut up, in microseconds from its start; what is included is its beginning.
-    let mut cut = thing.included.times(&micros);
+    // How far the rest has been cut up, in microseconds from its start.
+    let mut cut = Exact::zero();
     while cut < length {
         let mut ends = start + TimeDelta::microseconds(cut.round(0, Mode::Down).to_string().parse().unwrap());
         let window = window_at(price, zone, ends);

@@ -336,7 +336,7 @@ pub(crate) fn patch(dice: &mut Dice<'_>, charge: &Charge, meter: Option<&Meter>)
     // A charge with options of its own takes no model whose lines stand by themselves.
     let by_itself = ["matrix", "prefix", "calendar"].contains(&fresh.word("model", "per_unit"));
     let plain = charge.price.len() <= 2 || charge.price.one("model") == fresh.one("model");
-    let alone = charge.price.contains_key("each") && fresh.one("model") == Some("increments");
+    let alone = charge.price.contains_key("each") && (fresh.one("model") == Some("increments") || has_terms(&fresh));
     if alone || (by_itself && !plain) { Fields::new() } else { fresh }
 }
 

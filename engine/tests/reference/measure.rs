@@ -179,8 +179,12 @@ fn percentile(percent: &Exact, mut all: Vec<Exact>) -> Exact {
     all.into_iter().nth(place.max(1) - 1).unwrap_or_else(Exact::zero)
 }
 
-/// The windows of local time that have records, each with its own.
-pub(crate) fn windows<'a>(settings: &Settings, meter: &Meter, uses: &[Use<'a>]) -> Vec<Vec<Use<'a>>> {
+/// The windows of local time that have records, each with its own: by day, place in it, and which of a repeated hour.
+pub(crate) fn windows<'a>(
+    settings: &Settings,
+    meter: &Meter,
+    uses: &[Use<'a>],
+) -> Vec<((NaiveDate, i64, i32), Vec<Use<'a>>)> {
     let minutes = match meter.more.map("windowed").unwrap().one("window").unwrap() {
         "hour" => 60,
         "day" => 24 * 60,
@@ -194,13 +198,13 @@ pub(crate) fn windows<'a>(settings: &Settings, meter: &Meter, uses: &[Use<'a>]) 
         let minute = (local.time() - NaiveTime::MIN).num_minutes() / minutes;
         found.entry((used.day, minute, offset)).or_default().push(*used);
     }
-    found.into_values().collect()
+    found.into_iter().collect()
 }
 
 fn windowed(settings: &Settings, meter: &Meter, uses: &[Use<'_>], span: levels::Span) -> Exact {
     let inner = Meter { aggregate: of(meter.more.map("windowed").unwrap().one("of").unwrap()), ..meter.clone() };
     let each = windows(settings, meter, uses);
-    let each = each.iter().map(|window| aggregate(settings, &inner, window, span));
+    let each = each.iter().map(|(_, window)| aggregate(settings, &inner, window, span));
     match meter.more.map("windowed").unwrap().one("then").unwrap() {
         "sum" => each.fold(Exact::zero(), |sum, next| sum.plus(&next)),
         "max" => each.max().unwrap_or_else(Exact::zero),

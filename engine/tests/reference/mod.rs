@@ -26,6 +26,7 @@ mod levels;
 mod measure;
 mod model;
 mod money_allowances;
+mod pool;
 mod pools;
 mod portion;
 mod prefix;

@@ -272,7 +272,7 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
     let id = &case.charges[charge].id;
     let mut all = Vec::new();
     for (at, grant) in grants.iter().enumerate() {
-        let meant = grant.on.is_empty() || grant.on.contains(id);
+        let meant = !grant.lost && (grant.on.is_empty() || grant.on.contains(id));
         if Some(grant.meter) == meter
             && grant.money == money
             && meant

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::bill::{Draft, holders, name, theirs};
 use super::exact::{Exact, Mode};
 use super::features;
 use super::levels::Span;
 use super::measure::{self, Prices, Use};
 use super::model::{self, Part, Thing};
+use super::pool::{Pool, take_all};
 use super::pools::{Draw, Grant, drawn_on};
 use super::price::{Stretch, period};
 use super::records;
@@ -31,9 +34,23 @@ pub(crate) struct Portion<'a> {
     drawn: BTreeMap<usize, Exact>,
 }
 
+impl Left<'_> {
+    /// Its records.
+    pub(crate) fn records(&self) -> usize {
+        self.uses.len()
+    }
+}
+
+/// Day, part of the day, and instant of a record.
+type Since = (Option<NaiveDate>, i64, i64);
+
 /// What is left of something that a model is applied to.
 pub(crate) struct Left<'a> {
     pub(crate) quantity: Exact,
+    /// The quantity after what is included, in the units of the meter.
+    pub(crate) left: Exact,
+    /// When it begins: a record, or the day or window it stands for.
+    since: Since,
     uses: Vec<Use<'a>>,
     /// What of it is included.
     included: Exact,
@@ -54,13 +71,18 @@ pub(crate) fn usage(
     let mut free = BTreeMap::new();
     let mut totals = BTreeMap::new();
     let order = order(&portions);
+    let mut turns = order.clone();
+    turns.sort_by_key(|(portion, _)| portions[*portion].subscription);
+    // Who shares an allowance draws subscription after subscription.
+    for (portion, thing) in &turns {
+        include(case, &mut portions[*portion], *thing, (charge, grants), &mut pools);
+    }
     for (portion, thing) in &order {
         let portion = &mut portions[*portion];
-        include(case, portion, *thing, (charge, grants), &mut pools);
         convert(case, portion, *thing, &mut totals);
         give_free(case, portion, *thing, &mut free);
     }
-    records::give_terms(&mut portions, &order);
+    records::give_terms(case, &mut portions, &order);
     let mut drafts = zero_usage(case, prices, &portions, charge);
     let mut scopes = Scopes::of(case, &portions);
     for portion in &portions {
@@ -155,6 +177,7 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
     let ends = [case.subscriptions[whose].days.to, stretch.days.to];
     let until = ends.into_iter().flatten().fold(after, Ord::min);
     let since = stretch.days.from.map_or(first, |from| from.max(first));
+    let until = until.max(since);
     let span = Span {
         since: (measure::midnight(&case.settings, since), since),
         until: (measure::midnight(&case.settings, until), until),
@@ -162,20 +185,24 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
         instants: (measure::midnight(&case.settings, first), measure::midnight(&case.settings, after)),
     };
     let each = if by_record(stretch) { "record" } else { stretch.price.word("each", "period") };
-    let parts: Vec<Vec<Use<'a>>> = match each {
-        "period" => vec![uses.to_vec()],
-        "record" => uses.iter().map(|used| vec![*used]).collect(),
+    let parts: Vec<(Since, Vec<Use<'a>>)> = match each {
+        "period" => vec![((None, 0, 0), uses.to_vec())],
+        "record" => uses.iter().map(|used| ((None, 0, used.record.time.timestamp_micros()), vec![*used])).collect(),
         "day" => {
-            let mut days: BTreeMap<_, Vec<Use<'a>>> = BTreeMap::new();
-            uses.iter().for_each(|used| days.entry(used.day).or_default().push(*used));
-            days.into_values().collect()
+            let mut days: BTreeMap<Since, Vec<Use<'a>>> = BTreeMap::new();
+            uses.iter().for_each(|used| days.entry((Some(used.day), 0, 0)).or_default().push(*used));
+            days.into_iter().collect()
         }
-        "window" => measure::windows(&case.settings, meter, uses),
+        "window" => {
+            let windows = measure::windows(&case.settings, meter, uses);
+            windows.into_iter().map(|((day, part, clock), uses)| ((Some(day), part, clock.into()), uses)).collect()
+        }
         other => panic!("no each: {other}"),
     };
-    let whole = |uses: Vec<Use<'a>>| {
+    let whole = |(since, uses): (Since, Vec<Use<'a>>)| {
         let quantity = measure::aggregate(&case.settings, meter, &uses, span);
-        Left { quantity, uses, included: Exact::zero(), terms: (Exact::zero(), true) }
+        let left = quantity.clone();
+        Left { quantity, left, since, uses, included: Exact::zero(), terms: (Exact::zero(), true) }
     };
     parts.into_iter().map(whole).collect()
 }
@@ -185,10 +212,8 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
 fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
     for (at, portion) in portions.iter().enumerate() {
-        let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
         for (number, thing) in portion.things.iter().enumerate() {
-            let time = thing.uses.first().map(|used| used.record.time).filter(|_| !whole);
-            all.push(((portion.stretch.days.from, portion.subscription, time, at, number), (at, number)));
+            all.push(((portion.stretch.days.from, portion.subscription, thing.since, at, number), (at, number)));
         }
     }
     all.sort();
@@ -216,67 +241,7 @@ fn include(
         let drawn = portion.drawn.entry(at).or_insert_with(Exact::zero);
         *drawn = drawn.plus(&taken);
     }
-}
-
-/// What each of several pools covers of a quantity, one after the other; usage that is taken back takes back what was paid,
-/// then what the last pool covered, and so on to the first.
-fn take_all(pools: &mut [Pool], units: &[Exact], quantity: &Exact) -> Vec<Exact> {
-    if !quantity.is_negative() {
-        let mut left = quantity.clone();
-        let take = |(pool, units): (&mut Pool, &Exact)| {
-            let taken = pool.take(units, &left);
-            left = left.less(&taken);
-            taken
-        };
-        return pools.iter_mut().zip(units).map(take).collect();
-    }
-    let paid = pools.last().map_or_else(Exact::zero, |pool| pool.paid.clone().most(Exact::zero()));
-    let mut back = quantity.negated();
-    back = back.less(&paid.least(back.clone()));
-    let mut taken = vec![Exact::zero(); pools.len()];
-    for (pool, taken) in pools.iter_mut().zip(&mut taken).rev() {
-        let part = back.clone().least(pool.used.clone());
-        pool.used = pool.used.less(&part);
-        back = back.less(&part);
-        *taken = part.negated();
-    }
-    let mut left = quantity.clone();
-    for (pool, taken) in pools.iter_mut().zip(&taken) {
-        left = left.less(taken);
-        pool.paid = pool.paid.plus(&left);
-    }
-    taken
-}
-
-/// Units that are included or free, as far as they are used; and the units that were paid.
-struct Pool {
-    used: Exact,
-    paid: Exact,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Self { used: Exact::zero(), paid: Exact::zero() }
-    }
-}
-
-impl Pool {
-    /// What `units` cover of `quantity`. Usage that is taken back takes back what was paid, then what was covered; what
-    /// was taken back before it was used is paid when it is used.
-    fn take(&mut self, units: &Exact, quantity: &Exact) -> Exact {
-        let zero = Exact::zero;
-        let back = zero().most(zero().less(quantity));
-        let taken = if back.is_zero() {
-            let owed = zero().most(zero().less(&self.paid));
-            zero().most(quantity.less(&owed)).least(zero().most(units.less(&self.used)))
-        } else {
-            let unpaid = zero().most(back.less(&zero().most(self.paid.clone())));
-            zero().less(&unpaid.least(self.used.clone()))
-        };
-        self.used = self.used.plus(&taken);
-        self.paid = self.paid.plus(quantity).less(&taken);
-        taken
-    }
+    portion.things[thing].left = portion.things[thing].quantity.clone();
 }
 
 /// Divides and rounds. Of a whole period each part is what it adds to the converted total of those before it, so that the
@@ -291,7 +256,7 @@ fn convert(case: &Case, portion: &mut Portion<'_>, thing: usize, totals: &mut BT
         Some(mode) => quantity.over(&divide).over(&step).round(0, mode).times(&step).kept(),
         None => quantity.over(&divide).kept(),
     };
-    let whole = portion.stretch.price.word("each", "period") == "period";
+    let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
     // Totals of different units do not add up.
     let total = totals.entry(format!("{} {divide} {step} {mode:?}", scope(case, portion))).or_insert_with(Exact::zero);
     let before = if whole { total.clone() } else { Exact::zero() };
@@ -312,7 +277,7 @@ fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BT
 }
 
 /// Whose usage comes together with that of a portion.
-fn scope(case: &Case, portion: &Portion<'_>) -> String {
+pub(crate) fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let subscription = &case.subscriptions[portion.subscription];
     let kind = portion.stretch.price.word("scope", "subscription");
     let whose = sharers(case, portion.subscription, kind);
@@ -378,6 +343,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
     let price = &portion.stretch.price;
     let scope = scopes.all.get_mut(&scope(case, portion)).unwrap();
     if records::has_terms(price) {
+        scope.before = portion.things.iter().fold(scope.before.clone(), |sum, thing| sum.plus(&thing.quantity));
         return records::with_terms(portion);
     }
     let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
@@ -454,7 +420,12 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
             });
         let days = case.subscriptions[whose].days;
         let active = days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
-        let stretch = prices[&(whose, charge)].last().unwrap();
+        // Of the last price of its days.
+        let held = |stretch: &&Stretch| {
+            days.from.is_none_or(|from| stretch.days.to.is_none_or(|to| from < to))
+                && days.to.is_none_or(|to| stretch.days.from.is_none_or(|from| from < to))
+        };
+        let Some(stretch) = prices[&(whose, charge)].iter().rev().find(held) else { continue };
         let asked = stretch.price.word("zero_usage", "none");
         let tiered = stretch.price.contains_key("tiers");
         let fee = if asked == "fee" && tiered { tiers::first_fee(&stretch.price) } else { None };

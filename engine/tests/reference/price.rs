@@ -193,9 +193,18 @@ fn add_ancestors<'a>(case: &'a Case, account: usize, charge: usize, all: &mut Ve
                 let (rank, unless) = (Rank::Package, unless.clone());
                 all.push(Laid { rank, layer: layer.clone(), whole, unless, patch });
             }
-            unless.push(days);
+            // On days on which it has no price, the next one may have.
+            let said = |patch: &Patch| whole.into_iter().chain([patch.days]).fold(days, common);
+            unless.extend(patches.iter().map(said));
         }
     }
+}
+
+/// The days that both have.
+fn common(one: Days, other: Days) -> Days {
+    let earlier = |a: NaiveDate, b: NaiveDate| a.min(b);
+    let to = one.to.into_iter().chain(other.to).reduce(earlier);
+    Days { from: one.from.max(other.from), to }
 }
 
 /// Keys that belong to the charge, whatever its model.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::exact::{Exact, Mode};
 use super::model::{Part, Thing};
-use super::portion::Portion;
-use super::words::{Fields, Read};
+use super::portion::{Portion, scope};
+use super::words::{Case, Fields, Read};
 
 const TERMS: &[&str] = &["record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
 
@@ -28,16 +28,24 @@ fn limited(price: &Fields, quantity: &Exact, amount: Exact) -> Exact {
     if quantity.is_positive() { bounded(amount, price.number("minimum"), price.number("maximum")) } else { amount }
 }
 
-/// Settles what is free of each record: the records of a subscription in order of time, whatever their line group.
-pub(crate) fn give_terms(portions: &mut [Portion<'_>], order: &[(usize, usize)]) {
-    let mut begun: BTreeMap<usize, Free> = BTreeMap::new();
+/// Settles what is free of each record: the first records of the period of those who share it, in order of time, whatever
+/// their line group; records that came at another price are counted too.
+pub(crate) fn give_terms(case: &Case, portions: &mut [Portion<'_>], order: &[(usize, usize)]) {
+    let mut begun: BTreeMap<String, (i64, Exact)> = BTreeMap::new();
     for (portion, thing) in order {
-        let Portion { subscription, stretch, things, .. } = &mut portions[*portion];
-        // A record of nothing is none: it owes no fee, and uses up none of the free ones.
-        if has_terms(&stretch.price) && !things[*thing].quantity.is_zero() {
-            let free = begun.entry(*subscription).or_insert_with(|| Free::new(&stretch.price));
-            things[*thing].terms = free.next(&things[*thing].quantity);
+        let whose = scope(case, &portions[*portion]);
+        let Portion { stretch, things, .. } = &mut portions[*portion];
+        let thing = &mut things[*thing];
+        // What was included altogether, and a record of nothing, is none: it uses up none of the free ones.
+        if thing.left.is_zero() {
+            continue;
         }
+        let (count, total) = begun.entry(whose).or_insert_with(|| (0, Exact::zero()));
+        if has_terms(&stretch.price) && !thing.quantity.is_zero() {
+            thing.terms = Free::new(&stretch.price, *count, total).next(&thing.quantity);
+        }
+        *count += if thing.quantity.is_zero() { 0 } else { i64::try_from(thing.records()).unwrap() };
+        *total = total.plus(&thing.quantity);
     }
 }
 
@@ -45,7 +53,14 @@ pub(crate) fn give_terms(portions: &mut [Portion<'_>], order: &[(usize, usize)])
 pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     let price = &portion.stretch.price;
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
-    let (mut amount, mut total, mut owing) = (Exact::zero(), Exact::zero(), 0);
+    let (mut amount, mut fees, mut total, mut owing) = (Exact::zero(), Exact::zero(), Exact::zero(), 0);
+    // What a record comes to is rounded with its fee; the fee is what it adds.
+    let rounded = |exact: Exact| match price.map("round_amount") {
+        Some(round) => {
+            exact.round(round.one("digits").unwrap().parse().unwrap(), Mode::named(round.word("mode", "half_up")))
+        }
+        None => exact,
+    };
     for thing in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let (free, owes) = &thing.terms;
         let base = thing.quantity.less(free);
@@ -58,15 +73,16 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
         if !thing.quantity.is_negative() && (owes || !base.is_zero()) {
             whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
         }
-        amount = amount.plus(&whole.less(&due));
+        let share = rounded(whole.less(&due));
+        fees = fees.plus(&rounded(whole).less(&share));
+        amount = amount.plus(&share);
         total = total.plus(&thing.quantity);
     }
     // The fees count towards the minimum and the maximum of the line.
-    let fees = fee.times(&Exact::whole(i64::try_from(owing).unwrap()));
     let amount = limited(price, &total, amount.plus(&fees)).less(&fees);
     let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];
     if owing > 0 && !fee.is_zero() {
-        parts.push(Part::fee(&fee, owing));
+        parts.push(Part { amount: fees, ..Part::fee(&fee, owing) });
     }
     parts.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());
     parts
@@ -87,13 +103,13 @@ struct Free {
 }
 
 impl Free {
-    fn new(price: &Fields) -> Self {
+    fn new(price: &Fields, count: i64, total: &Exact) -> Self {
         Self {
             records: price.number("free_records"),
             amount: price.number("free_amount"),
             outlasts: price.one("free_amount_outlasts") == Some("true"),
-            count: 0,
-            total: Exact::zero(),
+            count,
+            total: total.clone(),
         }
     }
 

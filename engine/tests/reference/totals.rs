@@ -24,9 +24,10 @@ pub(crate) fn to_money(case: &Case, account: usize, amount: &Exact) -> Exact {
     amount.round(minor(&case.accounts[account].currency), case.settings.rounding)
 }
 
-/// The account that is billed: the one it names, or the topmost above it.
+/// The account that is billed: the one that it or the nearest account above it names, or the topmost.
 pub(crate) fn bill_to(case: &Case, account: usize) -> usize {
-    case.accounts[account].bill_to.unwrap_or_else(|| *lineage(case, account).last().unwrap())
+    let above = lineage(case, account);
+    above.iter().find_map(|at| case.accounts[*at].bill_to).unwrap_or(*above.last().unwrap())
 }
 
 /// What names the invoice of a line: who is billed, and the currency.

@@ -1,5 +1,6 @@
 //! Every key of a charge: the models, what they are applied to, and their numbers.
 
+use super::around::PRORATE;
 use super::{MODES, OTHER_MODEL};
 use crate::yaml::keys::{Choice, Key, Kind, Record, Variant};
 
@@ -57,7 +58,7 @@ pub(super) const APPLIED: &[Key] = &[
         "scope",
         Kind::OneOf(&["subscription", "package", "account", "subtree", "invoice"]),
         "subscription",
-        "whose usage fills the tiers together: each subscription, those of an account to one plan, all of the account, all below the same topmost account, all billed together",
+        "whose usage fills the tiers together: each subscription, those of an account to one plan, all of the account, all below the same topmost account, all billed together; the price at the beginning of the period says it for all of it",
     ),
     Key::defaulted(
         "each",
@@ -74,15 +75,19 @@ pub(super) const APPLIED: &[Key] = &[
         "groups",
         Kind::OneOf(&["shared", "restart"]),
         "shared",
-        "whether the groups of `lines_by` fill the tiers together, or begin anew each",
+        "whether the groups of `lines_by` fill the tiers together, or begin anew each; as `scope`, for the whole period",
     ),
     Key::defaulted(
         "zero_usage",
         Kind::OneOf(&["none", "fee", "line"]),
         "none",
-        "without usage: no line, the flat fee of the first tier, or a line of zero",
+        "without usage, or where none is left after `convert`: no line, the flat fee of the first tier, or a line of zero",
     ),
-    Key::optional("convert", Kind::Record(&CONVERT), "how the quantity of the meter becomes the quantity priced"),
+    Key::optional(
+        "convert",
+        Kind::Record(&CONVERT),
+        "how the quantity of the meter becomes the quantity priced; `sql` takes neither this nor the next two, its SELECT gives what is billed",
+    ),
     Key::defaulted("free_units", Kind::Number, "0", "units that cost nothing, taken off first, after `convert`"),
     Key::optional(
         "round_amount",
@@ -94,6 +99,28 @@ pub(super) const APPLIED: &[Key] = &[
         Kind::Truth,
         "false",
         "where records are priced one by one: every rated record is a row of the table `rated_usage`",
+    ),
+    Key::optional(
+        "minimum",
+        Kind::Number,
+        "least amount of the charge in a period for whoever shares its scope, also without usage; of percentage: of a line with a quantity above zero",
+    ),
+    Key::optional(
+        "maximum",
+        Kind::Number,
+        "greatest amount of the charge in a period for whoever shares its scope; of percentage: of a line with a quantity above zero",
+    ),
+    Key::defaulted(
+        "minimum_prorate",
+        PRORATE,
+        "prorated",
+        "what the minimum is when subscribed for a part of the period: by the days, or in full",
+    ),
+    Key::defaulted(
+        "bounds",
+        Kind::OneOf(&["after_discounts", "before_discounts"]),
+        "after_discounts",
+        "whether minimum and maximum hold for what line discounts leave, or for what they are taken of",
     ),
 ];
 
@@ -127,9 +154,9 @@ pub(super) const NUMBERS: &[Key] = &[
     Key::optional("tiers", Kind::Either(&TIERS, &TABLES), "bands in ascending order, the last one open"),
     Key::defaulted(
         "beyond",
-        Kind::OneOf(&["refused", "free"]),
+        Kind::OneOf(&["refused", "free", "unpriced"]),
         "refused",
-        "past the last tier: refused (the last tier must be open), or free",
+        "past the last tier: refused (the last tier must be open), free, or unpriced (its records are set aside as `no_price`)",
     ),
     Key::optional("size", Kind::Number, "units in a package; above zero"),
     Key::optional("price", Kind::Number, "price of a package"),
@@ -140,10 +167,12 @@ pub(super) const NUMBERS: &[Key] = &[
         "whether started packages count, only full ones, or parts",
     ),
     Key::optional("percent", Kind::Number, "percentage of the quantity, an amount of money: 6.5 means 6.5 %"),
-    Key::optional("minimum", Kind::Number, "least amount of a line; of a quantity above zero"),
-    Key::optional("maximum", Kind::Number, "greatest amount of a line; of a quantity above zero"),
     Key::defaulted("record_fee", Kind::Number, "0", "due for each record that is not free"),
-    Key::optional("free_records", Kind::Whole, "the first records of the period, which are free"),
+    Key::optional(
+        "free_records",
+        Kind::Whole,
+        "the first records of the period, which are free; shared as `scope` says",
+    ),
     Key::optional("free_amount", Kind::Number, "amount that is free; whichever of the two ends first ends both"),
     Key::defaulted(
         "free_amount_outlasts",
@@ -195,15 +224,47 @@ pub(super) const NUMBERS: &[Key] = &[
         "SQL that gives the amount, over quantity, records, account.… and subscription.…",
     ),
     Key::optional("sql", Kind::Sql, "one SELECT over `buckets` that gives subscription_id, quantity and amount"),
-    Key::defaulted("every", Kind::OneOf(&["month"]), "month", "how often it is due"),
+    Key::defaulted(
+        "every",
+        Kind::Text,
+        "month",
+        "how often it is due: day, week, month, quarter, year, `N days` or `N months`",
+    ),
     Key::optional("amount", Kind::Number, "amount for quantity 1"),
     Key::defaulted(
         "bill",
         Kind::OneOf(&["advance", "arrears"]),
         "advance",
-        "at the start or the end of the period; both bill the period itself, so the amount is the same",
+        "advance: billed by the run whose period holds the first day of the interval; arrears: by the one in which the interval ends",
     ),
-    Key::defaulted("prorate", Kind::OneOf(&["by_day", "none"]), "by_day", "what part periods cost"),
+    Key::optional(
+        "anchor",
+        Kind::OneOf(&["calendar", "cycle", "start"]),
+        "what intervals are counted from: the calendar (weeks: Mondays), the account's bill_cycle_day, or the first day of the subscription; calendar when left out, and start for intervals of days",
+    ),
+    Key::defaulted(
+        "prorate",
+        Kind::OneOf(&["by_day", "by_second", "thirty_day", "both_ends", "none"]),
+        "by_day",
+        "what a part of an interval costs: its days, its seconds, its days in months of 30 days, its days with the day of a change counted for both sides, or the whole amount once",
+    ),
+    Key::defaulted(
+        "in_trial",
+        Kind::OneOf(&["free", "billed"]),
+        "free",
+        "whether it is due for the days before `trial_end` of the subscription",
+    ),
+    Key::defaulted(
+        "credit_unused",
+        Kind::Truth,
+        "true",
+        "billed in advance: whether what a change or an end leaves unused of an earlier bill is given back, as a line of kind credit",
+    ),
+    Key::optional(
+        "when",
+        Kind::Sql,
+        "where it is due: SQL over account.COLUMN, subscription.COLUMN, usage('meter') and has_product('product'); everywhere when left out",
+    ),
 ];
 
 /// The keys that go with each charge model, besides those every charge takes.
@@ -233,8 +294,6 @@ pub(in crate::book) static MODELS: &[Variant] = &[
         about: "a percentage of an amount",
         required: &["percent"],
         optional: &[
-            "minimum",
-            "maximum",
             "record_fee",
             "free_records",
             "free_amount",
@@ -283,11 +342,11 @@ pub(in crate::book) static MODELS: &[Variant] = &[
     },
     Variant {
         name: "recurring",
-        about: "an amount every period",
+        about: "an amount every interval",
         required: &["amount"],
-        optional: &["every", "bill", "prorate"],
+        optional: &["every", "bill", "anchor", "prorate", "in_trial", "credit_unused", "when"],
     },
-    Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &[] },
+    Variant { name: "one_time", about: "an amount once", required: &["amount"], optional: &["when"] },
 ];
 
 /// Keys of a charge that stay when a price replaces its model.
@@ -306,6 +365,9 @@ pub(in crate::book) static KEPT_WITH_MODEL: &[&str] = &[
     "round_amount",
     "itemise",
 ];
+
+/// Those of them that a query has no use for: it gives quantities and amounts as they are billed.
+pub(in crate::book) static OF_QUANTITIES: &[&str] = &["convert", "free_units", "round_amount"];
 
 static TIER: Record = Record {
     title: "a tier",

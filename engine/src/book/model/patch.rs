@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::allowance::Allowance;
 use super::price::Price;
 use crate::book::fields::Written;
 use crate::fault::{Located, Place};
@@ -90,13 +91,15 @@ pub struct Layer {
     pub place: Place,
 }
 
-/// A contract: patches for the subscriptions that name it.
+/// A contract: patches for the subscriptions that name it, and what it includes for them.
 #[derive(Clone, Debug)]
 pub struct Contract {
     /// Its id.
     pub id: String,
     /// Its prices.
     pub prices: Vec<Patch>,
+    /// What is included, as declared.
+    pub allowances: Vec<Allowance>,
     /// Where it stands.
     pub place: Place,
 }

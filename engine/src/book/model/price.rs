@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::around::Bounds;
 use super::calendar::Calendar;
 use super::prefix::Prefixes;
+use super::recurring::Schedule;
 use crate::fault::{Located, Place};
 use crate::money::{Decimal, Rounding};
 
@@ -30,6 +32,10 @@ pub struct Price {
     pub round_amount: Option<RoundAmount>,
     /// Whether every rated record is published.
     pub itemise: bool,
+    /// Of a recurring or one-time amount: where it is due; `None`: everywhere.
+    pub when: Option<Located>,
+    /// Least and greatest amount of a period.
+    pub bounds: Bounds,
     /// The layer it comes from: `list`, `layer:<id>`, `contract:<id>`, `plan:<id>` or `override:<account>`.
     pub layer: String,
     /// The rule's file and line.
@@ -198,20 +204,22 @@ pub enum Model {
         /// The SELECT.
         sql: Located,
     },
-    /// An amount each period.
+    /// An amount each interval.
     Recurring {
-        /// Amount of a whole period and quantity 1.
+        /// Amount of a whole interval and quantity 1.
         amount: Decimal,
-        /// Whether part periods are billed by the day.
-        prorate: bool,
-        /// Billed at the start of the period; otherwise in arrears. Either way the period itself is billed.
-        advance: bool,
+        /// When it is due, and for what part.
+        schedule: Schedule,
     },
     /// An amount once, in the period that holds the start.
     OneTime {
         /// Amount for quantity 1.
         amount: Decimal,
     },
+    /// A commitment of a contract: its lines are made of other lines.
+    Commitment,
+    /// Bounds of an account: their lines are made of other lines.
+    AccountBound,
 }
 
 /// Terms of a percentage that look at single records, in order of time.
@@ -260,7 +268,15 @@ impl Model {
             Self::Sql { .. } => "sql",
             Self::Recurring { .. } => "recurring",
             Self::OneTime { .. } => "one_time",
+            Self::Commitment => "commitment",
+            Self::AccountBound => "account_bound",
         }
+    }
+
+    /// Whether lines of it are made of other lines, so that nobody subscribes to it.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        matches!(self, Self::Commitment | Self::AccountBound)
     }
 
     /// The name of band number `named`, of models whose bands have names: windows and destinations.
@@ -290,6 +306,8 @@ impl Price {
             free_units: Decimal::ZERO,
             round_amount: None,
             itemise: false,
+            when: None,
+            bounds: Bounds::default(),
             layer: "list".to_owned(),
             place,
         }
@@ -298,11 +316,13 @@ impl Price {
     /// Whether both price alike, wherever they stand.
     #[must_use]
     pub fn same_terms(&self, other: &Self) -> bool {
-        let alike = |price: &Self| (price.scope, price.each, price.restarts, price.zero_usage, price.convert);
+        let alike =
+            |price: &Self| (price.scope, price.each, price.restarts, price.zero_usage, price.convert, price.bounds);
         alike(self) == alike(other)
             && (self.free_units, self.round_amount, self.itemise)
                 == (other.free_units, other.round_amount, other.itemise)
             && self.lines_by == other.lines_by
+            && self.when.as_ref().map(|when| &when.text) == other.when.as_ref().map(|when| &when.text)
             && self.model == other.model
     }
 
@@ -315,6 +335,20 @@ impl Price {
             _ => false,
         };
         by_model || self.each == Each::Record
+    }
+
+    /// The last tier, where usage past it is set aside.
+    #[must_use]
+    pub fn end(&self) -> Option<&Tier> {
+        let (Model::Graduated { tiers }
+        | Model::Volume { tiers }
+        | Model::Stairstep { tiers }
+        | Model::GraduatedPercentage { tiers }) = &self.model
+        else {
+            return None;
+        };
+        let (past, tiers) = tiers.split_last()?;
+        tiers.last().filter(|_| past.unpriced)
     }
 
     /// Whether there may be usage that it has no price for.
@@ -341,6 +375,8 @@ pub struct Tier {
     pub increment: Option<Decimal>,
     /// It stands for everything past the last tier, which is free (`beyond: free`).
     pub beyond: bool,
+    /// The same where usage past the last tier is set aside (`beyond: unpriced`), so that none is left for it.
+    pub unpriced: bool,
 }
 
 impl Tier {
@@ -348,7 +384,7 @@ impl Tier {
     #[must_use]
     pub fn new(up_to: Option<Decimal>, unit_price: Decimal) -> Self {
         let (per, flat_fee, increment) = (Decimal::ONE, Decimal::ZERO, None);
-        Self { up_to, exclusive: false, unit_price, per, flat_fee, increment, beyond: false }
+        Self { up_to, exclusive: false, unit_price, per, flat_fee, increment, beyond: false, unpriced: false }
     }
 
     /// Whether a total lies in this band or one before it.

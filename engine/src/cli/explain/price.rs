@@ -76,6 +76,7 @@ fn numbers(terms: &Terms, one: &Explanation) -> Vec<String> {
     ] {
         rows.extend(value.as_ref().filter(|value| !value.0.is_zero()).map(|value| format!("{name} {}", number(value))));
     }
+    rows.extend(terms.bounds.iter().map(|bounds| format!("of the whole charge, {}", bounds.replace('_', " "))));
     rows.extend(terms.free_records.map(|records| format!("the first {records} records are free")));
     let dimensions = one.line.get("dimensions");
     let value = |name: &String| dimensions.and_then(|all| all.get(name)).and_then(Value::as_str);

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::run::{counted, grouped, money};
-use super::price;
+use super::{made, price};
 use crate::run::explain::Explanation;
-use crate::run::explain::model::{AllowanceUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row};
+use crate::run::explain::model::{
+    AllowanceTerms, AllowanceUse, AmountUse, DiscountUse, Exact, FixedAmount, PortionUse, Rating, Rerated, Row,
+};
 
 /// Portions, subscriptions and files shown; the JSON has all of them.
 const SHOWN: usize = 12;
@@ -68,14 +70,19 @@ fn page(one: &Explanation) -> Vec<String> {
     if let Some(using) = &one.allowances {
         page.extend(allowances(using));
     }
+    if let Some(using) = &one.amounts {
+        page.extend(amounts(using));
+    }
     if let Some(rating) = &one.rating {
         page.extend(filled(one, rating));
     }
     if let Some(fixed) = &one.fixed {
         page.extend([String::new(), "Amount".to_owned(), format!("  {}", fixed_amount(fixed, one))]);
     }
+    page.extend(one.made_of.iter().flat_map(made::shown));
     page.extend(steps(one));
     page.extend(taxes(one));
+    page.extend(credits(one));
     page.extend(usage(one));
     page.push(String::new());
     page.push(match one.rerated {
@@ -119,7 +126,7 @@ fn head(one: &Explanation) -> Vec<String> {
         ("subscription", format!("{}, {plan}", of(line, "subscription_id"))),
         ("service", format!("{} to {} ({zone})", local("service_start"), local("service_end"))),
         ("quantity", quantity.trim_end().to_owned()),
-        ("unit price", grouped(unit_price)),
+        ("unit price", format!("{} {}", grouped(unit_price), of(line, "price_currency")).trim_end().to_owned()),
         ("list", format!("{} {currency}", amount("amount_list"))),
         ("discount", format!("{} {currency}", amount("amount_discount"))),
         ("net", format!("{} {currency}", amount("amount_net"))),
@@ -129,12 +136,33 @@ fn head(one: &Explanation) -> Vec<String> {
     page
 }
 
+/// What was granted, and to whom.
+fn granted(one: &AllowanceTerms) -> String {
+    let whose = match one.shared_over.as_str() {
+        "account" => "shared by the account of",
+        "subtree" => "shared by all at and below the account of",
+        _ => "of",
+    };
+    let (granted, name, period) = (number(&one.quantity), &one.allowance, &one.granted_period);
+    format!("  {granted} {whose} {}, {name} of {period}, {}", one.holder, one.place)
+}
+
+/// Which included amounts cover the line beside this one.
+fn amounts(using: &AmountUse) -> Vec<String> {
+    let mut page = vec![String::new(), "Included amounts, taken off what usage is rated at".to_owned()];
+    for (one, left) in using.allowances.iter().zip(&using.left).take(SHOWN) {
+        page.push(format!("{}, {} left before this charge", granted(one), number(left)));
+    }
+    page.extend(more(using.allowances.len(), "allowance"));
+    let covered = using.amounts.get(using.own).copied().unwrap_or_default();
+    page.push(format!("  covers a line that is rated at {}", number(&covered)));
+    page
+}
+
 fn allowances(using: &AllowanceUse) -> Vec<String> {
-    let mut page = vec![String::new(), "Included quantities of the plan, taken off before the price".to_owned()];
-    page.extend(using.allowances.iter().map(|one| {
-        let whose = if one.shared_over == "account" { "shared by the account" } else { "of each subscription" };
-        format!("  {} {whose}, {}", number(&one.quantity), one.place)
-    }));
+    let mut page = vec![String::new(), "Included quantities, taken off before the price".to_owned()];
+    page.extend(using.allowances.iter().take(SHOWN).map(granted));
+    page.extend(more(using.allowances.len(), "allowance"));
     let sum = |mut all: Box<dyn Iterator<Item = Exact> + '_>| {
         all.try_fold(crate::money::Decimal::ZERO, |sum, one| sum.plus(one.0)).map(Exact).unwrap_or_default()
     };
@@ -205,12 +233,20 @@ fn more(count: usize, noun: &str) -> Option<String> {
 
 fn fixed_amount(fixed: &FixedAmount, one: &Explanation) -> String {
     let full = format!("{} x {}", number(&fixed.amount), number(&fixed.quantity));
-    let rated = one.rounding.as_ref().map(|steps| number(&steps.rated)).unwrap_or_default();
-    if fixed.prorated {
-        format!("{full} x {} of {} days = {rated}", fixed.days, fixed.of)
-    } else {
-        format!("{full} = {rated}, due in full")
-    }
+    let priced = one.exchange.as_ref().and_then(|exchange| exchange.priced.as_ref());
+    let rated = priced.or(one.rounding.as_ref().map(|steps| &steps.rated)).map(number).unwrap_or_default();
+    let Some(interval) = fixed.interval.as_ref().filter(|interval| interval.prorate != "none") else {
+        return format!("{full} = {rated}, due in full");
+    };
+    let units = match interval.prorate.as_str() {
+        "by_second" => "seconds",
+        "thirty_day" => "days in months of 30",
+        "both_ends" => "days, both ends counted",
+        _ => "days",
+    };
+    let back = if fixed.credit { ", given back" } else { "" };
+    let of = format!("of {} to {}", interval.from, interval.to);
+    format!("{full} x {} of {} {units} {of} = {rated}{back}", fixed.part, fixed.of)
 }
 
 /// From the rated amount to the net.
@@ -218,39 +254,99 @@ fn steps(one: &Explanation) -> Vec<String> {
     let Some(steps) = &one.rounding else { return Vec::new() };
     let to = format!("rounded {} to {} digits", steps.mode, steps.digits);
     let mut page = vec![String::new(), "From rated to net".to_owned()];
-    page.push(format!("  {:<10} {:>22}", "rated", number(&steps.rated)));
+    if let Some(exchange) = &one.exchange {
+        page.extend(
+            exchange
+                .priced
+                .as_ref()
+                .map(|priced| format!("  {:<10} {:>22}  in {}", "priced", number(priced), exchange.from)),
+        );
+        let turned = if exchange.inverse { ", one over the opposite rate" } else { "" };
+        let (rate, date, to) = (number(&exchange.rate), &exchange.rate_date, &exchange.to);
+        let rated = number(&steps.rated);
+        page.push(format!("  {:<10} {rated:>22}  in {to}, exchanged at {rate}, the rate of {date}{turned}", "rated"));
+    } else {
+        page.push(format!("  {:<10} {:>22}", "rated", number(&steps.rated)));
+    }
     page.push(format!("  {:<10} {:>22}  {to}", "list", number(&steps.list)));
-    let discount = one.discount.as_ref();
-    let why = discount.map_or_else(
-        || "no discount applies".to_owned(),
-        |discount| format!("{} % by `{}`, {}", discount.percent.0, discount.id, discount.place),
-    );
-    let exact = number(&steps.discount_unrounded);
-    let how = match (discount, steps.discount_base.as_str()) {
-        (None, _) => why,
-        (_, "rounded") => format!("{why}: {exact} of the list amount, {to}"),
-        _ => format!("{why}: {exact} of the rated amount; list less net"),
+    page.extend(one.discounts.iter().map(discount));
+    let of_line = one.discounts.iter().any(|discount| discount.level == "line");
+    let how = match (one.discounts.is_empty(), steps.discount_base.as_str()) {
+        (true, _) => "no discount applies",
+        (_, "unrounded") => "list less net",
+        _ => "each rounded by itself",
     };
     page.push(format!("  {:<10} {:>22}  {how}", "discount", number(&steps.discount)));
-    let net = match (discount, steps.discount_base.as_str()) {
-        (Some(_), "unrounded") => format!("rated less the exact discount, {to}"),
+    if !steps.tax_included.0.is_zero() {
+        let how = "the taxes that the price includes, taken out of it";
+        page.push(format!("  {:<10} {:>22}  {how}", "tax", number(&steps.tax_included)));
+    }
+    let net = match (of_line, steps.discount_base.as_str()) {
+        (true, "unrounded") => {
+            format!("rated less the exact discounts of the line, {to}, less those of account and invoice")
+        }
         _ => "list less discount".to_owned(),
     };
     page.push(format!("  {:<10} {:>22}  {net}", "net", number(&steps.net)));
     page
 }
 
+/// What one discount takes off.
+fn discount(one: &DiscountUse) -> String {
+    let value = number(&one.value);
+    let what = match one.kind.as_str() {
+        "percent" if one.of == "original" => format!("{value} % of the amount before discounts"),
+        "percent" => format!("{value} %"),
+        "amount" => format!("{value} off"),
+        "free_units" => format!("{value} free units"),
+        _ => format!("{value} a unit"),
+    };
+    let shared = one.shared.as_ref().map(|shared| {
+        format!(", {} shared out over {}", number(&shared.whole), counted(shared.weights.len() as u64, "line"))
+    });
+    let coupon = one.coupon.as_ref().map(|coupon| format!(", coupon `{coupon}`"));
+    let level = if one.level == "line" { String::new() } else { format!(" of the {}", one.level) };
+    let (shared, coupon) = (shared.unwrap_or_default(), coupon.unwrap_or_default());
+    let (of, off) = (number(&one.before), number(&one.off));
+    format!("  {:<10} {off:>22}  off {of}: {what}{level} by `{}`, {}{coupon}{shared}", "less", one.id, one.place)
+}
+
 fn taxes(one: &Explanation) -> Vec<String> {
-    let mut page = vec![String::new(), "Taxes".to_owned()];
+    let title = match one.rounding.as_ref().map(|steps| steps.tax.as_str()) {
+        Some("invoice") => "Taxes, each rounded together with that of the invoice's other lines",
+        Some("service") => "Taxes, as the tax service has answered",
+        _ => "Taxes",
+    };
+    let mut page = vec![String::new(), title.to_owned()];
     if one.taxes.is_empty() {
         page.push("  none".to_owned());
     }
     let currency = of(&one.line, "currency");
     page.extend(one.taxes.iter().map(|tax| {
-        let exempt = if tax.get("exempt") == Some(&Value::Bool(true)) { ", exempt" } else { "" };
+        let words = [
+            (tax.get("exempt") == Some(&Value::Bool(true)), "exempt"),
+            (of(tax, "amount_included") != "0", "in the price"),
+        ];
+        let said = words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word.to_owned());
+        let why = Some(of(tax, "reason")).filter(|why| !why.is_empty()).map(str::to_owned);
+        let exempt: String = said.chain(why).map(|word| format!(", {word}")).collect();
         let [base, amount] = ["taxable_amount", "amount"].map(|column| money(of(tax, column), currency));
         let name = format!("{} ({})", of(tax, "tax"), of(tax, "tax_jurisdiction"));
-        format!("  {name:<24} {} % of {base} = {amount} {currency}{exempt}", of(tax, "rate_percent"))
+        let code = of(tax, "category_code");
+        format!("  {name:<24} {code:<2} {} % of {base} = {amount} {currency}{exempt}", of(tax, "rate_percent"))
+    }));
+    page
+}
+
+/// What prepaid credits pay of the whole invoice: no line is paid by itself.
+fn credits(one: &Explanation) -> Vec<String> {
+    if one.credits.is_empty() {
+        return Vec::new();
+    }
+    let mut page = vec![String::new(), "Prepaid credits on its invoice".to_owned()];
+    page.extend(one.credits.iter().map(|draw| {
+        let (currency, credit) = (of(draw, "currency"), of(draw, "credit_id"));
+        format!("  {credit:<24} pays {} {currency}", money(of(draw, "amount"), currency))
     }));
     page
 }

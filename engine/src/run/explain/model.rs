@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+use super::made::MadeOf;
 use super::terms::Terms;
 use crate::money::Decimal;
 
@@ -43,16 +44,26 @@ pub struct Explanation {
     pub price: Option<Terms>,
     /// What included quantities have taken off before the price.
     pub allowances: Option<AllowanceUse>,
+    /// Which included amounts have covered a usage line, when the line says what they cover.
+    pub amounts: Option<AmountUse>,
     /// How usage was rated, with everybody who shares the tiers.
     pub rating: Option<Rating>,
     /// How a recurring or one-time amount was made.
     pub fixed: Option<FixedAmount>,
-    /// The discount of the line.
-    pub discount: Option<DiscountUse>,
+    /// The exchange of the amount into the currency of the account.
+    #[serde(default)]
+    pub exchange: Option<ExchangeUse>,
+    /// How a line that is made of other lines came about: by a minimum, a maximum or a commitment.
+    pub made_of: Option<MadeOf>,
+    /// What discounts have taken off the line, in order.
+    pub discounts: Vec<DiscountUse>,
     /// From the rated amount to the net.
     pub rounding: Option<RoundingSteps>,
     /// The rows of `invoice_taxes`.
     pub taxes: Vec<Row>,
+    /// The rows of `credit_draws` of its invoice.
+    #[serde(default)]
+    pub credits: Vec<Row>,
     /// The rows of `usage_buckets` behind it.
     pub buckets: Vec<Row>,
     /// The usage files behind them.
@@ -168,24 +179,45 @@ pub struct BandUse {
     pub amount: Exact,
 }
 
-/// What the allowances of a plan have covered for this charge.
+/// What allowances have covered for this charge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllowanceUse {
-    /// The allowances, in the order in which they are drawn down.
+    /// What was granted to the line's subscription and to whoever draws beside it.
     pub allowances: Vec<AllowanceTerms>,
-    /// The draws of everybody who shares them, in order.
+    /// The draws of everybody who shares anything of it, in order.
     pub draws: Vec<Draw>,
     /// The line among what was covered: position of the draw, and of the part; `None` for lines of usage.
     pub own: Option<(usize, usize)>,
 }
 
-/// An included quantity.
+/// What included amounts have covered of the usage lines of a charge.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AmountUse {
+    /// What was granted, in the order in which it is drawn.
+    pub allowances: Vec<AllowanceTerms>,
+    /// What was left of each before this charge.
+    pub left: Vec<Exact>,
+    /// Rated amounts of the subscription's usage lines of the charge, in order.
+    pub amounts: Vec<Exact>,
+    /// Position of the covered line among them.
+    pub own: usize,
+    /// Records behind the covered line.
+    pub records: u64,
+}
+
+/// An included quantity, or amount, of one period.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllowanceTerms {
-    /// Included units.
+    /// Its name: `plan:PLAN/ID` or `contract:CONTRACT/ID`.
+    pub allowance: String,
+    /// The period that has given it.
+    pub granted_period: String,
+    /// What there was to use in this period.
     pub quantity: Exact,
-    /// Who shares it: `subscription` or `account`.
+    /// Who shares it: `subscription`, `account` or `subtree`.
     pub shared_over: String,
+    /// The subscription that has it; of a pool the one with the lowest id.
+    pub holder: String,
     /// Its file and line.
     pub place: String,
 }
@@ -193,6 +225,10 @@ pub struct AllowanceTerms {
 /// What one subscription has drawn.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Draw {
+    /// What it draws on, in order: positions among the allowances.
+    pub from: Vec<usize>,
+    /// Draws of one number pay together for what is not covered: usage taken back gives back what any of them has paid.
+    pub pays_with: usize,
     /// Its usage before.
     pub portions: Vec<PortionUse>,
     /// What was covered of it.
@@ -202,27 +238,71 @@ pub struct Draw {
 /// How a recurring or one-time amount was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FixedAmount {
-    /// Amount of a whole period and quantity 1.
+    /// Amount of a whole interval and quantity 1.
     pub amount: Exact,
     /// Quantity of the subscription.
     pub quantity: Exact,
-    /// Days that are billed.
-    pub days: i64,
-    /// Days of the period; the amount is for `days` of them. 1 of 1 where part periods are due in full.
+    /// Days (or seconds) that are billed, or given back.
+    pub part: i64,
+    /// Those of the interval: the amount is for `part` of them. 1 of 1 where parts are due in full.
     pub of: i64,
-    /// Whether part periods are billed by the day.
-    pub prorated: bool,
+    /// The interval; none for what is due once.
+    pub interval: Option<IntervalUse>,
+    /// Whether the amount is given back: below zero then.
+    pub credit: bool,
 }
 
-/// The discount of a line.
+/// The interval that a recurring amount is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IntervalUse {
+    /// First day.
+    pub from: String,
+    /// First day after it.
+    pub to: String,
+    /// How a part of it is counted: `by_day`, `by_second`, `thirty_day`, `both_ends` or `none`.
+    pub prorate: String,
+}
+
+/// What one discount has taken off a line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DiscountUse {
     /// Its id in the book.
     pub id: String,
     /// Its file and line.
     pub place: String,
-    /// Percent.
-    pub percent: Exact,
+    /// The coupon that was redeemed.
+    pub coupon: Option<String>,
+    /// What it is taken off: `line`, `account` or `invoice`.
+    pub level: String,
+    /// How much it takes off: `percent`, `amount`, `free_units` or `fixed_price`.
+    pub kind: String,
+    /// The percentage, amount, number of units or price of a unit.
+    pub value: Exact,
+    /// What a percentage is of: `rest` or `original`.
+    pub of: String,
+    /// The most it takes off in the period.
+    pub cap: Option<Exact>,
+    /// What was left before it.
+    pub before: Exact,
+    /// What it takes off, unrounded.
+    pub off: Exact,
+    /// The same in minor units: its row in `line_discounts`.
+    pub amount: Exact,
+    /// Units of the line that are free.
+    pub units: Option<Exact>,
+    /// Money that was shared out over several lines.
+    pub shared: Option<SharedUse>,
+}
+
+/// Money that was shared out over lines in proportion to their weights, in minor units, by largest remainder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SharedUse {
+    /// All of it.
+    pub whole: Exact,
+    /// What is left of each line, in order.
+    pub weights: Vec<Exact>,
+    /// Position of the line.
+    pub own: usize,
 }
 
 /// From the rated amount to the net.
@@ -238,12 +318,35 @@ pub struct RoundingSteps {
     pub discount_base: String,
     /// Rounded amount before discount.
     pub list: Exact,
-    /// Discount before it is rounded.
+    /// What comes off before rounding: of all discounts on the line by itself.
     pub discount_unrounded: Exact,
     /// What the discount takes off.
     pub discount: Exact,
+    /// Taxes that the price includes, which are no part of the net.
+    #[serde(default)]
+    pub tax_included: Exact,
+    /// How taxes are rounded: each on its `line`, together on the `invoice`, or by the tax `service` that answered them.
+    #[serde(default)]
+    pub tax: String,
     /// What is left.
     pub net: Exact,
+}
+
+/// A rated amount in another currency, and the rate it was exchanged at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeUse {
+    /// Currency of the price.
+    pub from: String,
+    /// Currency of the account.
+    pub to: String,
+    /// Units of `to` for one of `from`.
+    pub rate: Exact,
+    /// The day of the table it is of.
+    pub rate_date: String,
+    /// Whether it is one over the rate of the opposite direction.
+    pub inverse: bool,
+    /// The amount in `from`; `None` where SQL has made it, which is not told.
+    pub priced: Option<Exact>,
 }
 
 /// Records of one usage file.

@@ -9,27 +9,32 @@ use serde_json::Value;
 use super::super::batches::line_ids;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
+use super::super::rating::Rated;
+use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
-use super::super::{Job, Prepared, RunOptions, intake, rating};
+use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
+use super::discounts;
+use super::made::{MadeOf, made_of};
 use super::model::{
-    AllowanceTerms, AllowanceUse, BandUse, DiscountUse, Draw, Exact, FixedAmount, PartUse, PortionUse, Rating,
-    RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
+    AllowanceUse, AmountUse, BandUse, DiscountUse, Exact, ExchangeUse, FixedAmount, IntervalUse, PartUse, PortionUse,
+    Rating, RoundingSteps, Row, SourceShare, StretchTerms, TriedPrice,
 };
-use super::rerate::{Again, told};
+use super::rerate::{Again, fixed_amount, told};
 use super::rows::instant;
+use super::schedule::prorate_word;
 use super::sum;
 use super::terms::Terms;
-use super::words::{base_word, mode_word, scope_word};
-use crate::book::model::{Aggregate, DiscountBase, Model};
+use super::words::{base_word, mode_word};
+use crate::book::model::{Aggregate, Model, Price};
 use crate::catalog::Asked;
 use crate::charge::Cube;
 use crate::fault::{Fault, Outcome};
 use crate::guide::Guide;
-use crate::lines::{Line, Part, Portion};
+use crate::lines::{Band, Line, LineKind, Part, Portion};
 use crate::meter::Cells;
 use crate::money::Decimal;
-use crate::rate::{Facts, fixed};
+use crate::rate::Facts;
 use crate::read::InputFile;
 
 /// What the run has to say of one line.
@@ -37,9 +42,12 @@ pub(super) struct Own {
     pub(super) tried: Vec<TriedPrice>,
     pub(super) price: Terms,
     pub(super) allowances: Option<AllowanceUse>,
+    pub(super) amounts: Option<AmountUse>,
     pub(super) rating: Option<Rating>,
     pub(super) fixed: Option<FixedAmount>,
-    pub(super) discount: Option<DiscountUse>,
+    pub(super) exchange: Option<ExchangeUse>,
+    pub(super) made_of: Option<MadeOf>,
+    pub(super) discounts: Vec<DiscountUse>,
     pub(super) rounding: RoundingSteps,
     pub(super) sources: Vec<SourceShare>,
     /// What the line comes to this time.
@@ -62,52 +70,63 @@ pub(super) async fn walk(
     let job = prepared.job(&guide, files, &sources, &cells);
     let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
     let usage = settle_all(&job, intakes, options.batch_rows).await?;
-    let billing = rating::bill(&job, &usage.buckets)?;
-    let ids = line_ids(&job, &billing);
+    let mut rated = rating::rate(&job, &usage.buckets)?;
+    // What a tax service has answered changes no line.
+    taxation::by_table(&job, &mut rated.lines)?;
+    let ids = line_ids(&job, &rated.lines, &rated.groups);
     let cube = Cube::new(&usage.buckets, job.book, job.catalog, job.period, job.reference)?;
     let rater = Rater::new(&job, &cube);
     let mut witnesses: BTreeMap<u32, Witness> = BTreeMap::new();
     let mut own = Vec::with_capacity(lines.len());
     for (at, row) in lines {
         let id = ids.get(*at).map(|id| format!("{id:032x}"));
-        let (Some(line), Some(id)) = (billing.lines.get(*at), id) else {
+        let (Some(line), Some(id)) = (rated.lines.get(*at), id) else {
             return Err(Fault::ours("the committed line set has lines that the same facts do not give").into());
         };
         if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
             return Err(Fault::ours(format!("the same facts give line {id} in the place of another one")).into());
         }
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        if let Entry::Vacant(place) = witnesses.entry(account) {
-            place.insert(rater.witnessed(account)?);
+        let unit = rater.circles.root(job.reference.subscriptions[line.subscription as usize].account);
+        if let Entry::Vacant(place) = witnesses.entry(unit) {
+            place.insert(rater.witnessed(unit)?);
         }
-        let view = View { job: &job, rater: &rater, usage: &usage, line, seen: &witnesses[&account] };
+        let (billed, seen) = (&rated, witnesses[&unit].as_slice());
+        let view = View { job: &job, rater: &rater, usage: &usage, billed, line, at: *at, seen };
         own.push(view.own()?);
     }
     Ok(own)
 }
 
 /// Everything that one line is seen by.
-struct View<'v> {
-    job: &'v Job<'v>,
+pub(super) struct View<'v> {
+    pub(super) job: &'v Job<'v>,
     rater: &'v Rater<'v>,
     usage: &'v Usage,
-    line: &'v Line,
-    seen: &'v [Seen],
+    pub(super) billed: &'v Rated,
+    pub(super) line: &'v Line,
+    /// Position of the line.
+    at: usize,
+    pub(super) seen: &'v [Seen],
 }
 
 impl View<'_> {
     fn own(&self) -> Outcome<Own> {
         let (job, line) = (self.job, self.line);
         let rating = self.rating()?;
+        let discounts = discounts::told(job, &self.billed.discounting, self.at, line)?;
         let portions = rating.as_ref().map_or(&[][..], |rating| rating.portions.as_slice());
         let price = &job.catalog.prices[line.price as usize];
+        let (allowances, fixed) = (self.allowances(), self.fixed());
         Ok(Own {
             tried: self.tried()?,
             price: Terms::of(price, place_ref(&price.place), portions),
-            allowances: self.allowances(),
-            fixed: self.fixed(),
-            discount: self.discount(),
-            rounding: self.rounding().ok_or_else(too_much)?,
+            exchange: self.exchange(rating.as_ref(), allowances.as_ref(), fixed.as_ref()),
+            allowances,
+            amounts: self.amounts(),
+            fixed,
+            made_of: made_of(job, &self.billed.made, line)?,
+            rounding: self.rounding(&discounts).ok_or_else(too_much)?,
+            discounts,
             sources: self.sources().ok_or_else(too_much)?,
             again: Again {
                 quantity: line.quantity,
@@ -135,6 +154,9 @@ impl View<'_> {
 
     fn tried(&self) -> Outcome<Vec<TriedPrice>> {
         let job = self.job;
+        if let Some(only) = super::made::tried(job, self.line) {
+            return Ok(vec![only]);
+        }
         let (subscription, charge) = (self.line.subscription, self.line.charge as usize);
         let day = job.period.day_of(self.line.service_start).map_or(job.period.first_day, |day| job.period.date(day));
         let asked = Asked { book: job.book, reference: job.reference, subscription, charge, day };
@@ -149,11 +171,41 @@ impl View<'_> {
     }
 
     /// Whether a part of these portions is the line.
-    fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
+    pub(super) fn is_line(&self, portions: &[Portion], part: &Part) -> bool {
         let line = self.line;
         portions.get(part.portion).is_some_and(|portion| {
             (portion.subscription, portion.group, portion.stretch) == (line.subscription, line.group, self.stretch())
-                && (part.band, part.quantity, part.amount) == (line.band, line.quantity, line.rated)
+                && (part.band, part.quantity) == (line.band, line.quantity)
+                && self.exchanged(part.amount) == Some(line.rated)
+        })
+    }
+
+    /// An amount of the line's price in the currency of its account.
+    fn exchanged(&self, amount: Decimal) -> Option<Decimal> {
+        self.job.fx.rate(self.line.exchange).map_or(Some(amount), |rate| amount.times(rate))
+    }
+
+    fn exchange(
+        &self,
+        rating: Option<&Rating>,
+        allowances: Option<&AllowanceUse>,
+        fixed: Option<&FixedAmount>,
+    ) -> Option<ExchangeUse> {
+        let (pair, rate) = self.job.fx.exchange(self.line.exchange)?;
+        let rate = rate?;
+        let covered = || {
+            let (draw, part) = allowances?.own?;
+            Some(allowances?.draws.get(draw)?.covered.get(part)?.amount)
+        };
+        let rated = || rating.and_then(|rating| Some(rating.parts.get(rating.own)?.amount));
+        let priced = fixed.and_then(fixed_amount).map(Exact).or_else(covered).or_else(rated);
+        Some(ExchangeUse {
+            from: pair.from.clone(),
+            to: pair.to.clone(),
+            rate: Exact(rate.rate),
+            rate_date: rate.date.to_string(),
+            inverse: rate.inverse,
+            priced,
         })
     }
 
@@ -189,7 +241,7 @@ impl View<'_> {
         Ok(Some(Rating { stretches, shared_by, bands, own, parts: told_parts, portions: told_portions }))
     }
 
-    fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
+    pub(super) fn portion(&self, portion: &Portion, model: &Model) -> PortionUse {
         let values = self.rater.values(portion.group).iter();
         let looked_up = match model {
             Model::Prefix { by, .. } => self.rater.text(portion.cell, by).map(str::to_owned),
@@ -207,80 +259,50 @@ impl View<'_> {
         }
     }
 
-    /// What allowances have covered of the charge, for everybody who shares them with the line.
-    fn allowances(&self) -> Option<AllowanceUse> {
-        let (job, line) = (self.job, self.line);
-        let plan = job.catalog.offer(line.subscription).plan?;
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let meter = job.book.charges[line.charge as usize].meter?;
-        let (mut draws, mut own) = (Vec::new(), None);
-        for seen in self.seen {
-            let Seen::Drawn { charge, plan: of, account: whose, portions, covered } = seen else { continue };
-            if (*charge, *of, *whose) != (line.charge as usize, plan, account) {
-                continue;
-            }
-            if let Some(at) = covered.iter().position(|part| self.is_line(portions, part)) {
-                own = own.or(Some((draws.len(), at)));
-            }
-            let price = &job.catalog.prices[line.price as usize].model;
-            draws.push(Draw {
-                portions: portions.iter().map(|portion| self.portion(portion, price)).collect(),
-                covered: covered.iter().map(|part| told(part, price)).collect(),
-            });
-        }
-        let allowances: Vec<AllowanceTerms> = job.book.plans[plan]
-            .allowances
-            .iter()
-            .filter(|allowance| allowance.meter == meter)
-            .map(|allowance| AllowanceTerms {
-                quantity: Exact(allowance.quantity),
-                shared_over: scope_word(allowance.shared_over).to_owned(),
-                place: place_ref(&allowance.place),
-            })
-            .collect();
-        (!allowances.is_empty() && !draws.is_empty()).then_some(AllowanceUse { allowances, draws, own })
-    }
-
     fn fixed(&self) -> Option<FixedAmount> {
         let (job, line) = (self.job, self.line);
-        let nth = self.nth().ok()?;
-        let terms = job.catalog.terms_of(line.subscription, nth);
-        let days = &job.catalog.terms[terms as usize].get(usize::from(self.stretch()))?.days;
-        let days = (job.period.date(days.start), job.period.date(days.end));
-        let subscription = &job.reference.subscriptions[line.subscription as usize];
         let model = &job.catalog.prices[line.price as usize].model;
-        let runs = (subscription.start, subscription.end);
-        let due = fixed::due(model, subscription.quantity, runs, days, job.period).ok()??;
-        let (amount, prorated) = match model {
-            Model::Recurring { amount, prorate, .. } => (*amount, *prorate),
-            Model::OneTime { amount } => (*amount, false),
-            _ => return None,
-        };
-        let (days, of) = if prorated { job.period.days_within(due.from, Some(due.to)) } else { (1, 1) };
-        Some(FixedAmount { amount: Exact(amount), quantity: Exact(subscription.quantity), days, of, prorated })
+        let (Model::Recurring { amount, .. } | Model::OneTime { amount }) = model else { return None };
+        let nth = self.nth().ok()?;
+        let stretches = &job.catalog.terms[job.catalog.terms_of(line.subscription, nth) as usize];
+        let prices: Vec<&Price> = stretches.iter().map(|one| &job.catalog.prices[one.price as usize]).collect();
+        let all = owed(job, (line.subscription, line.charge as usize), &priced(job.period, stretches, &prices)).ok()?;
+        let own = all.iter().find(|fixed| {
+            let same = (fixed.credit, fixed.stretch) == (line.kind == LineKind::Credit, self.stretch());
+            same && bounds(job, fixed).is_ok_and(|bounds| bounds == (line.service_start, line.service_end))
+        })?;
+        Some(FixedAmount {
+            amount: Exact(*amount),
+            quantity: Exact(line.quantity),
+            part: own.share.part,
+            of: own.share.of,
+            interval: own.of.map(|(interval, prorate)| IntervalUse {
+                from: interval.start.to_string(),
+                to: interval.end.to_string(),
+                prorate: prorate_word(prorate).to_owned(),
+            }),
+            credit: own.credit,
+        })
     }
 
-    fn discount(&self) -> Option<DiscountUse> {
-        let job = self.job;
-        let account = job.reference.subscriptions[self.line.subscription as usize].account;
-        let (at, percent) = job.discounts.applied(self.line.charge as usize, account)?;
-        let discount = &job.book.discounts[at];
-        Some(DiscountUse { id: discount.id.clone(), place: place_ref(&discount.place), percent: Exact(percent) })
-    }
-
-    fn rounding(&self) -> Option<RoundingSteps> {
-        let (job, line) = (self.job, self.line);
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        let (rounding, percent) = (job.book.rounding, job.discounts.percent(line.charge as usize, account));
-        let base = if rounding.discount_base == DiscountBase::Unrounded { line.rated } else { line.list };
+    fn rounding(&self, discounts: &[DiscountUse]) -> Option<RoundingSteps> {
+        let (job, line, rounding) = (self.job, self.line, self.job.book.rounding);
+        let of_line = discounts.iter().filter(|one| one.level == "line").map(|one| one.off.0);
         Some(RoundingSteps {
             rated: Exact(line.rated),
-            digits: job.reference.accounts[account as usize].minor_digits,
+            digits: self.rater.digits_of(line),
             mode: mode_word(rounding.mode).to_owned(),
-            discount_base: base_word(rounding.discount_base).to_owned(),
+            discount_base: base_word(job.book.rounding.discount_base).to_owned(),
             list: Exact(line.list),
-            discount_unrounded: Exact(percent.map_or(Some(Decimal::ZERO), |percent| percent.percent_of(base))?),
+            discount_unrounded: sum(of_line)?,
             discount: Exact(line.discount),
+            tax: match (&job.pipeline.tax_exchange, job.book.tax.by_invoice) {
+                (Some(_), _) => "service",
+                (None, true) => "invoice",
+                (None, false) => "line",
+            }
+            .to_owned(),
+            tax_included: Exact(line.list.minus(line.discount)?.minus(line.net)?),
             net: Exact(line.net),
         })
     }
@@ -288,7 +310,9 @@ impl View<'_> {
     /// The files of the records behind the line: of its subscription, meter, dimension values and days.
     fn sources(&self) -> Option<Vec<SourceShare>> {
         let (job, line, records) = (self.job, self.line, &self.usage.buckets.singles);
-        let Some(number) = job.book.charges[line.charge as usize].meter else { return Some(Vec::new()) };
+        let bound = matches!(line.band, Band::Minimum | Band::Maximum);
+        let meter = job.book.charges[line.charge as usize].meter.filter(|_| !bound);
+        let Some(number) = meter else { return Some(Vec::new()) };
         let meter = &job.book.meters[number];
         let own = records.subscription.partition_point(|other| *other < line.subscription)
             ..records.subscription.partition_point(|other| *other <= line.subscription);

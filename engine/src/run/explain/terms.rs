@@ -8,8 +8,10 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Exact, PortionUse};
+use super::schedule::ScheduleTerms;
 use super::words::{
-    Word, each_word, mode_word, read_each, read_mode, read_scope, read_span, scope_word, span_word, zero_word,
+    Word, bounds_word, each_word, mode_word, read_each, read_mode, read_scope, read_span, scope_word, span_word,
+    zero_word,
 };
 use crate::book::model::{
     Calendar, Convert, Destination, Model, Prefixes, Price, RecordTerms, RoundAmount, Tier, Window, ZeroUsage,
@@ -33,6 +35,9 @@ pub struct Terms {
     pub each: String,
     /// Whether single records are priced.
     pub by_record: bool,
+    /// Whether rated records are published, so that a line of zero stays.
+    #[serde(skip_serializing_if = "none")]
+    pub itemise: Option<bool>,
     /// Whether tiers begin anew in each group of dimension values.
     pub restarts: bool,
     /// What is due without usage.
@@ -76,12 +81,15 @@ pub struct Terms {
     /// Percent.
     #[serde(skip_serializing_if = "none")]
     pub percent: Option<Exact>,
-    /// Least amount of a line.
+    /// Least amount of the charge in a period; of percentage, of a line.
     #[serde(skip_serializing_if = "none")]
     pub minimum: Option<Exact>,
-    /// Greatest amount of a line.
+    /// Greatest amount of the charge in a period; of percentage, of a line.
     #[serde(skip_serializing_if = "none")]
     pub maximum: Option<Exact>,
+    /// `after_discounts` or `before_discounts`: what minimum and maximum of the charge hold for.
+    #[serde(skip_serializing_if = "none")]
+    pub bounds: Option<String>,
     /// Due for each record.
     #[serde(skip_serializing_if = "none")]
     pub record_fee: Option<Exact>,
@@ -133,12 +141,12 @@ pub struct Terms {
     /// The formula or SELECT.
     #[serde(skip_serializing_if = "none")]
     pub sql: Option<String>,
-    /// Amount of a period.
+    /// Amount of an interval.
     #[serde(skip_serializing_if = "none")]
     pub amount: Option<Exact>,
-    /// Whether part periods are billed by the day.
+    /// When it is due.
     #[serde(skip_serializing_if = "none")]
-    pub prorate: Option<bool>,
+    pub schedule: Option<ScheduleTerms>,
 }
 
 /// A band.
@@ -238,6 +246,7 @@ impl Terms {
             scope: scope_word(price.scope).to_owned(),
             each: each_word(price.each).to_owned(),
             by_record: price.by_record(),
+            itemise: price.itemise.then_some(true),
             restarts: price.restarts,
             zero_usage: zero_word(price.zero_usage).to_owned(),
             free_units: Some(price.free_units).filter(|units| !units.is_zero()).map(Exact),
@@ -246,6 +255,9 @@ impl Terms {
             divide_round: price.convert.and_then(|convert| convert.round).map(|(_, mode)| mode_word(mode).to_owned()),
             round_amount_digits: price.round_amount.map(|rounding| rounding.digits),
             round_amount_mode: price.round_amount.map(|rounding| mode_word(rounding.mode).to_owned()),
+            minimum: price.bounds.minimum.map(Exact),
+            maximum: price.bounds.maximum.map(Exact),
+            bounds: price.bounds.any().then(|| bounds_word(price.bounds.before_discounts).to_owned()),
             ..Self::default()
         };
         terms.numbers(&price.model, portions);
@@ -283,10 +295,11 @@ impl Terms {
                 self.prefixes = used_prefixes(prefixes, portions);
             }
             Model::Formula { sql } | Model::Sql { sql } => self.sql = Some(sql.text.clone()),
-            Model::Recurring { amount, prorate, .. } => {
-                (self.amount, self.prorate) = (some(*amount), Some(*prorate));
+            Model::Recurring { amount, schedule } => {
+                (self.amount, self.schedule) = (some(*amount), Some(ScheduleTerms::of(schedule)));
             }
             Model::OneTime { amount } => self.amount = some(*amount),
+            Model::Commitment | Model::AccountBound => {}
         }
     }
 
@@ -356,6 +369,7 @@ impl TierTerms {
             flat_fee: self.flat_fee.0,
             increment: self.increment.map(|increment| increment.0),
             beyond: self.tier == "beyond",
+            unpriced: false,
         }
     }
 }
@@ -385,6 +399,7 @@ impl Terms {
             convert,
             free_units: self.free_units.unwrap_or_default().0,
             round_amount,
+            itemise: self.itemise == Some(true),
             ..Price::listed(self.read_model()?, Place::file(&self.place))
         })
     }

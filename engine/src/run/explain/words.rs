@@ -76,6 +76,10 @@ pub(super) fn read_span(word: &str) -> Option<Span> {
     [Span::None, Span::Second, Span::Minute, Span::Hour].read(span_word, word)
 }
 
+pub(super) fn bounds_word(before_discounts: bool) -> &'static str {
+    if before_discounts { "before_discounts" } else { "after_discounts" }
+}
+
 pub(super) fn base_word(base: DiscountBase) -> &'static str {
     match base {
         DiscountBase::Unrounded => "unrounded",

@@ -12,18 +12,23 @@ use serde_json::{Map, Value};
 use crate::harness::text;
 
 /// What may stand in a file of cases; all but the last two in a case of its own, too.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 20] = [
     "out_of_scope",
     "needs",
     "product",
     "plan",
+    "contract",
     "period",
     "currency",
     "tax_jurisdiction",
     "tax_exemptions",
+    "bill_cycle_day",
     "subscriptions",
+    "amendments",
     "usage",
     "levels",
+    "credits",
+    "balances",
     "check",
     "lines",
     "about",
@@ -149,6 +154,15 @@ impl Case {
         match self.words.get(key) {
             Some(Value::Object(entries)) => entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// The prepaid credits at the path of the fact that the case names: one amount, or a list of them.
+    pub(crate) fn credits(&self) -> Vec<String> {
+        match self.words.get("credits").and_then(Value::as_str).map(|path| self.fact(path)) {
+            Some(Value::Array(amounts)) => amounts.iter().map(text).collect(),
+            Some(amount) => vec![text(amount)],
+            None => Vec::new(),
         }
     }
 

@@ -57,12 +57,17 @@ fn rounded(number: Units, digits: u32, mode: &str) -> Units {
 
 /// The line of this explanation, worked out.
 pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
-    let (model, quantity, rated) = if explanation["fixed"].is_object() {
+    let (model, quantity, rated) = if explanation["made_of"].is_object() {
+        made(&explanation["made_of"], &explanation["rounding"])
+    } else if explanation["fixed"].is_object() {
         let fixed = &explanation["fixed"];
         let full = ratio(units(&fixed["amount"]), units(&fixed["quantity"]), ONE);
-        let (days, of) = (fixed["days"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
+        let (part, of) = (fixed["part"].as_i64().unwrap(), fixed["of"].as_i64().unwrap());
         let model = explanation["price"]["model"].as_str().unwrap().to_owned();
-        (model, units(&fixed["quantity"]), ratio(full, days.into(), of.into()))
+        let sign = if fixed["credit"] == true { -1 } else { 1 };
+        (model, units(&fixed["quantity"]), sign * ratio(full, part.into(), of.into()))
+    } else if explanation["amounts"].is_object() {
+        ("allowance".to_owned(), 0, -covered_amount(&explanation["amounts"]))
     } else if explanation["allowances"]["own"].is_array() {
         // What is taken back of included quantities is the engine's own business.
         let draws = explanation["allowances"]["draws"].as_array().unwrap();
@@ -74,28 +79,75 @@ pub(crate) fn worked(explanation: &Value) -> Option<Worked> {
     } else {
         usage(&explanation["rating"])?
     };
+    let exchange = &explanation["exchange"];
+    let rated = if exchange.is_object() { ratio(rated, units(&exchange["rate"]), ONE) } else { rated };
     let steps = &explanation["rounding"];
     let digits = u32::try_from(steps["digits"].as_u64().unwrap()).unwrap();
     let mode = steps["mode"].as_str().unwrap();
     let list = rounded(rated, digits, mode);
-    let percent = if explanation["discount"].is_object() { units(&explanation["discount"]["percent"]) } else { 0 };
-    let (discount, net) = if percent == 0 {
-        (0, list)
-    } else if steps["discount_base"] == "rounded" {
-        let discount = rounded(ratio(list, percent, 100 * ONE), digits, mode);
-        (discount, list - discount)
-    } else {
-        let net = rounded(rated - ratio(rated, percent, 100 * ONE), digits, mode);
-        (list - net, net)
-    };
+    let base = steps["discount_base"] == "rounded";
+    let start = if base { list } else { rated };
+    let mut left = start;
+    for discount in explanation["discounts"].as_array().unwrap() {
+        // Money that is shared out over lines is the engine's own business.
+        if discount["kind"] != "percent" || discount["level"] != "line" || discount["shared"].is_object() {
+            return None;
+        }
+        let of = if discount["of"] == "original" { start } else { left };
+        let off = ratio(of, units(&discount["value"]), 100 * ONE);
+        let off = if left < 0 { off.max(left) } else { off.min(left) };
+        left -= if base { rounded(off, digits, mode) } else { off };
+    }
+    let net = rounded(left, digits, mode);
+    let discount = list - net;
+    let taxes = explanation["taxes"].as_array().unwrap();
+    let net = net - taxes.iter().map(|tax| units(&tax["amount_included"])).sum::<Units>();
     Some(Worked { model, quantity, rated, list, discount, net })
+}
+
+/// Kind, quantity and amount of a line that is made of other lines.
+fn made(made: &Value, rounding: &Value) -> (String, Units, Units) {
+    let digits = u32::try_from(rounding["digits"].as_u64().unwrap()).unwrap();
+    let cents = |number: Units| rounded(number, digits, rounding["mode"].as_str().unwrap());
+    let of = Units::from(made["of"].as_i64().unwrap());
+    let spans = made["spans"].as_array().unwrap().iter();
+    // Whole days of an amount fit; the division is the one rounding.
+    let days: Units = spans.map(|span| units(&span["amount"]) * Units::from(span["days"].as_i64().unwrap())).sum();
+    let exact = ratio(days, 1, of);
+    let bound = if made["rounded"] == true { cents(exact) } else { exact };
+    assert_eq!(bound, units(&made["bound"]), "{made:#}");
+    let (before, sum) = (units(&made["before"]), units(&made["sum"]));
+    let what = made["what"].as_str().unwrap();
+    let (quantity, rated) = match what {
+        "shortfall" => {
+            let missing = bound - before - sum;
+            (missing, cents(ratio(missing, units(&made["price"]), ONE)))
+        }
+        "overage" => {
+            let beyond = (before + sum - bound).max(0) - (before - bound).max(0);
+            (units(&made["quantity"]), cents(ratio(beyond, units(&made["price"]), ONE)))
+        }
+        _ => (units(&made["quantity"]), bound - before - sum),
+    };
+    (what.to_owned(), quantity, rated)
+}
+
+/// What included amounts cover of the line: of what is left, and of what the charge comes to, the lines before it come
+/// first.
+fn covered_amount(using: &Value) -> Units {
+    let all = |key: &str| using[key].as_array().unwrap().iter().map(units).collect::<Vec<_>>();
+    let (mut left, amounts): (Units, Vec<Units>) = (all("left").iter().sum(), all("amounts"));
+    left = left.min(amounts.iter().sum::<Units>().max(0));
+    let own = position(&using["own"]);
+    let before: Units = amounts[..own].iter().map(|amount| (*amount).max(0)).sum();
+    amounts[own].max(0).min((left - before).max(0))
 }
 
 /// What the allowances cover of the line's usage: of all draws before it, and its own.
 fn covered(using: &Value) -> Units {
     let own = using["own"].as_array().unwrap();
     let (draw, part) = (position(&own[0]), position(&own[1]));
-    let mut left: std::collections::BTreeMap<(usize, String), Units> = std::collections::BTreeMap::new();
+    let mut left: std::collections::BTreeMap<usize, Units> = std::collections::BTreeMap::new();
     let key = |portion: &Value| format!("{} {} {}", portion["subscription"], portion["dimensions"], portion["stretch"]);
     let draws = using["draws"].as_array().unwrap();
     let wanted = &draws[draw]["portions"][position(&draws[draw]["covered"][part]["portion"])];
@@ -103,10 +155,9 @@ fn covered(using: &Value) -> Units {
     for (number, draw_of) in draws.iter().enumerate().take(draw + 1) {
         for portion in draw_of["portions"].as_array().unwrap() {
             let mut quantity = units(&portion["quantity"]);
-            for (nth, allowance) in using["allowances"].as_array().unwrap().iter().enumerate() {
-                let shared = allowance["shared_over"] == "account";
-                let who = if shared { String::new() } else { portion["subscription"].to_string() };
-                let rest = left.entry((nth, who)).or_insert_with(|| units(&allowance["quantity"]));
+            for from in draw_of["from"].as_array().unwrap() {
+                let granted = &using["allowances"][position(from)]["quantity"];
+                let rest = left.entry(position(from)).or_insert_with(|| units(granted));
                 let taken = quantity.min(*rest).max(0);
                 *rest -= taken;
                 quantity -= taken;
