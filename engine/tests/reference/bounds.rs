@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::bill::{Draft, holders};
-use super::conditions::{Facts, active, days_in_period};
+use super::conditions::{Facts, active};
 use super::exact::Exact;
 use super::features;
 use super::fx;
@@ -85,7 +87,9 @@ fn bounded_by(
     let rate = fx::rate_of(case, &draft).unwrap_or_else(|| Exact::whole(1));
     let (start, end) = period(&case.settings);
     let whole = Exact::whole((end - start).num_days());
-    let days = whose.iter().map(|whose| days_in_period(case, *whose)).max().unwrap_or(0);
+    // Days on which any of them is there.
+    let there = |day: &NaiveDate| whose.iter().any(|whose| case.subscriptions[*whose].days.hold(*day));
+    let days = start.iter_days().take_while(|day| *day < end).filter(there).count();
     let part = match stretch.price.word("minimum_prorate", "prorated") {
         "full" => Exact::whole(1),
         _ => Exact::whole(days).over(&whole),
