@@ -52,22 +52,22 @@ fn applies(case: &Case, facts: &Facts<'_>, discount: &Fields, coupon: Option<&Ro
     meant
         && currency
         && !line.closed
-        && valid(case, discount)
+        && valid(case, discount, line)
         && facts.hold(case, whose, discount.one("when"))
         && match coupon {
-            Some(coupon) => covers(case, discount, coupon, whose),
+            Some(coupon) => covers(case, discount, coupon, line),
             None => early(case, discount, subscription.start),
         }
 }
 
-/// Whether a discount holds on the last day of the period.
-fn valid(case: &Case, discount: &Fields) -> bool {
+/// Whether a discount holds on the last day that a line bills.
+fn valid(case: &Case, discount: &Fields, line: &Line) -> bool {
     let day = |key: &str| discount.one(key).map(|text| text.parse::<NaiveDate>().unwrap());
-    Days { from: day("valid_from"), to: day("valid_to") }.hold(last_day(case))
+    Days { from: day("valid_from"), to: day("valid_to") }.hold(last_day(case, line))
 }
 
-fn last_day(case: &Case) -> NaiveDate {
-    period(&case.settings).1.pred_opt().unwrap()
+fn last_day(case: &Case, line: &Line) -> NaiveDate {
+    line.draft.days.to.unwrap_or(period(&case.settings).1).pred_opt().unwrap()
 }
 
 /// Whether the period is one of the first from a day on.
@@ -78,14 +78,14 @@ fn early(case: &Case, discount: &Fields, start: Option<NaiveDate>) -> bool {
 }
 
 /// Whether a coupon is that of a subscription, of its account or of one above it, and holds.
-fn covers(case: &Case, discount: &Fields, coupon: &Row, whose: usize) -> bool {
-    let subscription = &case.subscriptions[whose];
+fn covers(case: &Case, discount: &Fields, coupon: &Row, line: &Line) -> bool {
+    let subscription = &case.subscriptions[line.draft.subscription];
     let above = lineage(case, subscription.account);
     let day = |key: &str| coupon[key].parse::<NaiveDate>().ok();
     let theirs = coupon["subscription_id"] == subscription.id
         || above.iter().any(|at| case.accounts[*at].id == coupon["account_id"]);
     theirs
-        && Days { from: day("redeemed_from"), to: day("valid_to") }.hold(last_day(case))
+        && Days { from: day("redeemed_from"), to: day("valid_to") }.hold(last_day(case, line))
         && early(case, discount, day("redeemed_from"))
 }
 

@@ -132,7 +132,9 @@ pub(crate) fn on(feature: Feature) -> bool {
 
 /// The names that cases are confined to, for the name of a folder.
 pub(crate) fn alone() -> String {
-    std::env::var("RATEMILL_FEATURES").map(|names| names.replace(',', "-") + "-").unwrap_or_default()
+    let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return String::new() };
+    let names = names.replace(',', "-");
+    if names.len() < 80 { format!("{names}-") } else { format!("{}-features-", names.split('-').count()) }
 }
 
 /// Whether the plan of a subscription goes before the overrides of the accounts above its own.
