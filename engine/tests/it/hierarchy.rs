@@ -88,7 +88,7 @@ fn write(at: &Path, customers: usize) -> BTreeMap<String, Expected> {
         let mut own = Expected::default();
         let mut price = [20; 4];
         let mut over = |account: &str, price: &mut i64, every: usize, nth: usize, own: i64| {
-            if nth % every == 0 {
+            if nth.is_multiple_of(every) {
                 *price = own;
                 writeln!(overrides, "{account},voice/minutes,0.0{own}").unwrap();
             }

@@ -18,7 +18,7 @@ async fn an_allowance_that_cannot_be_is_reported_at_its_place() {
         ("{ meter: minutes, quantity: 1, on: [video/peak] }", &["B011 16 video/peak"]),
         ("{ meter: minutes, quantity: 1, rollover: { periods: 1, cap: -2 } }", &["B001 16 -2"]),
         ("{ meter: minutes, quantity: 1, rollover: 99999999999 }", &["B001 16 99999999999"]),
-        ("{ meter: minutes, quantity: 1, rollover: { cap: 2 } }", &["Y005 16 {"]),
+        ("{ meter: minutes, quantity: 1, rollover: { cap: 2 } }", &["Y005 16 rollover"]),
         ("{ meter: minutes, quantity: 1, shared_over: invoice }", &["Y006 16 invoice"]),
         ("{ meter: minutes, quantity: 1, priority: -1 }", &["Y006 16 -1"]),
         ("{ meter: minutes, quantity: 1, valid_from: 2026-10-01, valid_to: 2026-10-01 }", &["B014 16 2026-10-01"]),

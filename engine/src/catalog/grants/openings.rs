@@ -16,7 +16,7 @@ use crate::reference::model::{Index, Reference};
 
 /// Opening balances.
 pub(super) struct Openings {
-    /// By pool and the period that has given it; `None` when it does not fit.
+    /// By pool and the period that has given it.
     of_pools: BTreeMap<(u32, Month), Decimal>,
     /// Those that nobody can use any more: subscription, allowance, period.
     lost: BTreeMap<(Index, u32, Month), Decimal>,
@@ -29,7 +29,7 @@ pub(super) fn openings(grants: &Grants, gathering: &Gathering<'_>, month: Month,
     for row in &gathering.reference.balances {
         let Some(number) = names.get(row.allowance.as_str()).copied() else {
             let fault = Fault::new(&codes::B003, format!("there is no allowance `{}`", row.allowance)).at(&row.place);
-            let hint = nearest(&row.allowance, names.keys().copied(), faults);
+            let hint = nearest(&row.allowance, grants.allowances.iter().map(|own| own.id.as_str()), faults);
             let hint = hint.unwrap_or_else(|| "allowances are named plan:PLAN/ID or contract:CONTRACT/ID".to_owned());
             faults.push(fault.hint(hint));
             continue;
