@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::conditions::Facts;
 use super::exact::Exact;
+use super::features::{Feature, on};
 use super::fixed;
 use super::measure::{self, Prices, Use};
+use super::pools;
 use super::portion;
 use super::price::{self, lineage};
+use super::promises;
+use super::stages::{self, Line};
 use super::totals;
-use super::words::{Case, Days, Rated, Row};
+use super::versions;
+use super::words::{Case, Days, Rated, Row, row};
 
 /// A line before it is rounded.
 #[derive(Clone, Debug)]
@@ -29,28 +35,33 @@ pub(crate) struct Draft {
 
 /// Rates a case.
 pub(crate) fn rate(case: &Case) -> Rated {
-    let prices = measure::prices(case);
+    let mut whole = case.clone();
+    versions::expand(&mut whole);
+    let prices = measure::prices(&whole);
+    // These charges have no price: what becomes of them is decided after everything else.
+    let charges = whole.charges.len();
+    promises::expand(&mut whole);
+    let case = &whole;
     let (uses, suspense) = measure::settle(case, &prices);
-    let mut drafts = Vec::new();
-    for (at, charge) in case.charges.iter().enumerate() {
+    let grants = pools::grants(case);
+    let facts = Facts::new(case, &prices, &uses);
+    let (mut drafts, mut draws) = (Vec::new(), Vec::new());
+    for (at, charge) in case.charges.iter().enumerate().take(charges) {
         drafts.extend(match charge.meter {
-            Some(meter) => portion::usage(case, &prices, &uses, at, meter),
-            None => fixed::fixed(case, &prices, at),
+            Some(meter) => portion::usage(case, &prices, &uses, (at, meter), &grants, &mut draws),
+            None => fixed::fixed(case, &facts, at),
         });
     }
-    let mut rated = Rated { suspense, ..Rated::default() };
-    let mut invoices = totals::Invoices::default();
-    for draft in &drafts {
-        let money = totals::settled(case, draft);
-        let taxes = totals::taxes(case, draft, &money);
-        invoices.add(case, draft, &money, &taxes);
-        rated.lines.push(line(case, draft, &money));
-        rated.taxes.extend(taxes.into_iter().map(|(_, row)| row));
-    }
-    rated.invoices = invoices.rows();
-    for rows in [&mut rated.lines, &mut rated.taxes, &mut rated.invoices, &mut rated.suspense] {
-        rows.sort();
-    }
+    let settled = stages::settle(case, drafts, &grants, draws, &facts);
+    let taxes = |line: &Line| line.taxes.iter().map(|tax| tax.row(case, line)).collect::<Vec<Row>>();
+    let mut rated = Rated {
+        lines: settled.lines.iter().map(|known| line(case, known)).collect(),
+        taxes: settled.lines.iter().flat_map(taxes).collect(),
+        invoices: settled.invoices,
+        suspense,
+        more: settled.more,
+    };
+    rated.sort();
     rated
 }
 
@@ -89,7 +100,8 @@ fn instant(case: &Case, day: chrono::NaiveDate) -> String {
     measure::midnight(&case.settings, day).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn line(case: &Case, draft: &Draft, money: &totals::Money) -> Row {
+fn line(case: &Case, line: &Line) -> Row {
+    let draft = &line.draft;
     let subscription = &case.subscriptions[draft.subscription];
     let account = &case.accounts[subscription.account];
     let charge = &case.charges[draft.charge];
@@ -111,14 +123,23 @@ fn line(case: &Case, draft: &Draft, money: &totals::Money) -> Row {
         ("quantity", draft.quantity.to_string()),
         ("unit_price", draft.unit_price.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("amount_rated", draft.amount.to_string()),
-        ("amount_list", money.list.to_string()),
-        ("amount_discount", money.discount.to_string()),
-        ("amount_net", money.net.to_string()),
+        ("amount_list", line.list.to_string()),
+        ("amount_discount", line.discount.to_string()),
+        ("amount_net", line.net.to_string()),
         ("currency", account.currency.clone()),
         ("price_layer", draft.layer.clone()),
         ("record_count", draft.records.to_string()),
         ("service_start", instant(case, draft.days.from.unwrap_or(first))),
         ("service_end", instant(case, draft.days.to.unwrap_or(after))),
     ];
-    cells.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    let mut cells = row(cells);
+    if on(Feature::TaxTerms) {
+        cells.insert("amount_tax_included".to_owned(), line.tax_included.to_string());
+    }
+    if on(Feature::Fx) {
+        let price = case.settings.fx.as_ref().filter(|_| line.rate.is_some());
+        cells.insert("price_currency".to_owned(), price.map(|price| price.0.clone()).unwrap_or_default());
+        cells.insert("fx_rate".to_owned(), line.rate.as_ref().map(ToString::to_string).unwrap_or_default());
+    }
+    cells
 }

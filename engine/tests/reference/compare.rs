@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::features;
+use super::features::{self, Feature, on};
 use super::words::{Case, Fields, Rated, Read, Row};
 use super::write::{self, Named};
 use crate::committed::{self, Committed};
@@ -44,6 +44,74 @@ const INVOICES: &[&str] = &[
     "amount_tax",
     "amount_gross",
 ];
+/// Columns that features add, by table.
+const ADDED: &[(Feature, &str, &str)] = &[
+    (Feature::Fx, "invoice_lines", "price_currency"),
+    (Feature::Fx, "invoice_lines", "fx_rate"),
+    (Feature::TaxTerms, "invoice_lines", "amount_tax_included"),
+    (Feature::TaxTerms, "invoice_taxes", "category_code"),
+    (Feature::Credits, "invoices", "amount_credit"),
+    (Feature::Credits, "invoices", "amount_payable"),
+];
+/// Tables that features add: the columns that are compared. Those of lines and invoices are named by these.
+const TABLES: &[(&[Feature], &str, &[&str])] = &[
+    (
+        &[Feature::Pools, Feature::Rollover, Feature::MoneyAllowances],
+        "allowance_draws",
+        &[
+            "line",
+            "subscription_id",
+            "holder_subscription_id",
+            "charge",
+            "allowance",
+            "meter",
+            "granted_period",
+            "quantity",
+            "amount",
+        ],
+    ),
+    (
+        &[Feature::Pools, Feature::Rollover, Feature::MoneyAllowances],
+        "allowance_balances",
+        &[
+            "account_id",
+            "subscription_id",
+            "allowance",
+            "meter",
+            "granted_period",
+            "granted",
+            "used",
+            "expired",
+            "left",
+            "expires_after",
+        ],
+    ),
+    (&[Feature::Commitments], "commitment_shares", &["line", "commitment", "amount_covered"]),
+    (&[Feature::Terms], "commitment_balances", &["subscription_id", "commitment", "period", "billed"]),
+    (&[Feature::Discounts], "line_discounts", &["line", "discount", "coupon_id", "amount"]),
+    (&[Feature::Thresholds], "notices", &["account_id", "subscription_id", "threshold", "reached", "message"]),
+    (
+        &[Feature::Subtotals],
+        "invoice_subtotals",
+        &[
+            "invoice",
+            "account_id",
+            "level",
+            "product",
+            "currency",
+            "amount_net",
+            "amount_tax",
+            "amount_net_own",
+            "amount_tax_own",
+        ],
+    ),
+    (&[Feature::Credits], "credit_draws", &["credit_id", "invoice", "amount"]),
+    (
+        &[Feature::Credits],
+        "credit_balances",
+        &["credit_id", "account_id", "currency", "opening", "drawn", "expired", "left"],
+    ),
+];
 const SUSPENSE: &[&str] = &["record_id", "reason"];
 
 /// What the engine makes of these cases, in their order; or what it says when it makes nothing.
@@ -54,7 +122,8 @@ pub(crate) fn engine(cases: &[Case]) -> Result<Vec<Rated>, String> {
     let period = format!("{}-{:02}", cases[0].settings.year, cases[0].settings.month);
     let ran = ratemill(&["run", "pipeline.yaml", "--period", &period, "--partitions", "2"]).cwd(here.path()).run();
     if ran.status.code() != Some(0) {
-        return Err(format!("{ran}"));
+        // One fault is like the others.
+        return Err(format!("{ran}").lines().take(30).collect::<Vec<_>>().join("\n"));
     }
     let run = committed::read(&here.path().join("out"), &period);
     let names: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
@@ -73,11 +142,11 @@ fn split(run: &Committed, names: &[&str]) -> Vec<Rated> {
     for row in run.table("invoice_lines") {
         let (place, name) = place(&places, &row["subscription_id"]);
         lines.insert(row["line_id"].clone(), (place, line_name(row).replace(name, "~")));
-        all[place].lines.push(chosen(row, LINES, name));
+        all[place].lines.push(chosen(row, &compared("invoice_lines", LINES), name));
     }
     for row in run.table("invoice_taxes") {
         let (place, line) = &lines[&row["line_id"]];
-        let mut cells = chosen(row, TAXES, "\0");
+        let mut cells = chosen(row, &compared("invoice_taxes", TAXES), "\0");
         cells.insert("line".to_owned(), line.clone());
         all[*place].taxes.push(cells);
     }
@@ -85,15 +154,39 @@ fn split(run: &Committed, names: &[&str]) -> Vec<Rated> {
         for row in run.table(table) {
             let (place, name) = place(&places, &row[key]);
             let rows = if table == "invoices" { &mut all[place].invoices } else { &mut all[place].suspense };
-            rows.push(chosen(row, columns, name));
+            rows.push(chosen(row, &compared(table, columns), name));
         }
     }
-    for rated in &mut all {
-        for rows in [&mut rated.lines, &mut rated.taxes, &mut rated.invoices, &mut rated.suspense] {
-            rows.sort();
-        }
-    }
+    more(run, &places, &lines, &mut all);
+    all.iter_mut().for_each(Rated::sort);
     all
+}
+
+/// The tables that features add.
+fn more(run: &Committed, places: &BTreeMap<&str, usize>, lines: &BTreeMap<String, (usize, String)>, all: &mut [Rated]) {
+    let named = |row: &Row| format!("{} {}", row["bill_to_account_id"], row["currency"]);
+    let invoices: BTreeMap<&str, String> =
+        run.table("invoices").iter().map(|row| (row["invoice_id"].as_str(), named(row))).collect();
+    for (_, table, columns) in TABLES.iter().filter(|(features, ..)| features.iter().any(|feature| on(*feature))) {
+        all.iter_mut().for_each(|rated| drop(rated.more.insert(table, Vec::new())));
+        for row in run.table(table) {
+            let mut row = row.clone();
+            if let Some((_, name)) = row.get("line_id").and_then(|id| lines.get(id)) {
+                row.insert("line".to_owned(), name.clone());
+            }
+            if let Some(name) = row.get("invoice_id").and_then(|id| invoices.get(id.as_str())) {
+                row.insert("invoice".to_owned(), name.clone());
+            }
+            let keys = ["credit_id", "account_id", "subscription_id"];
+            let found = keys.iter().find_map(|key| row.get(*key).filter(|text| !text.is_empty()));
+            let (place, name) = match (found, row.get("line_id").and_then(|id| lines.get(id))) {
+                (Some(id), _) => place(places, id),
+                (None, Some((at, _))) => (*at, *places.iter().find(|(_, place)| **place == *at).unwrap().0),
+                (None, None) => panic!("no place for {table} {row:?}"),
+            };
+            all[place].more.get_mut(table).unwrap().push(chosen(&row, columns, name));
+        }
+    }
 }
 
 fn place<'a>(places: &BTreeMap<&'a str, usize>, id: &str) -> (usize, &'a str) {
@@ -107,6 +200,12 @@ fn line_name(row: &Row) -> String {
     keys.map(|key| row[key].clone()).join("|")
 }
 
+/// The columns of a table that are compared.
+fn compared(table: &str, columns: &[&'static str]) -> Vec<&'static str> {
+    let added = ADDED.iter().filter(|(feature, known, _)| *known == table && on(*feature));
+    columns.iter().copied().chain(added.map(|(.., column)| *column)).collect()
+}
+
 fn chosen(row: &Row, columns: &[&str], name: &str) -> Row {
     columns.iter().map(|column| ((*column).to_owned(), row[*column].replace(name, "~"))).collect()
 }
@@ -116,12 +215,13 @@ pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> Stri
     let singles = singles(case);
     let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &singles)).collect::<Vec<Row>>();
     let (ours, theirs) = (lines(&reference.lines), lines(&engine.lines));
-    let tables = [
+    let mut tables = vec![
         ("lines", &ours, &theirs),
         ("taxes", &reference.taxes, &engine.taxes),
         ("invoices", &reference.invoices, &engine.invoices),
         ("suspense", &reference.suspense, &engine.suspense),
     ];
+    tables.extend(reference.more.iter().map(|(table, rows)| (*table, rows, &engine.more[table])));
     let mut text = String::new();
     for (table, one, other) in tables {
         let mut counts: BTreeMap<&Row, i32> = BTreeMap::new();

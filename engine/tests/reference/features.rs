@@ -34,9 +34,51 @@ pub(crate) enum Feature {
     WeightedSum,
     Percentile,
     Windowed,
+    /// `every`, `bill`, `anchor`, `prorate` and trials of recurring charges.
+    Intervals,
+    /// The table `amendments`.
+    Amendments,
+    /// Several allowances of a meter, of contracts too, with `priority`, `shared_over: subtree`, `multiply_by`, `prorate`.
+    Pools,
+    /// `rollover`, and the tables `allowance_balances`.
+    Rollover,
+    /// Allowances of money.
+    MoneyAllowances,
+    /// `minimum` and `maximum` of a charge.
+    Bounds,
+    /// `account_bounds`.
+    AccountBounds,
+    /// `thresholds`, and the table `notices`.
+    Thresholds,
+    /// Commitments by the month.
+    Commitments,
+    /// Commitments over a term, and the tables `commitment_balances`.
+    Terms,
+    /// Stacked discounts of a percentage or an amount, on lines, accounts and invoices.
+    Discounts,
+    /// `free_units` and `fixed_price` of discounts.
+    UnitDiscounts,
+    /// `when` of discounts.
+    Conditions,
+    Coupons,
+    /// `when` of charges without usage.
+    Due,
+    /// Prices in one currency, accounts in many.
+    Fx,
+    /// `inclusive`, `cap`, thresholds and codes of tax rates, service locations.
+    TaxTerms,
+    /// The table `tax_exemptions`.
+    Exemptions,
+    /// `rounding.tax: invoice`.
+    TaxPerInvoice,
+    /// `tax: { missing: untaxed }` must be said.
+    TaxMissing,
+    Credits,
+    Subtotals,
 }
 
-/// The features that main has.
+/// The features that main has and that have been compared without a difference; the others are compared by
+/// `RATEMILL_FEATURES=+Pools,Coupons`.
 pub(crate) const ON: &[Feature] = &[
     Feature::Per,
     Feature::TierOptions,
@@ -60,19 +102,31 @@ pub(crate) const ON: &[Feature] = &[
     Feature::WeightedSum,
     Feature::Percentile,
     Feature::Windowed,
+    Feature::Intervals,
+    Feature::AccountBounds,
+    Feature::Thresholds,
+    Feature::Discounts,
+    Feature::Conditions,
+    Feature::TaxTerms,
+    Feature::TaxPerInvoice,
+    Feature::TaxMissing,
+    Feature::Credits,
+    Feature::Subtotals,
 ];
 
-/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone.
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Coupons` at
+/// further ones as well.
 pub(crate) fn on(feature: Feature) -> bool {
-    match std::env::var("RATEMILL_FEATURES") {
-        Ok(names) => names.split(',').any(|name| name == format!("{feature:?}")),
-        Err(_) => ON.contains(&feature),
-    }
+    let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return ON.contains(&feature) };
+    let (more, names) = names.strip_prefix('+').map_or((false, names.as_str()), |names| (true, names));
+    names.split(',').any(|name| name == format!("{feature:?}")) || (more && ON.contains(&feature))
 }
 
 /// The names that cases are confined to, for the name of a folder.
 pub(crate) fn alone() -> String {
-    std::env::var("RATEMILL_FEATURES").map(|names| names.replace(',', "-") + "-").unwrap_or_default()
+    let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return String::new() };
+    let names = names.replace(',', "-");
+    if names.len() < 80 { format!("{names}-") } else { format!("{}-features-", names.split('-').count()) }
 }
 
 /// Whether the plan of a subscription goes before the overrides of the accounts above its own.
@@ -91,3 +145,10 @@ pub(crate) const PERCENT_AS_WRITTEN: bool = false;
 pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 /// Whether what a discount takes off is rounded to 18 digits by itself, before the line is; DESIGN says one rounding a line.
 pub(crate) const DISCOUNT_THROUGH_18: bool = true;
+/// Whether an agreed percentage of 0 keeps the discounts declared after it away.
+pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;
+/// Whether taxes of the same name that different places levy are rounded apart, where they are rounded once an invoice.
+pub(crate) const TAX_BY_PLACE: bool = true;
+/// Whether accounts share an allowance of a meter whose charges look at single records: the engine and the price language
+/// differ in what draws first where prices change (difference D1).
+pub(crate) const SHARED_BY_RECORD: bool = false;

@@ -7,12 +7,13 @@ use chrono::{DateTime, Days as Shift, NaiveDate, TimeDelta, Utc};
 use super::dice::Dice;
 use super::exact::Mode;
 use super::features::{self, Feature, on};
+use super::generate_around::{around, one};
 use super::generate_prices as prices;
 use super::measure::midnight;
 use super::price::period;
 use super::words::{
-    Account, Allowance, Case, Charge, Contract, Days, Discount, Field, Layer, Meter, Override, Patch, Plan, Product,
-    Rate, Record, Settings, Subscription,
+    Account, Allowance, Case, Charge, Contract, Days, Field, Fields, Layer, Meter, Override, Patch, Plan, Product,
+    Rate, Record, Row, Settings, Subscription,
 };
 
 pub(crate) const REGIONS: [&str; 3] = ["eu", "us", "apac"];
@@ -55,6 +56,13 @@ pub(crate) fn settings(number: u64) -> Settings {
         month: months[pick(3, 4)],
         rounding: [Mode::HalfUp, Mode::HalfEven, Mode::Up, Mode::Down][pick(5, 4)],
         rounded_base: pick(7, 2) == 1,
+        percent_first: on(Feature::Discounts) && pick(11, 3) == 1,
+        tax_per_invoice: on(Feature::TaxPerInvoice) && pick(13, 2) == 1,
+        fx: on(Feature::Fx).then(|| {
+            let day = ["period_end", "period_start", "service_end"][pick(9, 3)];
+            let terms = [("on", day), ("max_age_days", "31")].map(|(key, text)| (key.to_owned(), one(text)));
+            ("USD".to_owned(), terms.into())
+        }),
     }
 }
 
@@ -74,6 +82,9 @@ pub(crate) fn case(settings: &Settings, rolls: &[u32]) -> Case {
         layers,
         overrides: overrides(dice, &meters, &charges, &accounts, settings),
         discounts: discounts(dice, &charges),
+        account_bounds: Vec::new(),
+        thresholds: Vec::new(),
+        tables: BTreeMap::new(),
         rates: rates(dice, settings),
         subscriptions: subscriptions(dice, &accounts, &plans, &products, &contracts, settings),
         records: Vec::new(),
@@ -84,6 +95,7 @@ pub(crate) fn case(settings: &Settings, rolls: &[u32]) -> Case {
         contracts,
         accounts,
     };
+    around(dice, &mut case);
     case.records = records(dice, &case);
     case
 }
@@ -110,6 +122,7 @@ fn accounts(dice: &mut Dice<'_>) -> Vec<Account> {
             exemptions: dice.of(&["", "", "", "gst", "all"]).to_owned(),
             agreed: dice.of(&["", "", "10", "0", "6.5", "33.333"]).to_owned(),
             currency,
+            more: Row::new(),
         });
     }
     all
@@ -136,7 +149,6 @@ fn meters(dice: &mut Dice<'_>) -> Vec<Meter> {
             });
             let counted = ["count", "unique"].contains(&aggregate);
             let mut more = BTreeMap::new();
-            let one = |text: &str| Field::One(text.to_owned());
             match aggregate {
                 "unique" => drop(more.insert("of".to_owned(), one("person"))),
                 "percentile" => {
@@ -279,8 +291,12 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             let mut allowances = Vec::new();
             for meter in (0..meters.len()).filter(|meter| paid(*meter)) {
                 if dice.holds(1, 3) {
-                    let quantity = dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]).to_owned();
-                    allowances.push(Allowance { meter, quantity, account: dice.holds(1, 2) });
+                    let quantity = dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]);
+                    let shared = dice.holds(1, 2) && prices::shareable(charges, meter);
+                    let shared = if shared { "account" } else { "subscription" };
+                    let fields = [("quantity", one(quantity)), ("shared_over", one(shared))];
+                    let fields = fields.map(|(key, value)| (key.to_owned(), value)).into();
+                    allowances.push(Allowance { meter, fields });
                 }
             }
             Plan { id: format!("~l{at}"), products, prices, allowances }
@@ -292,7 +308,8 @@ fn contracts(dice: &mut Dice<'_>, meters: &[Meter], charges: &[Charge], settings
     let count = if on(Feature::Layers) { dice.below(3) } else { 0 };
     let contract = |at| {
         let prices = own_prices(dice, meters, charges, settings, None);
-        Contract { id: format!("~k{at}"), days: Days::ALWAYS, prices }
+        let (allowances, commitments) = (Vec::new(), Vec::new());
+        Contract { id: format!("~k{at}"), days: Days::ALWAYS, prices, allowances, commitments }
     };
     (0..count).map(contract).collect()
 }
@@ -330,13 +347,15 @@ fn overrides(
     all
 }
 
-fn discounts(dice: &mut Dice<'_>, charges: &[Charge]) -> Vec<Discount> {
+fn discounts(dice: &mut Dice<'_>, charges: &[Charge]) -> Vec<Fields> {
     (0..dice.below(3))
         .map(|at| {
             let mut on: Vec<String> = dice.some(charges).into_iter().map(|charge| charge.id).collect();
             on.push(format!("~p{}", charges[0].product));
             let percent = dice.of(&[None, Some("10"), Some("50"), Some("2.5"), Some("100"), Some("33.333")]);
-            Discount { id: format!("~d{at}"), percent: percent.map(ToOwned::to_owned), on }
+            let (key, value) = percent.map_or(("percent_column", "agreed"), |percent| ("percent", percent));
+            let fields = [("id", one(&format!("~d{at}"))), ("on", Field::Many(on)), (key, one(value))];
+            fields.map(|(key, value)| (key.to_owned(), value)).into()
         })
         .collect()
 }
@@ -348,7 +367,7 @@ fn rates(dice: &mut Dice<'_>, settings: &Settings) -> Vec<Rate> {
         let mut add = |tax: &str, category: &str, percent: &str, days: Days, compound: bool| {
             let (jurisdiction, tax) = (jurisdiction.to_owned(), tax.to_owned());
             let (category, percent) = (category.to_owned(), percent.to_owned());
-            all.push(Rate { jurisdiction, tax, category, percent, days, compound });
+            all.push(Rate { jurisdiction, tax, category, percent, days, compound, more: Row::new() });
         };
         let long = Days { from: NaiveDate::from_ymd_opt(2020, 1, 1), to: None };
         if dice.holds(2, 3) {
@@ -393,7 +412,10 @@ fn subscriptions(
                 plan,
                 product: if plan.is_none() { Some(dice.below(products.len())) } else { None },
                 quantity: dice.of(&["", "1", "3", "0", "2"]).to_owned(),
+                start: days.from,
                 days,
+                several: false,
+                more: Row::new(),
                 contract: (!contracts.is_empty() && dice.holds(1, 2)).then(|| dice.below(contracts.len())),
             }
         })

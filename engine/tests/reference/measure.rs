@@ -9,7 +9,7 @@ use super::exact::Exact;
 use super::levels;
 use super::prefix;
 use super::price::{self, Stretch};
-use super::words::{Case, Meter, Read, Record, Row, Settings};
+use super::words::{Case, Meter, Read, Record, Row, Settings, Subscription};
 
 /// A record that is rated: whose it is, and its local day.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +28,26 @@ pub(crate) fn prices(case: &Case) -> Prices {
         let products = price::products(case, subscription);
         for (charge, known) in case.charges.iter().enumerate() {
             if products.contains(&known.product) {
-                found.insert((at, charge), price::stretches(case, subscription, charge));
+                let stretches = price::stretches(case, subscription, charge);
+                found.insert((at, charge), clipped(subscription, stretches));
             }
         }
     }
     found
+}
+
+/// Of a subscription with several versions: of each only its own days.
+fn clipped(subscription: &Subscription, mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+    if !subscription.several {
+        return stretches;
+    }
+    let whole = stretches.clone();
+    for stretch in &mut stretches {
+        stretch.days.from = stretch.days.from.max(subscription.days.from);
+        stretch.days.to = [stretch.days.to, subscription.days.to].into_iter().flatten().min();
+    }
+    stretches.retain(|stretch| stretch.days.from < stretch.days.to);
+    if stretches.is_empty() { whole } else { stretches }
 }
 
 /// The first instant of a local day; where a clock change skips midnight, the first instant there is.
@@ -87,12 +102,12 @@ fn guide<'a>(case: &Case, prices: &Prices, record: &'a Record) -> Result<Use<'a>
     if case.meters.iter().all(|meter| meter.kind != record.kind) {
         return Err("no_meter");
     }
-    let at = case.subscriptions.iter().position(|subscription| subscription.id == record.who);
-    let subscription = at.ok_or("unknown_identifier")?;
-    let day = record.time.with_timezone(&case.settings.zone).date_naive();
-    if !case.subscriptions[subscription].days.hold(day) {
-        return Err("subscription_not_active");
+    if case.subscriptions.iter().all(|subscription| subscription.id != record.who) {
+        return Err("unknown_identifier");
     }
+    let day = record.time.with_timezone(&case.settings.zone).date_naive();
+    let holds = |known: &Subscription| known.id == record.who && known.days.hold(day);
+    let subscription = case.subscriptions.iter().position(holds).ok_or("subscription_not_active")?;
     let counted = |(whose, charge): &(usize, usize)| {
         let meter = case.charges[*charge].meter.map(|meter| &case.meters[meter]);
         *whose == subscription && meter.is_some_and(|meter| meter.kind == record.kind)

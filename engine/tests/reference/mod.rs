@@ -5,25 +5,43 @@
 //! and the files of the smallest case that still differs are kept below the target folder, as a user would write them.
 
 mod bill;
+mod bounds;
 mod calendar;
 mod compare;
+mod conditions;
+mod credits;
 mod dice;
+mod discounts;
 mod exact;
+mod examples;
 mod features;
 mod fixed;
+mod fx;
 mod generate;
+mod generate_around;
+mod generate_money;
 mod generate_prices;
+mod intervals;
 mod levels;
 mod measure;
 mod model;
+mod money_allowances;
+mod pool;
+mod pools;
 mod portion;
 mod prefix;
 mod price;
+mod promises;
 mod records;
+mod split;
+mod stages;
+mod taxes;
 mod tiers;
 mod totals;
+mod versions;
 mod words;
 mod write;
+mod write_around;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -109,12 +127,30 @@ fn shrunk(settings: &Settings, mut tree: Tree) -> (Case, String) {
     smallest
 }
 
+/// Of cases that the engine refuses together, the first that it refuses alone.
+fn refused(settings: &Settings, cases: &[Case], trees: Vec<Tree>, counts: &mut Counts) -> Option<String> {
+    for (case, tree) in cases.iter().zip(trees) {
+        counts.cases += 1;
+        if compare::engine(std::slice::from_ref(case)).is_err() {
+            let (smallest, said) = shrunk(settings, tree);
+            return Some(format!("case {}, kept in {}\n{said}", counts.cases, keep(&smallest, counts)));
+        }
+    }
+    None
+}
+
+fn keep(case: &Case, counts: &Counts) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("differs-{}{}", features::alone(), counts.cases));
+    compare::keep(&folder, case);
+    folder.display().to_string()
+}
+
 /// Compares one run of cases; the differences.
 fn compare_together(settings: &Settings, trees: Vec<Tree>, counts: &mut Counts, shown: usize) -> Vec<String> {
     let cases: Vec<Case> = trees.iter().map(|tree| generate::case(settings, &tree.current())).collect();
     let engine = match compare::engine(&cases) {
         Ok(engine) => engine,
-        Err(said) => return vec![said],
+        Err(said) => return vec![refused(settings, &cases, trees, counts).unwrap_or(said)],
     };
     let mut found = Vec::new();
     for ((case, tree), engine) in cases.iter().zip(trees).zip(engine) {
@@ -128,10 +164,7 @@ fn compare_together(settings: &Settings, trees: Vec<Tree>, counts: &mut Counts, 
             continue;
         }
         let (smallest, difference) = shrunk(settings, tree);
-        let kept =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("differs-{}{}", features::alone(), counts.cases));
-        compare::keep(&kept, &smallest);
-        found.push(format!("case {}, kept in {}\n{difference}", counts.cases, kept.display()));
+        found.push(format!("case {}, kept in {}\n{difference}", counts.cases, keep(&smallest, counts)));
     }
     found
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::bill::{Draft, holders, theirs};
+use super::bill::{Draft, holders, name, theirs};
 use super::exact::{Exact, Mode};
 use super::features;
 use super::levels::Span;
 use super::measure::{self, Prices, Use};
 use super::model::{self, Part, Thing};
+use super::pool::{Pool, take_all};
+use super::pools::{Draw, Grant, drawn_on};
 use super::price::{Stretch, period};
 use super::records;
 use super::tiers;
@@ -28,6 +30,8 @@ pub(crate) struct Portion<'a> {
     pub(crate) things: Vec<Left<'a>>,
     included: Exact,
     free: Exact,
+    /// What it drew on each grant.
+    drawn: BTreeMap<usize, Exact>,
 }
 
 impl Left<'_> {
@@ -54,7 +58,14 @@ pub(crate) struct Left<'a> {
     pub(crate) terms: (Exact, bool),
 }
 
-pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usize, meter: usize) -> Vec<Draft> {
+pub(crate) fn usage(
+    case: &Case,
+    prices: &Prices,
+    uses: &[Use<'_>],
+    (charge, meter): (usize, usize),
+    grants: &[Grant],
+    draws: &mut Vec<Draw>,
+) -> Vec<Draft> {
     let mut portions = portions(case, prices, uses, charge, meter);
     let mut pools = BTreeMap::new();
     let mut free = BTreeMap::new();
@@ -64,7 +75,7 @@ pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usiz
     turns.sort_by_key(|(portion, _)| portions[*portion].subscription);
     // Who shares an allowance draws subscription after subscription.
     for (portion, thing) in &turns {
-        include(case, &mut portions[*portion], *thing, meter, &mut pools);
+        include(case, &mut portions[*portion], *thing, (charge, grants), &mut pools);
     }
     for (portion, thing) in &order {
         let portion = &mut portions[*portion];
@@ -80,6 +91,12 @@ pub(crate) fn usage(case: &Case, prices: &Prices, uses: &[Use<'_>], charge: usiz
                 let part = Part::new("included", quantity.clone(), Some(Exact::zero()), Exact::zero());
                 drafts.push(draft(portion, charge, "allowance", &part));
             }
+        }
+        for (grant, quantity) in portion.drawn.iter().filter(|(_, quantity)| !quantity.is_zero()) {
+            let part = Part::new("included", quantity.clone(), Some(Exact::zero()), Exact::zero());
+            let line = name(case, &draft(portion, charge, "allowance", &part));
+            let (who, quantity) = (portion.subscription, quantity.clone());
+            draws.push(Draw { line, grant: *grant, who, charge, quantity, amount: Exact::zero() });
         }
         for part in priced(case, portion, &mut scopes) {
             drafts.push(draft(portion, charge, "usage", &part));
@@ -111,7 +128,7 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
     for whose in holders(prices, charge) {
         let all = &prices[&(whose, charge)];
         for stretch in all {
-            let prices = format!("{all:?}");
+            let prices = &stretch.course;
             let by = if stretch.model() == "matrix" { "by" } else { "lines_by" };
             let mut names = stretch.price.many(by).to_vec();
             // Groups follow each other by their dimensions in alphabetical order, whatever the order they are declared in.
@@ -130,8 +147,18 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
                 let group = names.iter().cloned().zip(values).collect();
                 let things = things(case, whose, &case.meters[meter], stretch, &uses);
                 let (included, free) = (Exact::zero(), Exact::zero());
-                let prices = prices.clone();
-                found.push(Portion { subscription: whose, stretch, prices, group, uses, things, included, free });
+                let (prices, drawn) = (prices.clone(), BTreeMap::new());
+                found.push(Portion {
+                    subscription: whose,
+                    stretch,
+                    prices,
+                    group,
+                    uses,
+                    things,
+                    included,
+                    free,
+                    drawn,
+                });
             }
         }
     }
@@ -193,60 +220,28 @@ fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
     all.into_iter().map(|(_, place)| place).collect()
 }
 
-/// Takes off what the plan includes: pools of the subscription, or of the plan's subscriptions of the account.
+/// Takes off what plans and contracts include.
 fn include(
     case: &Case,
     portion: &mut Portion<'_>,
     thing: usize,
-    meter: usize,
-    pools: &mut BTreeMap<(usize, usize, usize), Pool>,
+    (charge, grants): (usize, &[Grant]),
+    pools: &mut BTreeMap<usize, Pool>,
 ) {
-    let subscription = &case.subscriptions[portion.subscription];
-    let Some(plan) = subscription.plan else { return };
-    for (at, allowance) in case.plans[plan].allowances.iter().enumerate() {
-        if allowance.meter != meter {
-            continue;
-        }
-        let whose = if allowance.account { subscription.account } else { 1000 + portion.subscription };
-        let pool = pools.entry((plan, at, whose)).or_default();
-        let quantity = &mut portion.things[thing].quantity;
-        let taken = pool.take(&Exact::read(&allowance.quantity), quantity);
-        *quantity = quantity.less(&taken);
-        portion.things[thing].included = portion.things[thing].included.plus(&taken);
+    let order = drawn_on(case, grants, portion.subscription, charge, false);
+    let units: Vec<Exact> = order.iter().map(|at| grants[*at].units.clone()).collect();
+    let mut theirs: Vec<Pool> = order.iter().map(|at| pools.remove(at).unwrap_or_default()).collect();
+    let covered = take_all(&mut theirs, &units, &portion.things[thing].quantity);
+    for ((at, pool), taken) in order.into_iter().zip(theirs).zip(covered) {
+        pools.insert(at, pool);
+        let left = &mut portion.things[thing];
+        left.quantity = left.quantity.less(&taken);
+        left.included = left.included.plus(&taken);
         portion.included = portion.included.plus(&taken);
+        let drawn = portion.drawn.entry(at).or_insert_with(Exact::zero);
+        *drawn = drawn.plus(&taken);
     }
     portion.things[thing].left = portion.things[thing].quantity.clone();
-}
-
-/// Units that are included or free, as far as they are used; and the units that were paid.
-struct Pool {
-    used: Exact,
-    paid: Exact,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Self { used: Exact::zero(), paid: Exact::zero() }
-    }
-}
-
-impl Pool {
-    /// What `units` cover of `quantity`. Usage that is taken back takes back what was paid, then what was covered; what
-    /// was taken back before it was used is paid when it is used.
-    fn take(&mut self, units: &Exact, quantity: &Exact) -> Exact {
-        let zero = Exact::zero;
-        let back = zero().most(zero().less(quantity));
-        let taken = if back.is_zero() {
-            let owed = zero().most(zero().less(&self.paid));
-            zero().most(quantity.less(&owed)).least(zero().most(units.less(&self.used)))
-        } else {
-            let unpaid = zero().most(back.less(&zero().most(self.paid.clone())));
-            zero().less(&unpaid.least(self.used.clone()))
-        };
-        self.used = self.used.plus(&taken);
-        self.paid = self.paid.plus(quantity).less(&taken);
-        taken
-    }
 }
 
 /// Divides and rounds. Of a whole period each part is what it adds to the converted total of those before it, so that the
@@ -284,20 +279,29 @@ fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BT
 /// Whose usage comes together with that of a portion.
 pub(crate) fn scope(case: &Case, portion: &Portion<'_>) -> String {
     let subscription = &case.subscriptions[portion.subscription];
+    let kind = portion.stretch.price.word("scope", "subscription");
+    let whose = sharers(case, portion.subscription, kind);
+    // Versions of one subscription share what the same plan or product sells.
+    let alone = kind == "subscription";
+    let sold = if alone { format!("{:?} {:?}", subscription.plan, subscription.product) } else { String::new() };
+    let restart = portion.stretch.price.one("groups") == Some("restart");
+    let group = if restart { format!("{:?}", portion.group) } else { String::new() };
+    let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
+    format!("{kind} {whose} {sold} {group} {price}")
+}
+
+/// Those who share a scope with a subscription, as a name.
+pub(crate) fn sharers(case: &Case, whose: usize, kind: &str) -> String {
+    let subscription = &case.subscriptions[whose];
     let account = subscription.account;
-    let whose = match portion.stretch.price.word("scope", "subscription") {
+    match kind {
         "subscription" => subscription.id.clone(),
         "package" => format!("{account} {:?} {:?}", subscription.plan, subscription.product),
         "account" => account.to_string(),
         "subtree" => super::price::lineage(case, account).last().unwrap().to_string(),
         "invoice" => format!("{} {}", totals::bill_to(case, account), case.accounts[account].currency),
         other => panic!("no scope {other}"),
-    };
-    let kind = portion.stretch.price.word("scope", "subscription");
-    let restart = portion.stretch.price.one("groups") == Some("restart");
-    let group = if restart { format!("{:?}", portion.group) } else { String::new() };
-    let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
-    format!("{kind} {whose} {group} {price}")
+    }
 }
 
 /// How far each scope has come.
@@ -430,8 +434,8 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         }
         let (group, uses, things) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (included, free) = (Exact::zero(), Exact::zero());
-        let prices = String::new();
-        let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free };
+        let (prices, drawn) = (String::new(), BTreeMap::new());
+        let portion = Portion { subscription: whose, stretch, prices, group, uses, things, included, free, drawn };
         let tier = if tiered { "1" } else { "" };
         let part = Part::new(tier, Exact::zero(), None, fee.unwrap_or_else(Exact::zero));
         drafts.push(draft(&portion, charge, "usage", &part));

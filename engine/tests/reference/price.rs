@@ -17,6 +17,8 @@ pub(crate) struct Stretch {
     pub(crate) price: Fields,
     /// `list`, `plan:<id>` and so on.
     pub(crate) layer: String,
+    /// All prices of the subscription for the charge over the period, as one text.
+    pub(crate) course: String,
 }
 
 impl Stretch {
@@ -64,8 +66,10 @@ pub(crate) fn stretches(case: &Case, subscription: &Subscription, charge: usize)
             }
             before.days.to = Some(day);
         }
-        found.push(Stretch { days: Days { from: Some(day), to: Some(after) }, price, layer });
+        found.push(Stretch { days: Days { from: Some(day), to: Some(after) }, price, layer, course: String::new() });
     }
+    let course = format!("{found:?}");
+    found.iter_mut().for_each(|stretch| stretch.course.clone_from(&course));
     found
 }
 

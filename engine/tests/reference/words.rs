@@ -72,6 +72,12 @@ pub(crate) struct Settings {
     pub(crate) rounding: Mode,
     /// `discount_base: rounded`.
     pub(crate) rounded_base: bool,
+    /// `rounding.discount_order: percent_first`.
+    pub(crate) percent_first: bool,
+    /// `rounding.tax: invoice`.
+    pub(crate) tax_per_invoice: bool,
+    /// Currency of all prices, with the terms of `fx`; none: prices are in the currency of the account.
+    pub(crate) fx: Option<(String, Fields)>,
 }
 
 /// Days, half-open; no end is open.
@@ -125,8 +131,8 @@ pub(crate) struct Charge {
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance {
     pub(crate) meter: usize,
-    pub(crate) quantity: String,
-    pub(crate) account: bool,
+    /// Everything but the meter, as it stands in the book.
+    pub(crate) fields: Fields,
 }
 
 #[derive(Clone, Debug)]
@@ -142,6 +148,9 @@ pub(crate) struct Contract {
     pub(crate) id: String,
     pub(crate) days: Days,
     pub(crate) prices: BTreeMap<usize, Vec<Patch>>,
+    pub(crate) allowances: Vec<Allowance>,
+    /// As they stand in the book.
+    pub(crate) commitments: Vec<Fields>,
 }
 
 #[derive(Clone, Debug)]
@@ -163,14 +172,6 @@ pub(crate) struct Override {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Discount {
-    pub(crate) id: String,
-    /// A percentage, or the column `agreed` of the accounts.
-    pub(crate) percent: Option<String>,
-    pub(crate) on: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
 pub(crate) struct Rate {
     pub(crate) jurisdiction: String,
     pub(crate) tax: String,
@@ -178,6 +179,8 @@ pub(crate) struct Rate {
     pub(crate) percent: String,
     pub(crate) days: Days,
     pub(crate) compound: bool,
+    /// Further columns.
+    pub(crate) more: Row,
 }
 
 #[derive(Clone, Debug)]
@@ -196,6 +199,8 @@ pub(crate) struct Account {
     pub(crate) jurisdiction: String,
     pub(crate) exemptions: String,
     pub(crate) agreed: String,
+    /// Further columns.
+    pub(crate) more: Row,
 }
 
 #[derive(Clone, Debug)]
@@ -207,6 +212,11 @@ pub(crate) struct Subscription {
     pub(crate) quantity: String,
     pub(crate) days: Days,
     pub(crate) contract: Option<usize>,
+    /// Day on which the subscription itself begins, and whether it has several versions; `days` are those of one.
+    pub(crate) start: Option<NaiveDate>,
+    pub(crate) several: bool,
+    /// Further columns.
+    pub(crate) more: Row,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,12 +241,35 @@ pub(crate) struct Case {
     pub(crate) contracts: Vec<Contract>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) overrides: Vec<Override>,
-    pub(crate) discounts: Vec<Discount>,
+    /// As they stand in the book.
+    pub(crate) discounts: Vec<Fields>,
+    /// `account_bounds` and `thresholds`, as they stand in the book.
+    pub(crate) account_bounds: Vec<Fields>,
+    pub(crate) thresholds: Vec<Fields>,
     pub(crate) rates: Vec<Rate>,
     pub(crate) accounts: Vec<Account>,
     /// In order of their id.
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) records: Vec<Record>,
+    /// Rows of the reference tables that a job need not have.
+    pub(crate) tables: BTreeMap<&'static str, Vec<Row>>,
+}
+
+impl Case {
+    /// Rows of an optional reference table.
+    pub(crate) fn table(&self, name: &str) -> &[Row] {
+        self.tables.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The currency that an account is billed in.
+    pub(crate) fn currency(&self, subscription: usize) -> &str {
+        &self.accounts[self.subscriptions[subscription].account].currency
+    }
+}
+
+/// A row of these cells.
+pub(crate) fn row<const N: usize>(cells: [(&str, String); N]) -> Row {
+    cells.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// One row of a table, as the texts that are compared.
@@ -249,4 +282,16 @@ pub(crate) struct Rated {
     pub(crate) taxes: Vec<Row>,
     pub(crate) invoices: Vec<Row>,
     pub(crate) suspense: Vec<Row>,
+    /// The tables around the price, by name.
+    pub(crate) more: BTreeMap<&'static str, Vec<Row>>,
+}
+
+impl Rated {
+    /// Puts the rows of every table in order.
+    pub(crate) fn sort(&mut self) {
+        for rows in [&mut self.lines, &mut self.taxes, &mut self.invoices, &mut self.suspense] {
+            rows.sort();
+        }
+        self.more.values_mut().for_each(|rows| rows.sort());
+    }
 }

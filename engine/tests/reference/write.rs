@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::features::{Feature, on};
-use super::words::{Case, Charge, Days, Field, Fields, Patch, Read, Settings};
+use super::words::{Allowance, Case, Charge, Days, Field, Fields, Patch, Read, Row, Settings};
+use super::write_around;
 use crate::harness;
 
 /// Makes the rows of a table.
@@ -33,6 +34,7 @@ reference:
   identifiers: identifiers.csv
   tax_rates: tax_rates.csv
   price_overrides: price_overrides.csv
+REFERENCES
 limits: { suspense_records: 1 }
 output: out
 "#;
@@ -40,10 +42,14 @@ output: out
 const OVERRIDES: &[&str] =
     &["model", "unit_price", "amount", "percent", "minimum", "maximum", "size", "price", "valid_from", "valid_to"];
 
+fn pipeline(settings: &Settings) -> String {
+    PIPELINE.replace("ZONE", settings.zone.name()).replace("REFERENCES\n", &write_around::references())
+}
+
 /// Writes all files of these cases.
 pub(crate) fn write(folder: &Path, cases: &[Named<'_>]) {
     let settings = &cases[0].1.settings;
-    harness::write(&folder.join("pipeline.yaml"), PIPELINE.replace("ZONE", settings.zone.name()));
+    harness::write(&folder.join("pipeline.yaml"), pipeline(settings));
     harness::write(&folder.join("book.yaml"), book(settings, cases));
     let tables: [(&str, &str, Rows); 6] = [
         (
@@ -58,7 +64,8 @@ pub(crate) fn write(folder: &Path, cases: &[Named<'_>]) {
         ("usage.csv", "id,kind,who,used_at,amount,region,device,person,dialed", usage),
     ];
     for (file, header, rows) in tables {
-        let mut text = format!("{header}\n");
+        let more = write_around::columns(file.trim_end_matches(".csv"));
+        let mut text = format!("{}\n", [&[header], more.as_slice()].concat().join(","));
         for (name, case) in cases {
             for row in rows(case) {
                 text.push_str(&row.join(",").replace('~', name));
@@ -67,6 +74,15 @@ pub(crate) fn write(folder: &Path, cases: &[Named<'_>]) {
         }
         harness::write(&folder.join(file), text);
     }
+    for (file, text) in write_around::tables(cases) {
+        harness::write(&folder.join(file), text);
+    }
+}
+
+/// A row, with the columns that features add to it.
+fn with(table: &str, mut row: Vec<String>, more: &Row) -> Vec<String> {
+    row.extend(write_around::cells(table, more));
+    row
 }
 
 fn columns() -> Vec<&'static str> {
@@ -81,7 +97,7 @@ fn day(day: Option<chrono::NaiveDate>) -> String {
 fn accounts(case: &Case) -> Vec<Vec<String>> {
     let id = |at: Option<usize>| at.map(|at| case.accounts[at].id.clone()).unwrap_or_default();
     let row = |account: &super::words::Account| {
-        vec![
+        let row = vec![
             account.id.clone(),
             id(account.parent),
             if account.parent.is_some() { "site" } else { "customer" }.to_owned(),
@@ -92,14 +108,15 @@ fn accounts(case: &Case) -> Vec<Vec<String>> {
             account.jurisdiction.clone(),
             account.exemptions.clone(),
             account.agreed.clone(),
-        ]
+        ];
+        with("accounts", row, &account.more)
     };
     case.accounts.iter().map(row).collect()
 }
 
 fn subscriptions(case: &Case) -> Vec<Vec<String>> {
     let row = |known: &super::words::Subscription| {
-        vec![
+        let row = vec![
             known.id.clone(),
             case.accounts[known.account].id.clone(),
             known.plan.map(|plan| case.plans[plan].id.clone()).unwrap_or_default(),
@@ -108,7 +125,8 @@ fn subscriptions(case: &Case) -> Vec<Vec<String>> {
             day(known.days.from),
             day(known.days.to),
             known.contract.map(|contract| case.contracts[contract].id.clone()).unwrap_or_default(),
-        ]
+        ];
+        with("subscriptions", row, &known.more)
     };
     case.subscriptions.iter().map(row).collect()
 }
@@ -120,7 +138,7 @@ fn identifiers(case: &Case) -> Vec<Vec<String>> {
 
 fn rates(case: &Case) -> Vec<Vec<String>> {
     let row = |rate: &super::words::Rate| {
-        vec![
+        let row = vec![
             rate.jurisdiction.clone(),
             rate.tax.clone(),
             rate.category.clone(),
@@ -128,7 +146,8 @@ fn rates(case: &Case) -> Vec<Vec<String>> {
             day(rate.days.from),
             day(rate.days.to),
             rate.compound.to_string(),
-        ]
+        ];
+        with("tax_rates", row, &rate.more)
     };
     case.rates.iter().map(row).collect()
 }
@@ -167,12 +186,8 @@ fn usage(case: &Case) -> Vec<Vec<String>> {
 
 /// The book of all cases.
 fn book(settings: &Settings, cases: &[Named<'_>]) -> String {
-    let base = if settings.rounded_base { "rounded" } else { "unrounded" };
-    let mode = settings.rounding.name();
-    let mut text = format!(
-        "book: generated\ncurrency: account\ntax: {{ missing: untaxed }}\nrounding: {{ mode: {mode}, discount_base: {base} }}\n"
-    );
-    let sections: [(&str, Section); 7] = [
+    let mut text = write_around::head(settings);
+    let sections: [(&str, Section); 9] = [
         ("meters", meters),
         ("products", products),
         ("plans", plans),
@@ -180,6 +195,8 @@ fn book(settings: &Settings, cases: &[Named<'_>]) -> String {
         ("layers", layers),
         ("overrides", own_overrides),
         ("discounts", discounts),
+        ("account_bounds", write_around::account_bounds),
+        ("thresholds", write_around::thresholds),
     ];
     for (title, section) in sections {
         let all: String = cases.iter().map(|(name, case)| section(case).replace('~', name)).collect();
@@ -274,17 +291,7 @@ fn plans(case: &Case) -> String {
         if !plan.prices.is_empty() {
             fields.insert("prices".to_owned(), prices(case, &plan.prices));
         }
-        let mut allowances = Vec::new();
-        for allowance in &plan.allowances {
-            let one = |key: &str, text: &str| (key.to_owned(), Field::One(text.to_owned()));
-            let shared = if allowance.account { "account" } else { "subscription" };
-            let meter = &case.meters[allowance.meter].id;
-            allowances.push(Fields::from([
-                one("meter", meter),
-                one("quantity", &allowance.quantity),
-                one("shared_over", shared),
-            ]));
-        }
+        let allowances = allowances(case, &plan.allowances);
         if !allowances.is_empty() {
             fields.insert("allowances".to_owned(), Field::Rows(allowances));
         }
@@ -297,6 +304,12 @@ fn contracts(case: &Case) -> String {
     let mut text = String::new();
     for contract in &case.contracts {
         let mut fields = Fields::from([("prices".to_owned(), prices(case, &contract.prices))]);
+        if !contract.allowances.is_empty() {
+            fields.insert("allowances".to_owned(), Field::Rows(allowances(case, &contract.allowances)));
+        }
+        if !contract.commitments.is_empty() {
+            fields.insert("commitment".to_owned(), Field::Rows(contract.commitments.clone()));
+        }
         valid(&mut fields, contract.days);
         text.push_str(&format!("  {}: {}\n", contract.id, map(&fields)));
     }
@@ -329,21 +342,19 @@ fn own_overrides(case: &Case) -> String {
 }
 
 fn discounts(case: &Case) -> String {
-    let mut text = String::new();
-    for discount in &case.discounts {
-        let mut fields = Fields::from([("on".to_owned(), Field::Many(discount.on.clone()))]);
-        fields.insert("id".to_owned(), Field::One(discount.id.clone()));
-        let (key, value) = match &discount.percent {
-            Some(percent) => ("percent", percent.clone()),
-            None => ("percent_column", "agreed".to_owned()),
-        };
-        fields.insert(key.to_owned(), Field::One(value));
-        text.push_str(&format!("  - {}\n", map(&fields)));
-    }
-    text
+    case.discounts.iter().map(|discount| format!("  - {}\n", map(discount))).collect()
 }
 
-fn map(fields: &Fields) -> String {
+fn allowances(case: &Case, all: &[Allowance]) -> Vec<Fields> {
+    let whole = |allowance: &Allowance| {
+        let mut fields = allowance.fields.clone();
+        fields.insert("meter".to_owned(), Field::One(case.meters[allowance.meter].id.clone()));
+        fields
+    };
+    all.iter().map(whole).collect()
+}
+
+pub(crate) fn map(fields: &Fields) -> String {
     let all: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {}", value_of(key, value))).collect();
     format!("{{ {} }}", all.join(", "))
 }
@@ -361,6 +372,9 @@ fn value_of(key: &str, field: &Field) -> String {
 
 fn scalar(key: &str, text: &str) -> String {
     let texts = ["prefix", "from", "to", "when", "quantity", "timezone", "window"];
+    if text.contains('\'') {
+        return format!("\"{text}\"");
+    }
     let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/~".contains(&byte));
     if word && !texts.contains(&key) { text.to_owned() } else { format!("\"{text}\"") }
 }

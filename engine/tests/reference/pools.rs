@@ -1,0 +1,343 @@
+//! Allowances: who has them, who draws on them, and in which order.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDate};
+
+use super::conditions::{active, days_in_period};
+use super::exact::Exact;
+use super::price::{lineage, period};
+use super::words::{Allowance, Case, Fields, Read, Row, row};
+
+/// An allowance as somebody has it: what was granted in one period.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// `plan:PLAN/ID` or `contract:CONTRACT/ID`.
+    pub(crate) id: String,
+    pub(crate) meter: usize,
+    /// Whether it is of money.
+    pub(crate) money: bool,
+    pub(crate) units: Exact,
+    /// The subscription that has it; of those of an account, the lowest id.
+    holder: usize,
+    reach: Reach,
+    /// Months since the year 0: of the period it was granted in, and of the last in which it can be used.
+    granted: i32,
+    pub(crate) expires: i32,
+    priority: i64,
+    /// Place in the list of its plan or contract.
+    declared: usize,
+    on: Vec<String>,
+    cap: Option<Exact>,
+    /// Whether nobody can draw on it.
+    lost: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Reach {
+    /// All versions of a subscription with the plan.
+    Subscription(String, Source),
+    /// Those of an account with the plan.
+    Account(usize, Source),
+    Subtree(usize),
+}
+
+/// A plan or a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Plan(usize),
+    Contract(usize),
+}
+
+impl Source {
+    fn name(self, case: &Case, id: &str) -> String {
+        match self {
+            Self::Plan(plan) => format!("plan:{}/{id}", case.plans[plan].id),
+            Self::Contract(contract) => format!("contract:{}/{id}", case.contracts[contract].id),
+        }
+    }
+
+    fn of(self, case: &Case, whose: usize) -> bool {
+        match self {
+            Self::Plan(plan) => case.subscriptions[whose].plan == Some(plan),
+            Self::Contract(contract) => case.subscriptions[whose].contract == Some(contract),
+        }
+    }
+}
+
+/// What one line drew on one grant.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw {
+    pub(crate) line: String,
+    pub(crate) grant: usize,
+    pub(crate) who: usize,
+    pub(crate) charge: usize,
+    pub(crate) quantity: Exact,
+    pub(crate) amount: Exact,
+}
+
+impl Draw {
+    pub(crate) fn row(&self, case: &Case, grants: &[Grant]) -> Row {
+        let grant = &grants[self.grant];
+        row([
+            ("line", self.line.clone()),
+            ("subscription_id", case.subscriptions[self.who].id.clone()),
+            ("holder_subscription_id", case.subscriptions[grant.holder].id.clone()),
+            ("charge", case.charges[self.charge].id.clone()),
+            ("allowance", grant.id.clone()),
+            ("meter", case.meters[grant.meter].id.clone()),
+            ("granted_period", month_name(grant.granted)),
+            ("quantity", self.quantity.to_string()),
+            ("amount", self.amount.to_string()),
+        ])
+    }
+}
+
+fn month(day: NaiveDate) -> i32 {
+    day.year() * 12 + day.month0().cast_signed()
+}
+
+fn month_name(month: i32) -> String {
+    format!("{:04}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)
+}
+
+/// All grants that can be drawn on in the period.
+pub(crate) fn grants(case: &Case) -> Vec<Grant> {
+    let mut sources: Vec<(Source, usize, &Allowance)> = Vec::new();
+    for (at, plan) in case.plans.iter().enumerate() {
+        let theirs = plan.allowances.iter().enumerate();
+        sources.extend(theirs.map(|(place, allowance)| (Source::Plan(at), place, allowance)));
+    }
+    for (at, contract) in case.contracts.iter().enumerate() {
+        let theirs = contract.allowances.iter().enumerate();
+        sources.extend(theirs.map(|(place, allowance)| (Source::Contract(at), place, allowance)));
+    }
+    let mut all = Vec::new();
+    for (source, declared, allowance) in sources {
+        for holders in holders(case, source, allowance) {
+            let grant = grant(case, declared, source, allowance, &holders);
+            all.extend(carried(case, &grant, allowance));
+            all.push(grant);
+        }
+        all.extend(lost(case, declared, source, allowance, &all));
+    }
+    all
+}
+
+/// What is left of an allowance that the subscription has no more: nobody can use it.
+fn lost(case: &Case, declared: usize, source: Source, allowance: &Allowance, known: &[Grant]) -> Vec<Grant> {
+    let id = source.name(case, allowance.fields.one("id").unwrap_or(&case.meters[allowance.meter].id));
+    let mut all = Vec::new();
+    for row in open_rows(case).filter(|row| row["allowance"] == id) {
+        let holder = case.subscriptions.iter().position(|known| known.id == row["subscription_id"]).unwrap();
+        let has = |grant: &Grant| grant.id == id && case.subscriptions[grant.holder].id == row["subscription_id"];
+        if !known.iter().any(has) {
+            let day: NaiveDate = format!("{}-01", row["granted_period"]).parse().unwrap();
+            let grant = grant(case, declared, source, allowance, &[holder]);
+            let expires = month(day) + rollover(allowance).0;
+            let (units, granted) = (Exact::read(&row["left"]), month(day));
+            all.push(Grant { units, granted, expires, lost: true, ..grant });
+        }
+    }
+    all
+}
+
+/// Subscriptions that have an allowance together: those of one subscription, or of one account; where each holder adds to a
+/// pool for all below an account, those below the topmost account that has one.
+fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>> {
+    let shared = allowance.fields.word("shared_over", "subscription");
+    let adds = allowance.fields.word("multiply_by", "none") == "holders";
+    let has = |whose: &usize| source.of(case, *whose) && active(case, *whose);
+    let all: Vec<usize> = (0..case.subscriptions.len()).filter(has).collect();
+    let mut found: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
+    for whose in &all {
+        let subscription = &case.subscriptions[*whose];
+        let above = lineage(case, subscription.account);
+        let holds = |account: &usize| all.iter().any(|other| case.subscriptions[*other].account == *account);
+        let topmost = above.iter().copied().rfind(|account| holds(account)).unwrap();
+        let key = match shared {
+            "subscription" => (0, subscription.id.clone()),
+            "subtree" if adds => (topmost, String::new()),
+            _ => (subscription.account, String::new()),
+        };
+        found.entry(key).or_default().push(*whose);
+    }
+    found.into_values().collect()
+}
+
+fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
+    let fields = &allowance.fields;
+    let (first, _) = period(&case.settings);
+    let holder = holders[0];
+    let money = fields.contains_key("amount");
+    let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
+    units = units.times(&times(case, fields, holders)).kept();
+    let now = month(first);
+    let account = top(case, holders);
+    let (periods, cap) = rollover(allowance);
+    Grant {
+        id: source.name(case, fields.one("id").unwrap_or(&case.meters[allowance.meter].id)),
+        meter: allowance.meter,
+        money,
+        units,
+        holder,
+        reach: match fields.word("shared_over", "subscription") {
+            "subscription" => Reach::Subscription(case.subscriptions[holder].id.clone(), source),
+            "account" => Reach::Account(account, source),
+            _ => Reach::Subtree(account),
+        },
+        granted: now,
+        expires: now + periods,
+        priority: fields.one("priority").map_or(0, |text| text.parse().unwrap()),
+        declared,
+        on: fields.many("on").to_vec(),
+        cap,
+        lost: false,
+    }
+}
+
+/// How many times an allowance is given to its holders, each by the days on which it has it.
+fn times(case: &Case, fields: &Fields, holders: &[usize]) -> Exact {
+    let (first, after) = period(&case.settings);
+    let whole = (after - first).num_days();
+    let share = |days: i64| {
+        let prorated = fields.word("prorate", "none") == "by_day";
+        if prorated { Exact::whole(days).over(&Exact::whole(whole)) } else { Exact::whole(1) }
+    };
+    let each = |count: &dyn Fn(usize) -> Exact| {
+        let parts = holders.iter().map(|whose| count(*whose).times(&share(days_in_period(case, *whose))));
+        parts.fold(Exact::zero(), |sum, part| sum.plus(&part))
+    };
+    match fields.word("multiply_by", "none") {
+        "quantity" => each(&|whose| {
+            let text = &case.subscriptions[whose].quantity;
+            if text.is_empty() { Exact::whole(1) } else { Exact::read(text) }
+        }),
+        "holders" => each(&|_| Exact::whole(1)),
+        _ => {
+            let held = |day: &NaiveDate| holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day));
+            share(i64::try_from(first.iter_days().take_while(|day| *day < after).filter(held).count()).unwrap())
+        }
+    }
+}
+
+/// The account of the holders; of several the topmost.
+fn top(case: &Case, holders: &[usize]) -> usize {
+    let accounts = holders.iter().map(|whose| case.subscriptions[*whose].account);
+    accounts.min_by_key(|account| lineage(case, *account).len()).unwrap()
+}
+
+/// How many periods what is left is carried, and how much of it at most.
+fn rollover(allowance: &Allowance) -> (i32, Option<Exact>) {
+    if let Some(text) = allowance.fields.one("rollover") {
+        return (text.parse().unwrap(), None);
+    }
+    let Some(terms) = allowance.fields.map("rollover") else { return (0, None) };
+    (terms.one("periods").map_or(1, |text| text.parse().unwrap()), terms.number("cap"))
+}
+
+/// The rows of earlier periods with something left.
+fn open_rows(case: &Case) -> impl Iterator<Item = &Row> {
+    case.table("allowance_balances").iter().filter(|row| Exact::read(&row["left"]).is_positive())
+}
+
+/// What is left of earlier periods, and can be used in this one.
+fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
+    let (periods, _) = rollover(allowance);
+    let mut all = Vec::new();
+    for known in open_rows(case) {
+        let day: NaiveDate = format!("{}-01", known["granted_period"]).parse().unwrap();
+        let theirs = known["subscription_id"] == case.subscriptions[grant.holder].id && known["allowance"] == grant.id;
+        let expires = month(day) + periods;
+        if theirs && month(day) < grant.granted {
+            let (units, lost) = (Exact::read(&known["left"]), expires < grant.granted);
+            all.push(Grant { units, granted: month(day), expires, lost, ..grant.clone() });
+        }
+    }
+    all
+}
+
+/// The grants that usage of a subscription draws on, in order: lower priority, earlier expiry, earlier declared, nearer
+/// holder, lower id.
+pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usize, money: bool) -> Vec<usize> {
+    let meter = case.charges[charge].meter;
+    let above = lineage(case, case.subscriptions[whose].account);
+    let distance = |grant: &Grant| match &grant.reach {
+        Reach::Subscription(id, source) => (*id == case.subscriptions[whose].id && source.of(case, whose)).then_some(0),
+        Reach::Account(account, source) => {
+            (*account == case.subscriptions[whose].account && source.of(case, whose)).then_some(1)
+        }
+        Reach::Subtree(account) => above.iter().position(|at| at == account).map(|far| far + 1),
+    };
+    let id = &case.charges[charge].id;
+    let mut all = Vec::new();
+    for (at, grant) in grants.iter().enumerate() {
+        let meant = !grant.lost && (grant.on.is_empty() || grant.on.contains(id));
+        if Some(grant.meter) == meter
+            && grant.money == money
+            && meant
+            && let Some(far) = distance(grant)
+        {
+            let holder = case.subscriptions[grant.holder].id.clone();
+            all.push(((grant.priority, grant.expires, grant.declared, far, holder), at));
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(_, at)| at).collect()
+}
+
+/// What was drawn on a grant: of money by all charges together, of a quantity by the charge that drew most.
+fn used(grant: &Grant, at: usize, draws: &[Draw]) -> Exact {
+    let mut by_charge: BTreeMap<usize, Exact> = BTreeMap::new();
+    for draw in draws.iter().filter(|draw| draw.grant == at) {
+        let (key, more) = if grant.money { (0, &draw.amount) } else { (draw.charge, &draw.quantity) };
+        let sum = by_charge.entry(key).or_insert_with(Exact::zero);
+        *sum = sum.plus(more);
+    }
+    by_charge.into_values().fold(Exact::zero(), Exact::most)
+}
+
+/// What is kept of each grant for the next period: nothing of what expires, and no more than the cap of all that is left
+/// of an allowance; what expires first is dropped first.
+fn kept(case: &Case, grants: &[Grant], rest: &[Exact]) -> Vec<Exact> {
+    let now = month(period(&case.settings).0);
+    let lasts = |at: &usize| grants[*at].expires > now && !grants[*at].lost;
+    let mut kept: Vec<Exact> =
+        (0..grants.len()).map(|at| if lasts(&at) { rest[at].clone() } else { Exact::zero() }).collect();
+    for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.granted == now) {
+        let Some(cap) = &grant.cap else { continue };
+        let same =
+            |other: &&usize| (grants[**other].declared, grants[**other].holder) == (grant.declared, grant.holder);
+        let mut all: Vec<usize> = (0..grants.len()).collect::<Vec<_>>().iter().filter(same).copied().collect();
+        all.sort_by_key(|other| std::cmp::Reverse(grants[*other].expires));
+        let mut room = cap.clone();
+        for other in all {
+            kept[other] = kept[other].clone().least(room.clone());
+            room = room.less(&kept[other]);
+        }
+        debug_assert!(kept[at] <= *cap);
+    }
+    kept
+}
+
+/// What is left of every grant at the end of the period, and how long it can be used.
+pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row> {
+    let used: Vec<Exact> = grants.iter().enumerate().map(|(at, grant)| used(grant, at, draws)).collect();
+    let rest: Vec<Exact> = grants.iter().zip(&used).map(|(grant, used)| grant.units.less(used)).collect();
+    let kept = kept(case, grants, &rest);
+    let balance = |(at, grant): (usize, &Grant)| {
+        row([
+            ("account_id", case.accounts[case.subscriptions[grant.holder].account].id.clone()),
+            ("subscription_id", case.subscriptions[grant.holder].id.clone()),
+            ("allowance", grant.id.clone()),
+            ("meter", case.meters[grant.meter].id.clone()),
+            ("granted_period", month_name(grant.granted)),
+            ("granted", grant.units.to_string()),
+            ("used", used[at].to_string()),
+            ("expired", rest[at].less(&kept[at]).to_string()),
+            ("left", kept[at].to_string()),
+            ("expires_after", month_name(grant.expires)),
+        ])
+    };
+    grants.iter().enumerate().map(balance).collect()
+}
