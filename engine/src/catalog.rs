@@ -98,6 +98,23 @@ impl Catalog {
     /// Unknown plans, products, contracts, charges and accounts (`B003`), currencies that do not fit (`B010`), patches that
     /// do not fit the prices they lie over.
     pub fn new(book: &PriceBook, reference: &Reference, period: &Period, applies: &Applies) -> Outcome<Self> {
+        Self::of(book, reference, period, (applies, true))
+    }
+
+    /// The prices of an earlier period alone: levels and balances are those of the period that is billed.
+    ///
+    /// # Errors
+    /// As [`Catalog::new`].
+    pub fn earlier(book: &PriceBook, reference: &Reference, then: &Period, applies: &Applies) -> Outcome<Self> {
+        Self::of(book, reference, then, (applies, false))
+    }
+
+    fn of(
+        book: &PriceBook,
+        reference: &Reference,
+        period: &Period,
+        (applies, whole): (&Applies, bool),
+    ) -> Outcome<Self> {
         let mut faults = Faults::default();
         let offers = offers::offers(book);
         let offer_of = offers::offers_of(book, reference, &mut faults);
@@ -135,8 +152,12 @@ impl Catalog {
             charge_of,
             terms: resolver.terms,
             by_record: book.meters.iter().map(|meter| meter.aggregate.by_record()).collect(),
-            openings: levels::openings(book, reference, period, &mut faults),
-            grants: grants::grants(book, reference, period, (&offers, &offer_of, &contract_of), &mut faults),
+            openings: if whole { levels::openings(book, reference, period, &mut faults) } else { Vec::new() },
+            grants: if whole {
+                grants::grants(book, reference, period, (&offers, &offer_of, &contract_of), &mut faults)
+            } else {
+                Grants::default()
+            },
             gaps: vec![false; book.meters.len()],
             zero_usage: vec![false; book.charges.len()],
             itemised: vec![false; book.charges.len()],

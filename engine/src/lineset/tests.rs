@@ -28,10 +28,13 @@ async fn what_is_written_is_read_back_and_found_right() {
     let (tables, totals) = itemised_fixture();
     let (output, count) = (output("round"), tables.len());
     let written = write(&output, tables, 2).unwrap();
-    assert_eq!(written.len(), 7);
     assert_eq!(written.len(), count);
     assert_eq!(written[0].path, "invoice_lines/period=2026-10/run=abc/part-000.parquet");
-    assert_eq!((written[0].rows, written[5].rows), (3, 1));
+    let rows = |table: Table| {
+        let own = written.iter().filter(|part| part.path.starts_with(&format!("{}/", table.name())));
+        own.map(|part| part.rows).sum::<u64>()
+    };
+    assert_eq!((rows(Table::InvoiceLines), rows(Table::Suspense)), (3, 1));
     read_back(&output, &written, &totals).await.unwrap();
     assert_eq!(tables_of(&written)["invoices"][0].path, written[2].path);
 }
@@ -70,7 +73,8 @@ async fn a_changed_byte_or_amount_in_the_store_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rated_records_that_are_not_all_there_are_found() {
     let (mut tables, totals) = itemised_fixture();
-    tables[6].1 = tables[6].1.slice(0, 2);
+    let at = tables.iter().position(|(table, _)| *table == Table::RatedUsage).unwrap();
+    tables[at].1 = tables[at].1.slice(0, 2);
     let output = output("records");
     let written = write(&output, tables, 2).unwrap();
     let faults = read_back(&output, &written, &totals).await.unwrap_err();

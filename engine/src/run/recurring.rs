@@ -149,7 +149,7 @@ pub(super) fn recall(
     let mut faults = Faults::default();
     for (label, asked) in asked {
         let then =
-            Period::month(&label, period.timezone).and_then(|then| Catalog::new(book, reference, &then, applies));
+            Period::month(&label, period.timezone).and_then(|then| Catalog::earlier(book, reference, &then, applies));
         if let Some(then) = faults.keep(then) {
             catalog.remember(&then, &asked);
         }
