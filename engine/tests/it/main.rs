@@ -65,6 +65,8 @@ mod faults;
 // Calls the binary, makes folders to call it in, finds the tools of the tests.
 #[cfg(test)]
 mod harness;
+// Pools, overrides and commitments over a hierarchy of four levels.
+#[cfg(test)]
 mod hierarchy;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]

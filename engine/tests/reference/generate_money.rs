@@ -4,7 +4,7 @@ use chrono::{Days as Shift, Months, NaiveDate};
 
 use super::dice::Dice;
 use super::exact::Exact;
-use super::features::{Feature, on};
+use super::features::{CAPS, Feature, on};
 use super::generate_around::{maybe, put};
 use super::price::period;
 use super::words::{Case, Field, Fields, Read, Row, row};
@@ -49,7 +49,7 @@ pub(crate) fn discounts(dice: &mut Dice<'_>, case: &mut Case) {
             _ => put(&mut fields, "fixed_price", dice.of(&["0.01", "0.5"])),
         }
         maybe(dice, &mut fields, "exclusive", &["false", "true"]);
-        if !fields.contains_key("amount") && dice.holds(1, 3) {
+        if CAPS && !fields.contains_key("amount") && dice.holds(1, 3) {
             put(&mut fields, "cap", dice.of(&["1", "20"]));
         }
         maybe(dice, &mut fields, "periods", &["1", "3", "100"]);
