@@ -3,6 +3,7 @@
 //! what goes wrong on the way, [`ledger`] what a right engine must count, [`files`] and [`reference`] what is written.
 //! It is apart from the engine and shares nothing with it, so that its counts are a second opinion.
 
+pub(crate) mod agreements;
 pub(crate) mod bridge;
 pub(crate) mod clock;
 pub(crate) mod customers;

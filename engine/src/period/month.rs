@@ -9,6 +9,9 @@ use chrono::{Datelike, NaiveDate};
 pub struct Month(i32);
 
 impl Month {
+    /// January 1900, which stands for no period: before every date of a book.
+    pub const BEFORE_ALL: Self = Self(1900 * 12);
+
     /// The month of `day`.
     #[must_use]
     pub fn of(day: NaiveDate) -> Self {

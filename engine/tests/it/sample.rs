@@ -49,8 +49,12 @@ fn expected() -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
     (records, suspense)
 }
 
+fn number(row: &Row, column: &str) -> Decimal {
+    row[column].parse().unwrap()
+}
+
 fn sum(rows: &[Row], column: &str) -> Decimal {
-    rows.iter().map(|row| row[column].parse::<Decimal>().unwrap()).sum()
+    rows.iter().map(|row| number(row, column)).sum()
 }
 
 #[test]
@@ -131,9 +135,9 @@ fn lines_taxes_invoices_and_summary_add_up_to_each_other() {
         assert_eq!(told("gross"), sum(&invoices, "amount_gross"), "{currency} invoices");
     }
     for line in lines {
-        let [list, discount, net] =
-            ["amount_list", "amount_discount", "amount_net"].map(|column| line[column].parse::<Decimal>().unwrap());
-        assert_eq!(list - discount, net, "{line:#?}");
+        let [list, discount, included, net] =
+            ["amount_list", "amount_discount", "amount_tax_included", "amount_net"].map(|column| number(line, column));
+        assert_eq!(list - discount - included, net, "{line:#?}");
         assert!(!line["price_ref"].is_empty() && !line["price_layer"].is_empty(), "an unexplained line: {line:#?}");
     }
 }

@@ -264,10 +264,10 @@ fn singles(case: &Case) -> BTreeSet<String> {
     found
 }
 
-/// Without what a tax that nobody pays would have been taken of: that is told, not billed.
+/// Without what a tax is taken of where taxes may be included or nobody pays them: that is told, not billed.
 fn owed(row: &Row) -> Row {
     let mut row = row.clone();
-    if row["exempt"] == "true" {
+    if row["exempt"] == "true" || on(Feature::TaxTerms) {
         row.remove("taxable_amount");
     }
     row

@@ -102,15 +102,10 @@ pub(crate) const ON: &[Feature] = &[
     Feature::WeightedSum,
     Feature::Percentile,
     Feature::Windowed,
-    Feature::Intervals,
-    Feature::AccountBounds,
     Feature::Thresholds,
     Feature::Discounts,
     Feature::Conditions,
-    Feature::TaxTerms,
-    Feature::TaxPerInvoice,
     Feature::TaxMissing,
-    Feature::Credits,
     Feature::Subtotals,
 ];
 
@@ -135,6 +130,8 @@ pub(crate) const PLAN_OVER_ANCESTORS: bool = true;
 pub(crate) const PRICES_OF_ANCESTORS: bool = true;
 /// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
 pub(crate) const SCOPE_BY_PRICE: bool = true;
+/// Whether discounts may be of money: how it is shared out beside other discounts is read in two ways.
+pub(crate) const AMOUNTS: bool = false;
 /// Whether discounts have a cap: over lines above and below zero it is read in two ways.
 pub(crate) const CAPS: bool = false;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.

@@ -4,7 +4,7 @@ use chrono::{Days as Shift, Months, NaiveDate};
 
 use super::dice::Dice;
 use super::exact::Exact;
-use super::features::{CAPS, Feature, on};
+use super::features::{AMOUNTS, CAPS, Feature, on};
 use super::generate_around::{maybe, put};
 use super::price::period;
 use super::words::{Case, Field, Fields, Read, Row, row};
@@ -44,7 +44,8 @@ pub(crate) fn discounts(dice: &mut Dice<'_>, case: &mut Case) {
                 put(&mut fields, "percent", dice.of(&["10", "50", "2.5", "33.333", "100"]));
                 maybe(dice, &mut fields, "of", &["rest", "original"]);
             }
-            2 => put(&mut fields, "amount", dice.of(&["1", "10", "0.05", "100"])),
+            2 if !AMOUNTS => put(&mut fields, "percent", "5"),
+            2 => put(&mut fields, "amount", dice.of(&["1", "10", "100"])),
             3 => put(&mut fields, "free_units", dice.of(&["1", "10"])),
             _ => put(&mut fields, "fixed_price", dice.of(&["0.01", "0.5"])),
         }
