@@ -49,7 +49,7 @@ use model::{Account, Index, Reference, Subscription};
 use table::Table;
 
 /// The tables in the order of their faults and of the digest.
-const ROLES: [&str; 13] = [
+pub const ROLES: [&str; 13] = [
     "accounts",
     "subscriptions",
     "identifiers",

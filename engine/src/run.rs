@@ -3,32 +3,32 @@
 //! A run reads like the product's sentence: check everything, find and fingerprint the usage files, take them in, settle
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
-mod assembly;
 mod account_bounds;
 mod around;
+mod assembly;
 mod balances;
 mod batches;
-mod bounds;
 mod beyond;
+mod bounds;
 mod circles;
-mod conversion;
 mod commitments;
 mod committed;
-mod deferred;
-mod exchange;
 mod conditions;
-mod discounts;
 mod covers;
+mod currencies;
+mod deferred;
+mod discounts;
 mod draws;
+mod exchange;
 pub mod explain;
 mod intake;
 mod itemised;
 mod layers;
-mod numbers;
+mod levels;
+mod line_discounts;
 mod made;
 mod notices;
-mod line_discounts;
-mod levels;
+mod numbers;
 pub mod options;
 mod pools;
 mod prepaid;

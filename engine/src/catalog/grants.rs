@@ -164,7 +164,7 @@ impl Grants {
     /// account, 2 of the account above.
     fn pools_of(&self, drawer: &Drawer<'_>) -> Vec<(usize, u32)> {
         let account = drawer.reference.subscriptions[drawer.subscription as usize].account;
-        let first = first_version(drawer.reference, drawer.subscription);
+        let first = drawer.reference.subscriptions[drawer.subscription as usize].first;
         let mut pools = Vec::new();
         for number in self.allowances_of(drawer.offer, drawer.subscription) {
             let (distance, sharer) = match self.allowances[number as usize].shared_over {
@@ -190,7 +190,7 @@ impl Grants {
     fn payer(&self, drawer: &Drawer<'_>, pools: &[(usize, u32)]) -> Payer {
         let widest = pools.iter().filter(|(distance, _)| *distance > 0);
         let widest = widest.max_by_key(|(distance, pool)| (*distance, std::cmp::Reverse(*pool)));
-        let own = || Payer::Subscription(first_version(drawer.reference, drawer.subscription));
+        let own = || Payer::Subscription(drawer.reference.subscriptions[drawer.subscription as usize].first);
         widest.map_or_else(own, |(_, pool)| Payer::Pool(*pool))
     }
 
@@ -214,14 +214,4 @@ impl Allowance {
 fn ancestry(reference: &Reference, account: Index) -> impl Iterator<Item = Index> {
     let above = |at: &Index| reference.accounts.get(*at as usize)?.parent;
     std::iter::successors(Some(account), above).take(DEEPEST)
-}
-
-/// The first row of a subscription's id: rows of one id are one subscription on other terms.
-fn first_version(reference: &Reference, subscription: Index) -> Index {
-    let id = |at: Index| reference.subscriptions.get(at as usize).map(|row| row.id.as_str());
-    let mut first = subscription;
-    while first > 0 && id(first - 1) == id(subscription) {
-        first -= 1;
-    }
-    first
 }

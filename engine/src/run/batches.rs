@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::Job;
-use super::conversion;
+use super::currencies;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
 use crate::book::model::{Anchor, Every, Model};
@@ -88,7 +88,7 @@ pub(super) fn invoice_lines(
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
     let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
-    let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| conversion::told(job, line)).collect();
+    let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| currencies::told(job, line)).collect();
     let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free | Band::Amount(_));
     let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();

@@ -364,7 +364,8 @@ impl<'s> Stage<'s> {
         let holds = group.valid.start < line.service_end && line.service_end <= group.valid.end;
         let Some(periods) = discount.periods.filter(|_| holds) else { return holds };
         let months = |day: NaiveDate| i64::from(day.year()) * 12 + i64::from(day.month0());
-        let first = group.redeemed.unwrap_or_else(|| self.first_day(line.subscription));
+        let whole = &self.rater.job.reference.subscriptions[line.subscription as usize];
+        let first = group.redeemed.unwrap_or(whole.begins);
         months(self.rater.job.period.first_day) - months(first) < i64::from(periods)
     }
 
@@ -374,14 +375,6 @@ impl<'s> Stage<'s> {
         let valid = discount.valid.both(of_coupon.unwrap_or_default());
         let instant = |day: NaiveDate| midnight(day, self.rater.job.period.timezone);
         valid.from.and_then(instant).unwrap_or(i64::MIN)..valid.to.and_then(instant).unwrap_or(i64::MAX)
-    }
-
-    /// The first day of a subscription, whatever has changed of it since.
-    fn first_day(&self, subscription: u32) -> NaiveDate {
-        let rows = &self.rater.job.reference.subscriptions;
-        let own = &rows[subscription as usize];
-        let versions = rows[..subscription as usize].iter().rev().take_while(|row| row.id == own.id);
-        versions.last().unwrap_or(own).start
     }
 
     /// Notes what came off.

@@ -1,13 +1,13 @@
-//! The price path: usage buckets -> portions -> allowances -> charge models -> exchange, discounts and rounding -> taxes -> invoices
-//! -> prepaid credits (the order of DESIGN section 5). Accounts are independent of each other, so they are rated in parallel and their
-//! lines joined in order.
+//! The price path: usage buckets -> portions -> allowances -> charge models -> settlement -> taxes -> invoices -> prepaid
+//! credits (the order of DESIGN section 5). Accounts that share nothing are independent of each other, so they are rated in
+//! parallel and their lines joined in order.
 
 use super::Job;
 use super::balances::{BalanceRow, add_included, balances};
 use super::circles::Units;
 use super::commitments::CommitmentRows;
-use super::conversion::exchange_records;
 use super::covers::CoveredCharge;
+use super::currencies::exchange_records;
 use super::deferred::rate_deferred;
 use super::discounts::Discounting;
 use super::draws::{self, DrawRow};
@@ -98,9 +98,7 @@ pub(super) struct Rated {
 /// SQL of prices that cannot be computed (`E007`, `E008`, `E009`), usage and amounts that do not fit (`G002`, `G003`).
 pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let cube = Cube::new(buckets, job.book, job.catalog, job.period, job.reference)?;
-    let mut rater = Rater::new(job, &cube);
-    rater.ask_fees()?;
-    let rater = rater;
+    let rater = Rater::new(job, &cube).with_fees()?;
     let mut unpriced = Unpriced::default();
     let (mut lines, mut deferred, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
     let mut draws = Vec::new();

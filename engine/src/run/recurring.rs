@@ -43,14 +43,14 @@ impl Rater<'_> {
     ///
     /// # Errors
     /// `E007` for conditions that cannot be computed.
-    pub(super) fn ask_fees(&mut self) -> Outcome<()> {
+    pub(super) fn with_fees(mut self) -> Outcome<Self> {
         for (price, charge) in self.job.catalog.prices.iter().zip(&self.job.catalog.charge_of) {
             let Some(when) = price.when.as_ref().filter(|when| !self.fees.contains_key(&when.text)) else { continue };
             let of = format!("charge `{}`", self.job.book.charges[*charge].id);
-            let holds = hold(self, &[], &of, when)?;
+            let holds = hold(&self, &[], &of, when)?;
             self.fees.insert(when.text.clone(), holds);
         }
-        Ok(())
+        Ok(self)
     }
 
     /// Whether the condition of `price`, if it has one, holds for a subscription.

@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 
 use super::commitments::{CommitmentRows, commitments as held_against};
-use super::conversion::exchange;
 use super::covers::{Covers, cover};
+use super::currencies::exchange;
 use super::discounts::Discounting;
 use super::made::Made;
 use super::notices::{Notice, notices as reached};

@@ -1,5 +1,6 @@
 //! Every key of a file of rule tests: what it takes, what leaving it out means, and one line for whoever writes it.
 
+use crate::reference::ROLES;
 use crate::tables::Table;
 use crate::yaml::keys::{Key, Kind, Record};
 
@@ -97,21 +98,7 @@ static GIVEN: Record = Record {
 };
 
 /// The reference tables a test may give, in the order they are written.
-pub(super) const TABLES: [&str; 13] = [
-    "accounts",
-    "subscriptions",
-    "identifiers",
-    "tax_rates",
-    "fx_rates",
-    "price_overrides",
-    "levels",
-    "tax_exemptions",
-    "credits",
-    "commitment_balances",
-    "amendments",
-    "coupons",
-    "allowance_balances",
-];
+pub(super) const TABLES: [&str; ROLES.len()] = ROLES;
 
 /// A list of rows; of each, only the columns that matter.
 const ROWS: Kind = Kind::List(&Kind::Map(&CELL));

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use crate::committed::{self, Row};
 use crate::harness::{announce, folder, ratemill};
+use crate::scale::PIPELINE;
 
 const REGIONS: usize = 10;
 const SITES: usize = 10;
@@ -40,25 +41,6 @@ contracts:
   frame:
     commitment: { id: frame, amount: 602, per: month, over: subtree, on: [voice], product: voice }
 ";
-
-const PIPELINE: &str = r#"pipeline: hierarchy
-timezone: UTC
-period: month
-book: book.yaml
-usage:
-  usage:
-    path: usage.csv
-    format: csv
-    schema: { id: string, who: string, used_at: timestamp, amount: "decimal(18,3)" }
-    mediate: SELECT id AS record_id, 'use' AS record_type, who AS identifier, used_at AS record_time, amount FROM input
-    dedup: { key: [record_id], window: 35 days }
-reference:
-  accounts: accounts.csv
-  subscriptions: subscriptions.csv
-  identifiers: identifiers.csv
-  price_overrides: price_overrides.csv
-output: out
-"#;
 
 /// What one customer's usage must come to.
 #[derive(Debug, Default, PartialEq, Eq)]

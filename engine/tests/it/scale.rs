@@ -16,7 +16,7 @@ use ratemill::{book, reference};
 use crate::harness::{announce, folder, ratemill};
 
 const CHARGES: usize = 8;
-const PIPELINE: &str = r#"pipeline: scale
+pub(crate) const PIPELINE: &str = r#"pipeline: scale
 timezone: UTC
 period: month
 book: book.yaml

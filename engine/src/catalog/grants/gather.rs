@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::openings::{Openings, openings};
-use super::{Grant, Grants, Pool, ancestry, first_version};
+use super::{Grant, Grants, Pool, ancestry};
 use crate::book::model::{Allowance, Multiply, PriceBook, Scope, Validity};
 use crate::catalog::Offer;
 use crate::fault::{Fault, Faults, codes};
@@ -99,7 +99,7 @@ impl<'a> Gathering<'a> {
             return ancestry(self.reference, account).filter(|above| self.tops.contains(&(number, *above))).last();
         }
         let own = allowance.shared_over == Scope::Subscription;
-        Some(if own { first_version(self.reference, subscription) } else { account })
+        Some(if own { self.reference.subscriptions[subscription as usize].first } else { account })
     }
 
     /// One more subscription, active on these days, that has the allowance.
@@ -124,7 +124,7 @@ impl<'a> Gathering<'a> {
                 quantity_days: Some(Decimal::ZERO),
             });
         }
-        let first = first_version(self.reference, subscription);
+        let first = self.reference.subscriptions[subscription as usize].first;
         let days = active & days_of(self.period, allowance.valid);
         let Some(pool) = self.pools.get_mut(pool as usize) else { return };
         if row.account == pool.account {
