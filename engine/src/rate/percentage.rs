@@ -86,23 +86,24 @@ fn bounded(amount: Decimal, minimum: Option<Decimal>, maximum: Option<Decimal>) 
 }
 
 /// Brings what the records of each line come to, their fees included, within the bounds of a line; the last part carries
-/// the difference.
+/// the difference. A line that altogether gives money back is no sale.
 fn bound_lines(
     parts: &mut [Part],
     portions: &[Portion],
     minimum: Option<Decimal>,
     maximum: Option<Decimal>,
 ) -> Option<()> {
-    let mut sums: BTreeMap<(u32, u32), (Decimal, usize)> = BTreeMap::new();
+    let mut sums: BTreeMap<(u32, u32), (Decimal, Decimal, usize)> = BTreeMap::new();
     for (at, part) in parts.iter().enumerate() {
         let line = portions.get(part.portion).map(|of| (of.subscription, of.group))?;
-        let (sum, last) = sums.entry(line).or_insert((Decimal::ZERO, at));
+        let (sum, sold, last) = sums.entry(line).or_insert((Decimal::ZERO, Decimal::ZERO, at));
         *sum = sum.plus(part.amount)?;
         if part.band != Band::Fee {
+            *sold = sold.plus(part.quantity)?;
             *last = at;
         }
     }
-    for (sum, last) in sums.into_values() {
+    for (sum, _, last) in sums.into_values().filter(|(_, sold, _)| *sold > Decimal::ZERO) {
         let part = parts.get_mut(last)?;
         part.amount = part.amount.plus(bounded(sum, minimum, maximum).minus(sum)?)?;
     }

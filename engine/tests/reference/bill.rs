@@ -27,6 +27,8 @@ pub(crate) struct Draft {
     pub(crate) days: Days,
     pub(crate) group: BTreeMap<String, String>,
     pub(crate) tier: String,
+    /// Position of its window among those of its price.
+    pub(crate) window: usize,
     pub(crate) quantity: Exact,
     pub(crate) unit_price: Option<Exact>,
     pub(crate) amount: Exact,

@@ -79,6 +79,7 @@ fn bounded_by(
         days: stretch.days,
         group: BTreeMap::new(),
         tier: String::new(),
+        window: 0,
         quantity: Exact::zero(),
         unit_price: None,
         amount: Exact::zero(),

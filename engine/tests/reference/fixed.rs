@@ -98,6 +98,7 @@ fn draft(
         days: Days { from: Some(from), to: Some(to) },
         group: BTreeMap::new(),
         tier: String::new(),
+        window: 0,
         amount: if kind == "credit" { amount.negated() } else { amount },
         quantity: times,
         unit_price: Some(unit_price),

@@ -106,6 +106,7 @@ pub(crate) fn usage(
 }
 
 fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) -> Draft {
+    let mut windows = portion.stretch.price.rows("windows").iter();
     Draft {
         subscription: portion.subscription,
         charge,
@@ -115,6 +116,7 @@ fn draft(portion: &Portion<'_>, charge: usize, kind: &'static str, part: &Part) 
         days: portion.stretch.days,
         group: portion.group.clone(),
         tier: part.tier.clone(),
+        window: windows.position(|window| window.one("name") == Some(&part.tier)).unwrap_or(0),
         quantity: part.quantity.clone(),
         unit_price: part.unit_price.clone(),
         amount: part.amount.clone(),

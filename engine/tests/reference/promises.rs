@@ -45,6 +45,7 @@ pub(crate) fn draft(
         days: Days { from: Some(first), to: Some(after) },
         group: BTreeMap::new(),
         tier: tier.to_owned(),
+        window: 0,
         quantity: Exact::whole(1),
         unit_price: None,
         amount,

@@ -131,7 +131,8 @@ pub(crate) fn settle(
     Settled { lines, more, invoices }
 }
 
-/// In the order of the published table: of equal remainders the earlier line has more.
+/// In the order of the published table: of equal remainders the earlier line has more. Within a charge usage comes before
+/// what is included, then the values of the line group, days, and tiers.
 fn sort(case: &Case, lines: &mut [Line]) {
     const KINDS: [&str; 6] = ["usage", "recurring", "one_time", "allowance", "commitment", "credit"];
     lines.sort_by_cached_key(|line| {
@@ -139,8 +140,25 @@ fn sort(case: &Case, lines: &mut [Line]) {
         let subscription = &case.subscriptions[draft.subscription];
         let kind = KINDS.iter().position(|kind| *kind == draft.kind);
         let charge = case.charges[draft.charge].id.clone();
-        let tier = draft.tier.parse::<usize>().map_or(draft.tier.clone(), |tier| format!("{tier:09}"));
         let names = (case.accounts[subscription.account].id.clone(), subscription.id.clone(), charge);
-        (names, kind, draft.days.from, draft.group.clone(), tier)
+        let group: Vec<(String, String)> = draft.group.clone().into_iter().collect();
+        (names, kind, group, draft.days.from, rank(draft))
     });
+}
+
+/// Tiers as they follow each other, windows as they are declared and destinations by name, then fees and bounds.
+fn rank(draft: &Draft) -> (usize, usize, String) {
+    let tier = draft.tier.as_str();
+    let (class, number) = match (tier, tier.parse::<usize>()) {
+        ("", _) => (0, 0),
+        ("included", _) => (1, 0),
+        (_, Ok(number)) => (2, number),
+        ("beyond", _) => (3, 0),
+        ("fee", _) => (5, 0),
+        ("minimum", _) => (6, 0),
+        ("maximum", _) => (7, 0),
+        ("overage", _) => (8, 0),
+        _ => (4, draft.window),
+    };
+    (class, number, tier.to_owned())
 }
