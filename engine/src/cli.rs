@@ -2,15 +2,19 @@
 //!
 //! Results go to stdout, talk goes to stderr; this is the only room that prints.
 
+mod abandon;
 mod arguments;
 mod completions;
 mod explain;
+mod gc;
 mod page;
 mod plan;
 mod progress;
 mod report;
 mod run;
 mod schema;
+mod status;
+mod stored;
 mod talk;
 mod test;
 mod validate;
@@ -92,6 +96,9 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Validate(own) => validate::carry_out(own, format).await,
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Explain(own) => explain::carry_out(own, format).await,
+        Command::Status(own) => status::carry_out(own, format).await,
+        Command::Gc(own) => gc::carry_out(own, format).await,
+        Command::Abandon(own) => abandon::carry_out(own, format).await,
         Command::Schema(own) => schema::carry_out(own),
         Command::Completions(own) => completions::carry_out(own),
     }

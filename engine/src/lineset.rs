@@ -2,7 +2,7 @@
 //!
 //! [`write`](fn@write) turns sorted rows into parts whose bytes depend on the rows alone; [`commit`] is the only commit point
 //! (put-if-absent of the manifest); [`current`] finds what is committed. Nothing here computes an amount, and nothing
-//! here deletes.
+//! but [`sweep`] deletes.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,9 @@ pub mod commit;
 pub mod encode;
 pub mod failpoint;
 pub mod manifest;
+pub mod plans;
+pub mod survey;
+pub mod sweep;
 
 pub use commit::{Commit, commit, current};
 pub use manifest::Manifest;

@@ -30,6 +30,7 @@ mod made;
 mod notices;
 mod numbers;
 pub mod options;
+mod planned;
 mod pools;
 mod prepaid;
 mod prepare;
@@ -119,6 +120,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let cells = Cells::default();
     let job = prepared.job(&guide, &files, &sources, &cells);
 
+    planned::put(&job, &run_id, &output, standing.as_ref()).await?;
     let order = options.file_order(files.len());
     (options.progress_total)(files.iter().map(|file| file.size).sum());
     let intakes = intake::take_in(&job, options, &order).await?;

@@ -15,10 +15,11 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::fault::{Fault, Outcome, codes};
 
+mod clear;
 #[cfg(test)]
 pub(crate) mod flaky;
 mod pattern;
@@ -46,6 +47,8 @@ pub struct Found {
     pub name: String,
     /// Bytes.
     pub size: u64,
+    /// When it was last written, by the store's clock: microseconds UTC.
+    pub modified: i64,
 }
 
 /// What became of a put-if-absent.
@@ -138,6 +141,13 @@ impl Location {
         Ok(Self { store: Arc::clone(&self.store), root: self.root.clone(), path })
     }
 
+    /// The folder it lies in; none for the root of a store.
+    #[must_use]
+    pub fn folder(&self) -> Option<Self> {
+        let (above, _) = self.path.as_ref().rsplit_once('/')?;
+        Some(Self { store: Arc::clone(&self.store), root: self.root.clone(), path: Path::parse(above).ok()? })
+    }
+
     /// All files this location means, sorted by name: the file itself, or every file below the folder.
     ///
     /// # Errors
@@ -147,7 +157,7 @@ impl Location {
             match self.store.head(&self.path).await {
                 Ok(meta) => {
                     let name = self.file_name().to_owned();
-                    return Ok(vec![Found { location: self.clone(), name, size: meta.size }]);
+                    return Ok(vec![self.found(name, meta)]);
                 }
                 // No such object: it can still be a folder.
                 Err(object_store::Error::NotFound { .. }) => {}
@@ -167,10 +177,15 @@ impl Location {
         while let Some(meta) = listing.try_next().await.map_err(|cause| self.fault("list", &cause))? {
             let path = meta.location.to_string();
             let name = path.strip_prefix(self.path.as_ref()).unwrap_or(&path).trim_start_matches('/').to_owned();
-            found.push(Found { location: Self { path: meta.location, ..self.clone() }, name, size: meta.size });
+            found.push(self.found(name, meta));
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
+    }
+
+    fn found(&self, name: String, meta: ObjectMeta) -> Found {
+        let location = Self { path: meta.location, ..self.clone() };
+        Found { location, name, size: meta.size, modified: meta.last_modified.timestamp_micros() }
     }
 
     /// The whole object.

@@ -65,6 +65,12 @@ pub(super) enum Command {
     Test(TestArguments),
     /// Say why invoice lines of the committed line set are what they are
     Explain(ExplainArguments),
+    /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
+    Status(OutputArguments),
+    /// Delete files of superseded line sets, and files that nothing names
+    Gc(GcArguments),
+    /// Give up an unfinished run: delete its files and its plan
+    Abandon(AbandonArguments),
     /// Print the JSON Schema of a YAML file, for editors, or the reference page, for people
     Schema(SchemaArguments),
     /// Print completions for a shell
@@ -158,6 +164,45 @@ pub(super) struct TestArguments {
     pub(super) period: Option<String>,
 }
 
+/// Words that say which output is meant.
+#[derive(Debug, Args)]
+pub(super) struct OutputArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// Where the tables are, instead of the pipeline's `output`
+    #[arg(long)]
+    pub(super) output: Option<String>,
+}
+
+/// Words of `gc`.
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    #[command(flatten)]
+    pub(super) of: OutputArguments,
+    /// Line sets of each period that keep their files, the newest ones
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep: u16,
+    /// How long what is superseded or named by nothing stays all the same, such as 12h or 30d
+    #[arg(long, default_value = "7d", value_parser = duration)]
+    pub(super) grace: i64,
+    /// Print what would be deleted, and delete nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Words of `abandon`.
+#[derive(Debug, Args)]
+pub(super) struct AbandonArguments {
+    #[command(flatten)]
+    pub(super) of: OutputArguments,
+    /// The run: its id, or as much of it as no other run of the period begins with
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) run_id: String,
+    /// The period of the run, as YYYY-MM
+    #[arg(long)]
+    pub(super) period: String,
+}
+
 /// Words of `schema`.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArguments {
@@ -203,4 +248,19 @@ fn bytes(text: &str) -> Result<usize, String> {
     };
     let number: usize = digits.parse().map_err(|_| "a number and a unit, such as 256MB".to_owned())?;
     number.checked_mul(factor).ok_or_else(|| "too large".to_owned())
+}
+
+/// Microseconds of a time written with a unit: `90s`, `15m`, `12h`, `30d`.
+fn duration(text: &str) -> Result<i64, String> {
+    let wanted = || "a whole number and a unit: 90s, 15m, 12h or 30d".to_owned();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wanted()),
+    };
+    let number: u32 = digits.parse().map_err(|_| wanted())?;
+    i64::from(number).checked_mul(seconds * 1_000_000).ok_or_else(|| "too long".to_owned())
 }

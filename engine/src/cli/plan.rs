@@ -47,7 +47,7 @@ fn described(outlook: &Outlook) -> String {
     lines.extend(outlook.writes.iter().map(|folder| format!("  {folder}")));
     lines.push(format!("  {}", outlook.manifest));
     if let Some(run_id) = &outlook.supersedes {
-        lines.push(format!("  (the line set of run {run_id} is superseded, its files stay)"));
+        lines.push(format!("  (the line set of run {run_id} is superseded; its files stay until `ratemill gc`)"));
     }
     lines.join("\n") + "\n"
 }

@@ -116,7 +116,7 @@ fn summary(report: &RunReport) -> String {
 }
 
 /// The amounts of each currency; credits only where there are some.
-fn totals(totals: &[Total]) -> Vec<String> {
+pub(super) fn totals(totals: &[Total]) -> Vec<String> {
     let credited = totals.iter().any(|total| !matches!(total.amounts.credit.as_str(), "" | "0"));
     let shown = if credited { 5 } else { 3 };
     let row = |first: &str, cells: [String; 5]| {

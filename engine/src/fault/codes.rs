@@ -74,12 +74,14 @@ codes! {
     O002 Committed "Another run of this period was committed meanwhile.";
     O003 Rules "The store's address cannot be used.";
     O004 Temporary "More memory is needed than the limit allows.";
-    O005 Input "A committed manifest cannot be read.";
+    O005 Input "A manifest or plan cannot be read.";
     O006 Input "A file of a committed line set is missing or not whole.";
     O007 Rules "The period was committed by another pipeline.";
     O008 Temporary "The store did not say whether the run is committed; running again is safe.";
     O009 Rules "The committed line set has no such line, or there is none.";
     O010 Rules "Invoice numbers would overlap those of a later period, or leave a gap before them.";
+    O011 Rules "There is no unfinished run of this id.";
+    O012 Rules "A committed run cannot be abandoned.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

@@ -169,13 +169,18 @@ async fn read(output: &Location, period: &str, number: u32) -> Outcome<Option<Ma
 /// The numbers taken in the period, ascending.
 async fn numbers(output: &Location, period: &str) -> Outcome<Vec<u32>> {
     let found = output.join(&folder(period))?.list().await?;
-    let number = |name: &str| name.strip_suffix(".json").and_then(|digits| digits.parse::<u32>().ok());
-    let mut numbers: Vec<u32> = found.iter().filter_map(|object| number(&object.name)).collect();
+    let mut numbers: Vec<u32> = found.iter().filter_map(|object| numbered(&object.name)).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-fn folder(period: &str) -> String {
+/// The number of the manifest that is called so below its period's folder; none when it is something else, as a plan is.
+pub(super) fn numbered(name: &str) -> Option<u32> {
+    name.strip_suffix(".json").and_then(|digits| digits.parse().ok())
+}
+
+/// The folder of a period's manifests, below the output.
+pub(super) fn folder(period: &str) -> String {
     format!("runs/period={period}")
 }
 

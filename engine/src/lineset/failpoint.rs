@@ -4,7 +4,7 @@
 //! Always compiled in, so that what is killed is what users run: it costs one look at the environment.
 
 /// Every name that [`failpoint`] is called with.
-pub const NAMES: [&str; 4] = ["after_first_part", "before_verify", "before_manifest", "after_manifest"];
+pub const NAMES: [&str; 5] = ["after_plan", "after_first_part", "before_verify", "before_manifest", "after_manifest"];
 
 /// Ends the process on the spot, without any clean-up, when `RATEMILL_FAILPOINT` is `name`; or holds it until there is a
 /// file of the name that `RATEMILL_FAILPOINT_UNTIL` says.

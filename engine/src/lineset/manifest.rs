@@ -138,6 +138,11 @@ pub struct Amounts {
 }
 
 impl Manifest {
+    /// The paths of all its parts, below the output.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.tables.values().flatten().map(|part| part.path.as_str())
+    }
+
     /// The object's bytes.
     ///
     /// # Errors
@@ -154,16 +159,19 @@ impl Manifest {
     /// # Errors
     /// `O005` when it is not a manifest of this format.
     pub fn parse(name: &str, bytes: &[u8]) -> Outcome<Self> {
-        let unreadable = |cause: String| {
-            Fault::new(&codes::O005, format!("`{name}` is not a manifest of format {FORMAT}: {cause}"))
-                .hint("a newer version of Ratemill may have written it; nothing was changed")
-        };
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|cause| unreadable(cause.to_string()))?;
+        let broken = |cause: String| unreadable(name, "manifest", FORMAT, &cause);
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|cause| broken(cause.to_string()))?;
         if manifest.format != FORMAT {
-            return Err(unreadable(format!("it says format {}", manifest.format)).into());
+            return Err(broken(format!("it says format {}", manifest.format)).into());
         }
         Ok(manifest)
     }
+}
+
+/// `O005`: the object called `name` is not what it should be.
+pub(super) fn unreadable(name: &str, what: &str, format: u32, cause: &str) -> Fault {
+    Fault::new(&codes::O005, format!("`{name}` is not a {what} of format {format}: {cause}"))
+        .hint("a newer version of Ratemill may have written it; nothing was changed")
 }
 
 /// The `tables` of a manifest.

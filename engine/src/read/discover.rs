@@ -81,7 +81,7 @@ async fn list(source: &Source) -> Outcome<Vec<Found>> {
 }
 
 async fn fingerprint(source: usize, found: Found) -> Outcome<InputFile> {
-    let Found { location, name, size } = found;
+    let Found { location, name, size, .. } = found;
     let (bytes, digest) = fingerprinted(&location).await?;
     if u64::try_from(bytes.len()) != Ok(size) {
         return Err(changed(&location).into());

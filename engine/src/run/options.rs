@@ -114,6 +114,16 @@ pub struct Total {
     pub amounts: Amounts,
 }
 
+impl Total {
+    /// The amounts of a committed line set, by currency.
+    #[must_use]
+    pub fn of(currencies: &BTreeMap<String, Amounts>) -> Vec<Self> {
+        let total =
+            |(currency, amounts): (&String, &Amounts)| Self { currency: currency.clone(), amounts: amounts.clone() };
+        currencies.iter().map(total).collect()
+    }
+}
+
 /// What a run would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outlook {

@@ -14,6 +14,7 @@ use super::itemised::rated_usage;
 use super::levels::levels;
 use super::line_discounts::{add_discounts, line_discounts, rows_of};
 use super::options::{Reason, Total};
+use super::planned::inputs;
 use super::pools::Pools;
 use super::prepaid;
 use super::rating::Billing;
@@ -22,7 +23,7 @@ use super::{Job, RunOptions, RunReport, RunState};
 use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::manifest::{FORMAT, Input, Numbers, Totals, tables};
+use crate::lineset::manifest::{FORMAT, Numbers, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::{Location, escaped};
@@ -224,12 +225,6 @@ pub(super) fn manifest(
     remarks: Remarks,
 ) -> Manifest {
     let Remarks { lines_without_tax, tax_answers, numbers } = remarks;
-    let inputs = job.files.iter().map(|file| Input {
-        source: job.pipeline.sources[file.source].name.clone(),
-        name: file.name.clone(),
-        size: file.size,
-        digest: file.digest.clone(),
-    });
     Manifest {
         format: FORMAT,
         run_id: run_id.to_owned(),
@@ -239,7 +234,7 @@ pub(super) fn manifest(
         pipeline_digest: job.pipeline.digest.clone(),
         book_digest: job.book.digest.clone(),
         reference_digest: job.reference.digest.clone(),
-        inputs: inputs.collect(),
+        inputs: inputs(job),
         tables: tables(&written),
         invoice_numbers: numbers.into_iter().collect(),
         tax_answers,
@@ -286,10 +281,7 @@ pub(super) fn report(
         lines_without_tax: manifest.totals.lines_without_tax,
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
-        totals: currencies
-            .iter()
-            .map(|(currency, amounts)| Total { currency: currency.clone(), amounts: amounts.clone() })
-            .collect(),
+        totals: Total::of(currencies),
         tables: manifest.tables.keys().map(|table| (table.clone(), glob(table))).collect(),
         run_id,
         period,

@@ -30,7 +30,9 @@ pub(crate) struct Committed {
 
 /// The highest manifest of `period` below `output`, or none.
 pub(crate) fn newest(output: &Path, period: &str) -> Option<Committed> {
-    let (name, path) = harness::files(&output.join(format!("runs/period={period}"))).pop_last()?;
+    let mut found = harness::files(&output.join(format!("runs/period={period}")));
+    found.retain(|name, _| !name.contains('/'));
+    let (name, path) = found.pop_last()?;
     let manifest: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let mut found = Committed {
         run_id: manifest["run_id"].as_str().unwrap().to_owned(),

@@ -114,6 +114,9 @@ mod tiny;
 // What the house looks like: import directions, sizes, words, floats and clocks.
 #[cfg(test)]
 mod tidy;
+// Plans of runs, and what shows and clears up an output.
+#[cfg(test)]
+mod upkeep;
 // Usage and amounts that cannot be priced.
 #[cfg(test)]
 mod unpriced;

@@ -9,7 +9,7 @@ use crate::s3::Remote;
 use crate::sample::{PERIOD, REFERENCE, sample};
 
 /// Places in the writing of a run at which the engine can be told to die.
-const FAIL_POINTS: [&str; 4] = ["after_first_part", "before_verify", "before_manifest", "after_manifest"];
+const FAIL_POINTS: [&str; 5] = ["after_plan", "after_first_part", "before_verify", "before_manifest", "after_manifest"];
 
 /// One committed; the other found it done or lost the race.
 fn one_committed(rans: Vec<Ran>) {
