@@ -5,6 +5,7 @@
 mod abandon;
 mod arguments;
 mod completions;
+mod diff;
 mod explain;
 mod gc;
 mod page;
@@ -51,8 +52,8 @@ pub fn main() -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    if arguments.shape == Shape::Junit && !matches!(arguments.command, Command::Test(_)) {
-        talk::say("`--format junit` is for `ratemill test` only");
+    if let Some(only) = of_another_command(&arguments) {
+        talk::say(only);
         return ExitCode::from(2);
     }
     talk::start_log(arguments.log_format);
@@ -79,6 +80,15 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What to say of a format that the command does not print.
+fn of_another_command(arguments: &Arguments) -> Option<&'static str> {
+    match (arguments.shape, &arguments.command) {
+        (Shape::Junit, Command::Test(_)) | (Shape::Csv, Command::Diff(_)) | (Shape::Text | Shape::Json, _) => None,
+        (Shape::Junit, _) => Some("`--format junit` is for `ratemill test` only"),
+        (Shape::Csv, _) => Some("`--format csv` is for `ratemill diff` only"),
+    }
+}
+
 /// What `work` comes to; a panic in it is a fault of Ratemill itself.
 fn guarded(work: impl FnOnce() -> Outcome<Ending>) -> Outcome<Ending> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
@@ -96,6 +106,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Validate(own) => validate::carry_out(own, format).await,
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Explain(own) => explain::carry_out(own, format).await,
+        Command::Diff(own) => diff::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,
         Command::Gc(own) => gc::carry_out(own, format).await,
         Command::Abandon(own) => abandon::carry_out(own, format).await,

@@ -14,7 +14,9 @@ use crate::fault::{Fault, Faults, Outcome};
 use crate::store::Location;
 use crate::tables::Table;
 
+pub mod batches;
 pub mod commit;
+pub mod diff;
 pub mod encode;
 pub mod failpoint;
 pub mod manifest;

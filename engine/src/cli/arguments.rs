@@ -25,6 +25,8 @@ pub(super) enum Shape {
     Json,
     /// JUnit XML, of `test` only
     Junit,
+    /// CSV, of `diff` only
+    Csv,
 }
 
 impl Shape {
@@ -65,6 +67,8 @@ pub(super) enum Command {
     Test(TestArguments),
     /// Say why invoice lines of the committed line set are what they are
     Explain(ExplainArguments),
+    /// Say what changed between two committed line sets, biggest changes first
+    Diff(DiffArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
     Status(OutputArguments),
     /// Delete files of superseded line sets, and files that nothing names
@@ -172,6 +176,36 @@ pub(super) struct OutputArguments {
     /// Where the tables are, instead of the pipeline's `output`
     #[arg(long)]
     pub(super) output: Option<String>,
+}
+
+/// Words of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    #[command(flatten)]
+    pub(super) of: OutputArguments,
+    /// The first line set: PERIOD/NUMBER, or a run id, or as much of one as no other begins with
+    pub(super) a: String,
+    /// The second one
+    pub(super) b: String,
+    /// Only sums by this, or only lines [default: all of them; needed for line sets of two periods]
+    #[arg(long, value_enum)]
+    pub(super) by: Option<DiffBy>,
+    /// Most rows of each kind and currency [default: 10 as text, else all]
+    #[arg(long)]
+    pub(super) top: Option<usize>,
+}
+
+/// What differences are shown by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffBy {
+    /// The account that used or subscribed
+    Account,
+    /// The product
+    Product,
+    /// The charge
+    Charge,
+    /// Single lines
+    Line,
 }
 
 /// Words of `gc`.

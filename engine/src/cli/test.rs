@@ -24,7 +24,7 @@ pub(super) async fn carry_out(arguments: &TestArguments, shape: Shape) -> Outcom
         talk::say("junit holds no coverage: ask for text or json to see it");
     }
     match shape {
-        Shape::Text => talk::result(&text(&report, shown.then_some(asked.usage.as_ref())))?,
+        Shape::Text | Shape::Csv => talk::result(&text(&report, shown.then_some(asked.usage.as_ref())))?,
         Shape::Json => talk::json(&object(&report, shown))?,
         Shape::Junit => talk::result(&junit::document(&report))?,
     }

@@ -53,6 +53,9 @@ mod committed;
 // Parquet files with damaged pages: a fault, and no stack trace.
 #[cfg(test)]
 mod damaged;
+// What changed between two line sets.
+#[cfg(test)]
+mod diff;
 // A third engine reads the line set and finds the sums of the summary.
 #[cfg(test)]
 mod duckdb;

@@ -3,12 +3,12 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 use super::model::Row;
-use crate::fault::{Fault, Outcome, codes};
+use crate::fault::Outcome;
 use crate::lineset::Manifest;
+use crate::lineset::batches::batches;
 use crate::money::plain_digits;
 use crate::store::Location;
 use crate::tables::Table;
@@ -24,24 +24,14 @@ pub(super) async fn rows(
     wanted: &(dyn Fn(&RecordBatch, usize) -> bool + Sync),
 ) -> Outcome<Vec<(usize, Row)>> {
     let (mut found, mut start) = (Vec::new(), 0);
-    for part in manifest.tables.get(table.name()).into_iter().flatten() {
-        let bytes = output.join(&part.path)?.read().await?;
-        let broken = |cause: String| {
-            let message = format!("`{}/{}` is not what was committed: {cause}", output.display(), part.path);
-            Fault::new(&codes::O006, message).hint("restore the file, or move the manifest away and run again")
-        };
-        if blake3::hash(&bytes).to_hex().as_str() != part.digest {
-            return Err(broken("its bytes are others".to_owned()).into());
+    batches(output, manifest, table, |batch| {
+        for at in (0..batch.num_rows()).filter(|at| wanted(batch, *at)) {
+            found.push((start + at, row(batch, at)));
         }
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
-        for batch in reader.map_err(|cause| broken(cause.to_string()))? {
-            let batch = batch.map_err(|cause| broken(cause.to_string()))?;
-            for at in (0..batch.num_rows()).filter(|at| wanted(&batch, *at)) {
-                found.push((start + at, row(&batch, at)));
-            }
-            start += batch.num_rows();
-        }
-    }
+        start += batch.num_rows();
+        Ok(())
+    })
+    .await?;
     Ok(found)
 }
 
