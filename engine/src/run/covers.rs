@@ -1,7 +1,5 @@
 //! Included amounts: rated usage lines -> lines of what allowances cover of them. Usage of the lowest subscription draws
-//! first, its charges in order.
-
-use std::ops::Range;
+//! first, its charges in order, of each the lines at prices that hold earlier first.
 
 use super::draws::{LineDraw, key};
 use super::rater::Rater;
@@ -19,7 +17,7 @@ pub(super) struct CoveredCharge {
     pub(super) charge: u32,
     /// What it has drawn on, in order: of each what was left.
     pub(super) sources: Vec<Source>,
-    /// Rated amounts of its usage lines, in order.
+    /// Rated amounts of its usage lines, in the order in which they are covered.
     pub(super) amounts: Vec<Decimal>,
 }
 
@@ -40,9 +38,8 @@ pub(super) fn cover(rater: &Rater<'_>, lines: &mut Vec<Line>) -> Outcome<Covers>
         return Ok(covers);
     }
     let mut added = Vec::new();
-    for span in of_charges(lines) {
-        let Some(own) = lines.get(span) else { continue };
-        let usage: Vec<&Line> = own.iter().filter(|line| line.kind == LineKind::Usage).collect();
+    let used = in_order(lines);
+    for usage in used.chunk_by(|one, next| (one.subscription, one.charge) == (next.subscription, next.charge)) {
         let Some(first) = usage.first() else { continue };
         let charge = first.charge as usize;
         let Some(meter) = rater.job.book.charges[charge].meter else { continue };
@@ -52,7 +49,7 @@ pub(super) fn cover(rater: &Rater<'_>, lines: &mut Vec<Line>) -> Outcome<Covers>
         match purse.cover(&sources, &amounts) {
             Some(covered) if covered.is_empty() => {}
             Some(covered) => {
-                add(&usage, &covered, &mut added, &mut covers.draws)?;
+                add(usage, &covered, &mut added, &mut covers.draws)?;
                 let (subscription, charge) = (first.subscription, first.charge);
                 covers.charges.push(CoveredCharge { subscription, charge, sources, amounts });
             }
@@ -67,17 +64,11 @@ pub(super) fn cover(rater: &Rater<'_>, lines: &mut Vec<Line>) -> Outcome<Covers>
     Ok(covers)
 }
 
-/// The lines of each charge of each subscription, in order of subscriptions.
-fn of_charges(lines: &[Line]) -> Vec<Range<usize>> {
-    let mut start = 0;
-    let chunks = lines.chunk_by(|one, next| (one.subscription, one.charge) == (next.subscription, next.charge));
-    let span = |chunk: &[Line]| {
-        start += chunk.len();
-        start - chunk.len()..start
-    };
-    let mut spans: Vec<Range<usize>> = chunks.map(span).collect();
-    spans.sort_by_key(|span| lines.get(span.start).map(|line| (line.subscription, line.charge)));
-    spans
+/// The lines of usage in the order in which they are covered.
+fn in_order(lines: &[Line]) -> Vec<&Line> {
+    let mut used: Vec<&Line> = lines.iter().filter(|line| line.kind == LineKind::Usage).collect();
+    used.sort_by_key(|line| (line.subscription, line.charge, line.stretch));
+    used
 }
 
 /// One line for each usage line that is covered: so what is covered in full comes to nothing, however it is rounded.

@@ -18,7 +18,7 @@ pub(crate) struct Grant {
     /// Whether it is of money.
     pub(crate) money: bool,
     pub(crate) units: Exact,
-    /// The subscription that has it; of those of an account, the lowest id.
+    /// The subscription that has it; of several the lowest id at the account that has it.
     holder: usize,
     reach: Reach,
     /// Months since the year 0: of the period it was granted in, and of the last in which it can be used.
@@ -168,12 +168,12 @@ fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>
 fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
     let fields = &allowance.fields;
     let (first, _) = period(&case.settings);
-    let holder = holders[0];
+    let account = top(case, holders);
+    let holder = *holders.iter().find(|whose| case.subscriptions[**whose].account == account).unwrap();
     let money = fields.contains_key("amount");
     let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
     units = units.times(&times(case, fields, holders)).kept();
     let now = month(first);
-    let account = top(case, holders);
     let (periods, cap) = rollover(allowance);
     Grant {
         id: source.name(case, fields.one("id").unwrap_or(&case.meters[allowance.meter].id)),

@@ -94,6 +94,7 @@ pub(crate) fn settle(
     let mut lines: Vec<Line> = drafts.into_iter().map(Line::new).collect();
     let mut more: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
     let mut draws = draws;
+    sort(case, &mut lines);
     money_allowances::cover(case, grants, &mut lines, &mut draws);
     for line in &mut lines {
         fx::convert(case, line);
@@ -139,7 +140,8 @@ fn sort(case: &Case, lines: &mut [Line]) {
         let draft = &line.draft;
         let subscription = &case.subscriptions[draft.subscription];
         let kind = KINDS.iter().position(|kind| *kind == draft.kind);
-        let charge = case.charges[draft.charge].id.clone();
+        // Charges of commitments and bounds are named with what stands for the name of the case, which begins with a `c`.
+        let charge = case.charges[draft.charge].id.replace("/~", "/c");
         let names = (case.accounts[subscription.account].id.clone(), subscription.id.clone(), charge);
         let group: Vec<(String, String)> = draft.group.clone().into_iter().collect();
         (names, kind, group, draft.days.from, rank(draft))

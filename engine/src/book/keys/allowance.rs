@@ -33,7 +33,7 @@ pub(super) static ALLOWANCE: Record = Record {
                 "shared_over",
                 Kind::OneOf(&["subscription", "account", "subtree"]),
                 "subscription",
-                "who draws on it; account: one pool per account and plan (or contract), for its subscriptions; subtree: the same, for all subscriptions at and below the account, whatever their plan. They draw in order of subscription_id, each at prices that hold earlier first",
+                "who draws on it; account: one pool per account and plan (or contract), for its subscriptions; subtree: the same, for all subscriptions at and below the account, whatever their plan. They draw in order of subscription_id, each at prices that hold earlier first (of an amount: charge after charge)",
             ),
             Key::defaulted(
                 "priority",
