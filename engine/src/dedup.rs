@@ -21,7 +21,8 @@ pub struct Fingerprints {
     pub contents: Vec<u64>,
 }
 
-/// Hashes the rows of a mediated batch; with no key columns, `origin_of(row)` is the key: every record counts.
+/// Hashes the rows of a mediated batch; with no key columns, where a record stands is its key (`place` is a hash of its
+/// file's name, `number` its number there): every record counts.
 ///
 /// # Errors
 /// Our bug when a key column is missing.
@@ -29,7 +30,8 @@ pub fn fingerprints(
     records: &RecordBatch,
     key: &[String],
     source: u64,
-    origin_of: impl Fn(usize) -> Origin,
+    place: u64,
+    number: impl Fn(usize) -> u32,
 ) -> Outcome<Fingerprints> {
     let rows = records.num_rows();
     let mut contents = vec![0_u64; rows];
@@ -37,8 +39,8 @@ pub fn fingerprints(
         mix_column(&mut contents, column)?;
     }
     let keys = if key.is_empty() {
-        let hash = |origin: Origin| xxhash_rust::xxh3::xxh3_128_with_seed(&origin.bits().to_le_bytes(), source);
-        (0..rows).map(|row| hash(origin_of(row))).collect()
+        let hash = |row| xxhash_rust::xxh3::xxh3_128_with_seed(&u32::to_le_bytes(row), source ^ place);
+        (0..rows).map(|row| hash(number(row))).collect()
     } else {
         let columns: Vec<ArrayRef> = key
             .iter()
@@ -114,8 +116,8 @@ pub struct Settlement {
     pub kept: Vec<std::ops::Range<usize>>,
     /// Further copies of a kept record.
     pub duplicates: Vec<Origin>,
-    /// Records with the key of a kept record and other content.
-    pub conflicts: Vec<Origin>,
+    /// Records with the key of a kept record and other content, each with the range of its measures.
+    pub conflicts: Vec<std::ops::Range<usize>>,
 }
 
 /// The measures of one shard in order; kept from shard to shard, because fresh memory costs more than sorting.
@@ -169,13 +171,16 @@ pub fn settle(chunks: &[Vec<Metered>], sorted: &mut Sorted) -> Settlement {
             .count();
         settlement.kept.push(start..at);
         while at < shard.len() && shard[at].key == winner.key {
-            let copy = shard[at];
-            let same = copy.content == winner.content;
-            if same { &mut settlement.duplicates } else { &mut settlement.conflicts }.push(copy.origin);
+            let (copy, start) = (shard[at], at);
             at += shard[at..]
                 .iter()
                 .take_while(|metered| metered.key == winner.key && metered.origin == copy.origin)
                 .count();
+            if copy.content == winner.content {
+                settlement.duplicates.push(copy.origin);
+            } else {
+                settlement.conflicts.push(start..at);
+            }
         }
     }
     settlement
@@ -213,7 +218,9 @@ mod tests {
             let kept: Vec<u32> = settlement.kept.iter().map(|one| sorted.measures[one.start].origin.row()).collect();
             assert_eq!(kept, [1, 2, 3]);
             assert_eq!(settlement.duplicates, [6, 7].map(|row| Origin::new(0, row)));
-            assert_eq!(settlement.conflicts, [Origin::new(0, 5)]);
+            let conflicts: Vec<u32> =
+                settlement.conflicts.iter().map(|one| sorted.measures[one.start].origin.row()).collect();
+            assert_eq!(conflicts, [5]);
         }
     }
 
@@ -221,8 +228,9 @@ mod tests {
     fn without_a_key_every_record_has_a_key_of_its_own() {
         let same: ArrayRef = Arc::new(StringArray::from(vec!["a"; 3]));
         let records = RecordBatch::try_from_iter([("record_id", same)]).unwrap();
-        let keys = |source, file| {
-            fingerprints(&records, &[], source, |row| Origin::new(file, u32::try_from(row).unwrap())).unwrap().keys
+        let keys = |source, file: u64| {
+            let place = xxh3_64(&file.to_le_bytes());
+            fingerprints(&records, &[], source, place, |row| u32::try_from(row).unwrap()).unwrap().keys
         };
         let mut all = [keys(0, 0), keys(0, 1), keys(1, 0)].concat();
         all.sort_unstable();

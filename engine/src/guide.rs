@@ -147,6 +147,35 @@ impl<'a> Guide<'a> {
         Ok(Self { reference, served: served.collect(), record_types, routes, meters })
     }
 
+    /// Says everything that guiding is decided by to `add`: two guides that say the same guide every record alike.
+    pub fn digest(&self, book: &PriceBook, mut add: impl FnMut(&str)) {
+        let mut record_types: Vec<(&str, u16)> = self.record_types.iter().map(|(name, at)| (*name, *at)).collect();
+        record_types.sort_unstable();
+        for (row, served) in self.reference.subscriptions.iter().zip(&self.served) {
+            add(&row.id);
+            add(&self.reference.accounts[row.account as usize].id);
+            add(&format!("{} {} {}", served.starts_at, served.ends_at, served.later));
+            for (name, kind) in &record_types {
+                let route = self.routes[served.offer as usize * self.record_types.len() + usize::from(*kind)];
+                for meter in self.meters(route) {
+                    add(name);
+                    add(&book.meters[*meter].id);
+                }
+            }
+        }
+        for (text, targets) in self.reference.identifiers.iter() {
+            add(text);
+            for target in targets {
+                let holder = match target.holder {
+                    Holder::Subscription(index) => &self.reference.subscriptions[index as usize].id,
+                    Holder::Account(index) => &self.reference.accounts[index as usize].id,
+                };
+                add(&format!("{} {}", target.from, target.to));
+                add(holder);
+            }
+        }
+    }
+
     /// The meter indices of a route, ascending.
     #[must_use]
     pub fn meters(&self, route: u16) -> &[usize] {

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod encode;
 pub mod failpoint;
 pub mod manifest;
+pub mod parts;
 pub mod plans;
 pub mod survey;
 pub mod sweep;

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod cells;
+mod merge;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, SchemaRef};

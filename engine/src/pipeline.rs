@@ -14,7 +14,7 @@ use crate::store::Location;
 use crate::yaml::keys::{Kind, Record};
 use crate::yaml::reference::{Example, examples};
 use crate::yaml::{self, Node};
-use model::{Limits, Pipeline, ReferencePaths, TaxExchange};
+use model::{Incremental, Limits, Pipeline, ReferencePaths, TaxExchange};
 use paths::path;
 
 mod columns;
@@ -136,6 +136,10 @@ fn build(
         let fault = Fault::new(&codes::P001, "the taxes come from the exchange, and from the table `tax_rates` too");
         faults.push(fault.at(&rates.place).hint("leave out `tax_rates`, or `tax: { exchange: … }`"));
     }
+    let incremental = root.get("incremental").map(|node| {
+        let changed = node.get("changed_files").and_then(Node::text);
+        Incremental { corrections: changed == Some("correct") }
+    });
     let numbering = root.get("invoices").and_then(|node| numbers::numbering(node, &mut faults));
     let assembled = (|| {
         let mut sources: Vec<_> = sources.into_iter().flatten().collect();
@@ -143,8 +147,19 @@ fn build(
         let (name, digest) = (name?.text, String::new());
         let (timezone, book, output) = (timezone.unwrap_or(Tz::UTC), book?, output?);
         let (reference, limits) = (reference?, limits?);
-        let mut pipeline =
-            Pipeline { name, timezone, book, sources, reference, output, tax_exchange, numbering, limits, digest };
+        let mut pipeline = Pipeline {
+            name,
+            timezone,
+            book,
+            sources,
+            reference,
+            output,
+            tax_exchange,
+            numbering,
+            incremental,
+            limits,
+            digest,
+        };
         pipeline.digest = digest::digest(&pipeline);
         Some(pipeline)
     })();

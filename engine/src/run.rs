@@ -27,6 +27,7 @@ mod layers;
 mod levels;
 mod line_discounts;
 mod made;
+mod nights;
 mod notices;
 mod numbers;
 pub mod options;
@@ -50,6 +51,7 @@ use committed::Groups;
 use conditions::Conditions;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
+use options::Reason;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare};
 
@@ -66,7 +68,7 @@ use crate::mediate::Mediator;
 use crate::meter::{Cells, Gauges};
 use crate::period::Period;
 use crate::pipeline::model::Pipeline;
-use crate::read::{self, InputFile};
+use crate::read::{Discovered, InputFile};
 use crate::reference::model::Reference;
 use crate::store::Location;
 
@@ -107,40 +109,19 @@ pub(crate) struct Job<'j> {
 pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport> {
     let output = Location::parse(&options.output)?;
     output.check_folder()?;
-    let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
+    let standing = standing(prepared, &output).await?;
+    let before = standing.as_ref().map(|(_, manifest)| manifest);
+    let found = nights::discover(prepared, &output, options.partitions, before).await?;
     let first_number = numbers::first(prepared, &output).await?;
-    let run_id = prepared.run_id(&files, first_number);
-    tracing::info!(run_id, files = files.len(), "usage files found and fingerprinted");
-    let standing = standing(prepared, &output, &run_id).await?;
+    let run_id = prepared.run_id(&found.files, first_number);
+    tracing::info!(run_id, files = found.files.len(), "usage files found and fingerprinted");
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
+        check_whole(&output, manifest, *number).await?;
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
-    let sources = prepared.sources(&files).await?;
-    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
-    let cells = Cells::default();
-    let job = prepared.job(&guide, &files, &sources, &cells);
-
-    planned::put(&job, &run_id, &output, standing.as_ref()).await?;
-    let order = options.file_order(files.len());
-    (options.progress_total)(files.iter().map(|file| file.size).sum());
-    let intakes = intake::take_in(&job, options, &order).await?;
-    tracing::info!(run_id, "usage read and metered");
-    let usage = settle::settle_all(&job, intakes, options.batch_rows).await?;
-    tracing::info!(run_id, buckets = usage.buckets.len(), suspended = usage.suspended.len(), "duplicates settled");
-    let mut rated = rating::rate(&job, &usage.buckets)?;
-    let (taxed, tax_answers) = exchange::tax(&job, &mut rated, &run_id).await?;
-    let billing = rating::bill(&job, rated, taxed)?;
-    let numbers = numbers::taken(prepared, &output, first_number, &billing).await?;
-    tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
-    let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
-    totals.reconcile()?;
-    let reasons = publish::reasons(&job, &usage.suspended);
-    let written = publish::write(&job, &usage, &billing, &totals, (&run_id, first_number), &output, options).await?;
-    let remarks = publish::Remarks { lines_without_tax: billing.lines_without_tax, tax_answers, numbers };
-    // Giving millions of rows back one by one takes a while that nobody needs to wait for.
-    std::thread::spawn(move || drop((usage, billing)));
-    let manifest = publish::manifest(&job, &run_id, written, &totals, remarks);
-    let number = standing.map_or(1, |(number, _)| number + 1);
+    let place = Place { output: &output, run_id: &run_id, first_number, standing: standing.as_ref() };
+    let (manifest, reasons) = rated(prepared, options, &place, found, before).await?;
+    let number = standing.as_ref().map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {
         Commit::Done { number } => (RunState::Committed, number),
         Commit::AlreadyDone { number } => (RunState::AlreadyDone, number),
@@ -148,14 +129,79 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     Ok(publish::report(state, number, &output, manifest, reasons))
 }
 
-/// The newest committed line set of the period, which this run may supersede or has already made.
-async fn standing(prepared: &Prepared, output: &Location, run_id: &str) -> Outcome<Option<(u32, Manifest)>> {
-    let standing = current(output, &prepared.period.label).await?;
-    if let Some((number, manifest)) = &standing {
-        check_pipeline(output, manifest, &prepared.pipeline.name)?;
-        if manifest.run_id == run_id {
-            check_whole(output, manifest, *number).await?;
+/// Where a run writes, and as what.
+pub(crate) struct Place<'p> {
+    output: &'p Location,
+    run_id: &'p str,
+    first_number: Option<u64>,
+    /// What it will supersede.
+    standing: Option<&'p (u32, Manifest)>,
+}
+
+/// Everything between the usage files and the commit: the manifest to be committed, and what is in suspense. What the run
+/// `before` has taken in is not read again.
+async fn rated(
+    prepared: &Prepared,
+    options: &RunOptions,
+    place: &Place<'_>,
+    mut found: Discovered,
+    before: Option<&Manifest>,
+) -> Outcome<(Manifest, Vec<Reason>)> {
+    let Place { output, run_id, first_number, standing } = *place;
+    let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
+    let facts = nights::facts(prepared, &guide);
+    let before = nights::goes_on(&mut found, before, facts.as_ref());
+    let files = found.files;
+    let sources = prepared.sources(&files).await?;
+    let cells = Cells::default();
+    let job = prepared.job(&guide, &files, &sources, &cells);
+
+    planned::put(&job, run_id, output, standing).await?;
+    let mut order = options.file_order(files.len());
+    order.retain(|file| !files[*file].known);
+    (options.progress_total)(order.iter().map(|file| files[*file].size).sum());
+    let mut intakes = intake::take_in(&job, options, &order).await?;
+    tracing::info!(run_id, files = order.len(), "usage read and metered");
+    let of_no_day = nights::of_no_day(&files, &intakes);
+    let mut standing_usage = match (before, &facts) {
+        (Some(before), Some(facts)) => {
+            let same_prices = before.nights.as_ref().is_some_and(|nights| nights.priced == facts.priced);
+            nights::load(&job, output, before, &mut intakes, same_prices, options.partitions).await?
         }
+        _ => nights::Standing::default(),
+    };
+    standing_usage.files.extend(of_no_day);
+    let kept_days = nights::KeptDays::of(&mut standing_usage);
+    let mut usage = settle::settle_all(&job, intakes, standing_usage, options.batch_rows).await?;
+    tracing::info!(run_id, buckets = usage.buckets.len(), suspended = usage.suspended.len(), "duplicates settled");
+    let mut rated = rating::rate(&job, &usage.buckets)?;
+    let (taxed, tax_answers) = exchange::tax(&job, &mut rated, run_id).await?;
+    let billing = rating::bill(&job, rated, taxed)?;
+    let numbers = numbers::taken(prepared, output, first_number, &billing).await?;
+    tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
+    let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
+    totals.reconcile()?;
+    let reasons = publish::reasons(&job, &usage.suspended);
+    let written = publish::write(&job, &usage, &billing, &totals, (run_id, first_number), output, options).await?;
+    let mut remarks =
+        publish::Remarks { lines_without_tax: billing.lines_without_tax, tax_answers, numbers, ..Default::default() };
+    if facts.is_some() {
+        remarks.kept =
+            nights::keep(&job, output, (run_id, before), (kept_days, &mut usage), options.partitions).await?;
+        nights::note_stamps(output, &job.period.label, run_id, &found.stamps).await?;
+    }
+    remarks.nights = facts;
+    // Giving millions of rows back one by one takes a while that nobody needs to wait for.
+    std::thread::spawn(move || drop((usage, billing)));
+    let manifest = publish::manifest(&job, run_id, written, &totals, remarks);
+    Ok((manifest, reasons))
+}
+
+/// The newest committed line set of the period, which this run may supersede, go on from, or have made already.
+async fn standing(prepared: &Prepared, output: &Location) -> Outcome<Option<(u32, Manifest)>> {
+    let standing = current(output, &prepared.period.label).await?;
+    if let Some((_, manifest)) = &standing {
+        check_pipeline(output, manifest, &prepared.pipeline.name)?;
     }
     Ok(standing)
 }
@@ -167,9 +213,13 @@ async fn standing(prepared: &Prepared, output: &Location, run_id: &str) -> Outco
 pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook> {
     let output = Location::parse(&options.output)?;
     output.check_folder()?;
-    let files = read::discover(&prepared.pipeline.sources, options.partitions).await?;
+    let standing = standing(prepared, &output).await?;
+    let before = standing.as_ref().map(|(_, manifest)| manifest);
+    let files = nights::discover(prepared, &output, options.partitions, before).await?.files;
     prepared.sources(&files).await?;
     let run_id = prepared.run_id(&files, numbers::first(prepared, &output).await?);
-    let standing = standing(prepared, &output, &run_id).await?;
+    if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
+        check_whole(&output, manifest, *number).await?;
+    }
     Ok(Outlook::new(prepared, &files, run_id, &output, standing))
 }

@@ -5,6 +5,7 @@
 //! free. Nothing here retries a refused put, and nothing here knows what the bytes mean.
 
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
@@ -49,6 +50,8 @@ pub struct Found {
     pub size: u64,
     /// When it was last written, by the store's clock: microseconds UTC.
     pub modified: i64,
+    /// What the store changes with every write of the file: its entity tag, or the time of the write.
+    pub stamp: String,
 }
 
 /// What became of a put-if-absent.
@@ -184,8 +187,9 @@ impl Location {
     }
 
     fn found(&self, name: String, meta: ObjectMeta) -> Found {
+        let stamp = meta.e_tag.unwrap_or_else(|| meta.last_modified.to_rfc3339());
         let location = Self { path: meta.location, ..self.clone() };
-        Found { location, name, size: meta.size, modified: meta.last_modified.timestamp_micros() }
+        Found { location, name, size: meta.size, modified: meta.last_modified.timestamp_micros(), stamp }
     }
 
     /// The whole object.
@@ -209,6 +213,14 @@ impl Location {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(cause) => Err(self.fault("read", &cause).into()),
         }
+    }
+
+    /// A range of the object's bytes.
+    ///
+    /// # Errors
+    /// `O001` when it cannot be read.
+    pub async fn read_range(&self, range: Range<u64>) -> Outcome<Bytes> {
+        self.store.get_range(&self.path, range).await.map_err(|cause| self.fault("read", &cause).into())
     }
 
     /// Writes the whole object, replacing what is there.

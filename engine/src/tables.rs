@@ -52,11 +52,18 @@ pub enum Table {
     Notices,
     /// Counts and sums that must agree between the rooms.
     ControlTotals,
+    /// Kept for the next night: where the records of every file and day went.
+    UsageFiles,
+    /// Kept for the next night: every record that takes part in telling duplicates, by day.
+    UsageRecords,
 }
 
 impl Table {
+    /// Tables that only incremental pipelines have: what one night keeps for the next.
+    pub const KEPT: [Self; 2] = [Self::UsageFiles, Self::UsageRecords];
+
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::LineDiscounts,
@@ -74,6 +81,8 @@ impl Table {
         Self::CommitmentBalances,
         Self::Notices,
         Self::ControlTotals,
+        Self::UsageFiles,
+        Self::UsageRecords,
     ];
 
     /// Its name, also of its folder.
@@ -97,6 +106,8 @@ impl Table {
             Self::CommitmentBalances => "commitment_balances",
             Self::Notices => "notices",
             Self::ControlTotals => "control_totals",
+            Self::UsageFiles => "usage_files",
+            Self::UsageRecords => "usage_records",
         }
     }
 
@@ -121,6 +132,8 @@ impl Table {
             Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
             Self::Notices => columns::NOTICES,
             Self::ControlTotals => columns::CONTROL_TOTALS,
+            Self::UsageFiles => columns::USAGE_FILES,
+            Self::UsageRecords => columns::USAGE_RECORDS,
         }
     }
 
@@ -143,6 +156,8 @@ impl Table {
             Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
             Self::Notices => &["account_id", "subscription_id", "threshold"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure"],
+            Self::UsageFiles => &["source", "file", "day"],
+            Self::UsageRecords => &["source", "file", "row"],
         }
     }
 

@@ -96,6 +96,57 @@ pub struct Settled {
     pub origin: Origin,
 }
 
+/// What became of a record once all records of its key were known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It counts.
+    Counts,
+    /// The same record came before.
+    Duplicate,
+    /// Another record with its key came first.
+    Conflicting,
+    /// It could not be guided or measured.
+    Nowhere,
+    /// A charge has no price for it.
+    Unpriced,
+    /// It is past the last tier of a charge.
+    Beyond,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Counts, Self::Duplicate, Self::Conflicting, Self::Nowhere, Self::Unpriced, Self::Beyond];
+
+    /// Whether the record is in suspense.
+    #[must_use]
+    pub const fn is_suspended(self) -> bool {
+        !matches!(self, Self::Counts | Self::Duplicate)
+    }
+
+    /// The word of the table `usage_records`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Duplicate => "duplicate",
+            Self::Conflicting => "conflicting",
+            Self::Nowhere => "nowhere",
+            Self::Unpriced => "unpriced",
+            Self::Beyond => "beyond",
+        }
+    }
+}
+
+/// A measure whose record's fate is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    /// The measure.
+    pub measure: Metered,
+    /// What became of its record.
+    pub verdict: Verdict,
+}
+
 /// A meter with one value of each of its dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
@@ -128,6 +179,25 @@ pub struct Buckets {
     pub values: Vec<(u32, Vec<Arc<str>>)>,
     /// The single records of the meters that some price asks for one by one.
     pub singles: Records,
+}
+
+/// One usage bucket that stands by itself.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// Subscription index and cell number.
+    pub slot: Slot,
+    /// Local day of the period, from 0.
+    pub day: u16,
+    /// Aggregated quantity of the day.
+    pub quantity: i128,
+    /// Records in it.
+    pub records: u32,
+    /// First record time.
+    pub first: i64,
+    /// Last record time.
+    pub last: i64,
+    /// Sorted distinct values of a unique meter.
+    pub values: Option<Vec<Arc<str>>>,
 }
 
 /// Single records that count, by column; sorted by subscription, meter, time and origin.

@@ -90,7 +90,7 @@ impl Shop {
         assert!(cells.is_sorted());
         let catalog = Catalog::new(&self.book, &self.reference, &self.period, &crate::catalog::Applies::new()).unwrap();
         let metering = Metering { meters: &self.book.meters, by_record: &catalog.by_record };
-        let buckets = bucketed(vec![vec![settled]], cells, &[], metering, &self.period).unwrap();
+        let buckets = bucketed(vec![vec![settled]], cells, &[], metering, &self.period, Vec::new()).unwrap();
         let cube = Cube::new(&buckets, &self.book, &catalog, &self.period, &self.reference).unwrap();
         let price = u32::try_from(meter).unwrap();
         let portions = cube.portions(0, &Wanted { meter, price, each, days, stretch: 0 }).unwrap();

@@ -93,7 +93,9 @@ fn kept_columns(table: Table, compared: Compared) -> &'static [&'static str] {
         | Table::Suspense
         | Table::AllowanceBalances
         | Table::CommitmentBalances
-        | Table::Notices => &[],
+        | Table::Notices
+        | Table::UsageFiles
+        | Table::UsageRecords => &[],
     }
 }
 

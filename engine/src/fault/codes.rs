@@ -67,6 +67,8 @@ codes! {
     U005 Input "A usage file changed while it was read.";
     U006 Input "The answers of the tax service are not there yet.";
     U007 Input "The answers of the tax service are not whole.";
+    U008 Input "A usage file has other bytes than when an earlier night has read it.";
+    U009 Input "A usage file that must be read again is gone.";
     G001 Ours "Counts or sums do not reconcile; nothing was committed.";
     G002 Input "Usage adds up to more than a decimal can hold.";
     G003 Rules "A price makes an amount of more digits than fit.";

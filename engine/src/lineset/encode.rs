@@ -33,7 +33,7 @@ const ZSTD_LEVEL: i32 = 1;
 /// Rows of a row group: what a reader skips, or reads on one thread.
 const ROW_GROUP_ROWS: usize = super::PART_ROWS;
 /// Columns whose values do not repeat: a dictionary would only be built and thrown away.
-const DISTINCT: [&str; 9] = [
+const DISTINCT: [&str; 12] = [
     "line_id",
     "quantity",
     "amount_rated",
@@ -43,9 +43,12 @@ const DISTINCT: [&str; 9] = [
     "amount",
     "record_id",
     "raw",
+    "key_high",
+    "key_low",
+    "content",
 ];
 /// Numbers that are the same or differ little from row to row: their differences are stored.
-const STEPPING: [&str; 9] = [
+const STEPPING: [&str; 10] = [
     "period_start",
     "period_end",
     "service_start",
@@ -55,6 +58,7 @@ const STEPPING: [&str; 9] = [
     "record_count",
     "line_count",
     "row",
+    "record_time",
 ];
 /// Texts readers look rows up by. Of other texts, smallest and largest value tell a reader nothing (hashes, constants,
 /// free text), and comparing every value for them costs more than any other part of writing.

@@ -44,8 +44,20 @@ pub struct Manifest {
     /// Digest of the answers of the tax service, when one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax_answers: Option<String>,
+    /// What the next night may go on from; only of incremental pipelines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nights: Option<Nights>,
     /// What a person looks at first.
     pub totals: Totals,
+}
+
+/// By what the usage of a run was taken in: as long as it is the same, what was taken in holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nights {
+    /// Digest of what decides how a record is read, guided and measured.
+    pub taken_in: String,
+    /// Digest of what decides whether there is a price for it.
+    pub priced: String,
 }
 
 /// A stretch of a seller's sequence of invoice numbers.

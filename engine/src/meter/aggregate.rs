@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::merge::merged;
 use crate::book::model::{Aggregate, Meter, Windowed, nearest_rank};
 use crate::fault::{Fault, Outcome};
 use crate::money::Decimal;
 use crate::period::Period;
 use crate::pieces::{Share, in_order};
-use crate::usage::{Buckets, Cell, Records, Settled, Slot};
+use crate::usage::{Bucket, Buckets, Cell, Records, Settled, Slot};
 
 /// The shard of `subscription` among `shards` ascending ranges of subscriptions.
 #[must_use]
@@ -26,7 +27,7 @@ pub struct Metering<'m> {
 
 /// Folds measures into buckets. `shards` hold ascending, disjoint ranges of subscriptions; the result is the same
 /// whatever their number and the order within. `cells` have the values of attributes behind those of dimensions; the
-/// buckets have those of dimensions only.
+/// buckets have those of dimensions only. `standing` are buckets of days that no measure is of, in any order.
 ///
 /// # Errors
 /// Our bug when a record lies outside the period; a fault when a bucket's sum has more than 20 digits before the point.
@@ -36,6 +37,7 @@ pub fn bucketed(
     values: &[Arc<str>],
     metering: Metering<'_>,
     period: &Period,
+    standing: Vec<Bucket>,
 ) -> Outcome<Buckets> {
     let reduced = Reduced::of(&cells, metering.meters);
     let windows = metering.meters.iter().map(|meter| windows(meter, period)).collect();
@@ -48,6 +50,10 @@ pub fn bucketed(
         }
     });
     broken?;
+    if !standing.is_empty() {
+        let slotted = standing.into_iter().map(|bucket| Bucket { slot: reduced.slot(bucket.slot), ..bucket });
+        buckets = merged(buckets, slotted.collect())?;
+    }
     buckets.cells = reduced.cells.unwrap_or_else(|| cells.clone());
     if !buckets.singles.origin.is_empty() {
         buckets.singles.cells = cells;

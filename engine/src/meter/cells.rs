@@ -102,6 +102,18 @@ impl Cells {
         places.into_iter().map(|place| place.map_or(0, |place| numbers[place])).collect()
     }
 
+    /// The number of one cell.
+    #[must_use]
+    pub fn number(&self, cell: &Cell) -> u32 {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).number(cell)
+    }
+
+    /// The number of one value of a unique meter.
+    #[must_use]
+    pub fn number_value(&self, text: &str) -> u32 {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).number_of(text)
+    }
+
     /// All cells sorted, and the place of each number among them.
     #[must_use]
     pub fn sorted_cells(&self) -> (Vec<Cell>, Vec<u32>) {

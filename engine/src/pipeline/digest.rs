@@ -19,6 +19,9 @@ pub(super) fn digest(pipeline: &Pipeline) -> String {
         canonical.text(&numbering.seller);
         canonical.text(&numbering.text);
     }
+    if pipeline.incremental.is_some() {
+        canonical.text("incremental");
+    }
     canonical.0.finalize().to_hex().to_string()
 }
 

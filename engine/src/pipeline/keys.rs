@@ -19,6 +19,11 @@ pub(super) static PIPELINE: Record = Record {
         Key::required("reference", Kind::Record(&REFERENCE), "reference tables"),
         Key::optional("tax", Kind::Record(&TAX), "who works out the taxes; left out: the table tax_rates"),
         Key::optional("invoices", Kind::Record(&INVOICES), "how invoices are numbered; left out: they have no numbers"),
+        Key::optional(
+            "incremental",
+            Kind::Record(&INCREMENTAL),
+            "keeps what was read, so that the next run of the period reads only files that are new; `{}` for all defaults; left out: every run reads all usage",
+        ),
         Key::optional("limits", Kind::Record(&LIMITS), "limits of a run"),
         Key::required("output", Kind::Path, "folder or URL the tables are written to"),
     ]],
@@ -176,6 +181,17 @@ static INVOICES: Record = Record {
             "the number: text with {seq} (or {seq:06}, with zeros before it), {year} and {month} of the period; without gaps, it goes on from the latest earlier period in the output",
         ),
     ]],
+};
+
+static INCREMENTAL: Record = Record {
+    title: "an incremental pipeline",
+    choice: None,
+    keys: &[&[Key::defaulted(
+        "changed_files",
+        Kind::OneOf(&["refuse", "correct"]),
+        "refuse",
+        "what to do with a file of other bytes under a known name: refuse the run, or let it take the place of what it was",
+    )]],
 };
 
 static LIMITS: Record = Record {

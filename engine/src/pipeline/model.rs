@@ -25,6 +25,8 @@ pub struct Pipeline {
     pub tax_exchange: Option<TaxExchange>,
     /// How invoices are numbered; `None`: not at all.
     pub numbering: Option<Numbering>,
+    /// How nights go on from each other; `None`: every run reads all usage.
+    pub incremental: Option<Incremental>,
     /// Limits of a run.
     pub limits: Limits,
     /// Digest (hex) of everything that shapes the result (schemas, SQL, keys, zone), without paths and output.
@@ -38,6 +40,13 @@ pub struct TaxExchange {
     pub requests: Located,
     /// Folder that the answers come from.
     pub answers: Located,
+}
+
+/// How nights go on from each other (`incremental:`).
+#[derive(Clone, Debug)]
+pub struct Incremental {
+    /// Whether a file that comes with other bytes under a known name takes the place of what it was; otherwise it is refused.
+    pub corrections: bool,
 }
 
 /// How invoices are numbered (`invoices:`).

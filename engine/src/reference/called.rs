@@ -61,6 +61,11 @@ impl Identifiers {
         }
     }
 
+    /// Every identifier with its targets, sorted by its text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Target])> {
+        self.entries.iter().map(|entry| (self.text(entry), self.targets(entry).unwrap_or_default()))
+    }
+
     /// The targets of an identifier, sorted by `valid_from`, not overlapping; `None` when it is not known.
     #[must_use]
     pub fn get(&self, text: &str) -> Option<&[Target]> {

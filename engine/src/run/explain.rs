@@ -25,13 +25,13 @@ use own::Own;
 use rerate::{Again, rerate, taxes_follow};
 
 use super::numbers::first_of;
-use super::{Prepared, RunOptions};
+use super::{Prepared, RunOptions, nights};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
 use crate::lineset::{Manifest, current};
 use crate::money::Decimal;
 use crate::period::Period;
-use crate::read::{self, InputFile};
+use crate::read::InputFile;
 use crate::store::Location;
 use crate::tables::Table;
 
@@ -202,7 +202,11 @@ fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Perio
 /// The usage files, when they and everything else are what the run has read; otherwise what has changed.
 async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -> Result<Vec<InputFile>, Vec<String>> {
     let mut changed = Vec::new();
-    match read::discover(&prepared.pipeline.sources, options.partitions).await {
+    let found = async {
+        let output = Location::parse(&options.output)?;
+        nights::discover(prepared, &output, options.partitions, Some(manifest)).await
+    };
+    match found.await.map(|found| found.files) {
         Ok(files) if prepared.run_id(&files, first_of(prepared, manifest)) == manifest.run_id => return Ok(files),
         Ok(files) => {
             let known = |file: &InputFile| {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Job, RunOptions};
 use crate::dedup::{Fingerprints, fingerprints};
@@ -36,9 +37,23 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    fn new(files: usize) -> Self {
+    pub(super) fn new(files: usize) -> Self {
         let tallies = vec![Tally::default(); files];
         Self { shards: vec![Vec::new(); SHARDS], tallies, suspended: Vec::new(), pending: Vec::new() }
+    }
+
+    /// Adds a measure to the shard of its key.
+    pub(super) fn push(&mut self, measure: Metered) {
+        let shard = usize::try_from(measure.key >> (u128::BITS - SHARDS.trailing_zeros())).unwrap_or(0);
+        let chunks = &mut self.shards[shard];
+        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(measure),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(measure);
+                chunks.push(chunk);
+            }
+        }
     }
 }
 
@@ -167,8 +182,9 @@ impl Worker<'_> {
         let counted = self.counted(&mediated, &guided);
         let wanted = |meter: usize, row: usize| counted[row].is_some_and(|route| self.counts(route, meter));
         let measures = rules.gauges.measure(&mediated.records, wanted)?;
-        let origin_of = |row| origin(&self.job.files[file], batch, row);
-        let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, origin_of)?;
+        let number_of = |row| batch.rows.get(row).unwrap_or(u32::MAX);
+        let place = xxh3_64(self.job.files[file].name.as_bytes());
+        let prints = fingerprints(&mediated.records, &rules.dedup_key, source as u64, place, number_of)?;
         let numbers = self.numbers(source, &measures, &counted);
         let hand = InHand {
             file,
@@ -305,17 +321,7 @@ impl Worker<'_> {
     fn push(&mut self, hand: &InHand<'_>, row: usize, quantity: i128, slot: Slot) {
         let at = origin(&self.job.files[hand.file], hand.batch, row);
         let (key, content, time) = (hand.prints.keys[row], hand.prints.contents[row], hand.mediated.times[row]);
-        let shard = usize::try_from(key >> (u128::BITS - SHARDS.trailing_zeros())).unwrap_or(0);
-        let chunks = &mut self.intake.shards[shard];
-        let measure = Metered { key, quantity, content, origin: at, slot, time };
-        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => chunk.push(measure),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(measure);
-                chunks.push(chunk);
-            }
-        }
+        self.intake.push(Metered { key, quantity, content, origin: at, slot, time });
     }
 
     fn take_broken(&mut self, file: usize, batch: &Batch) {
@@ -414,7 +420,8 @@ pub(super) enum Late {
 }
 
 impl Late {
-    fn told(self, job: &Job<'_>) -> (&'static str, String) {
+    /// The reason and detail of its row in suspense.
+    pub(super) fn told(self, job: &Job<'_>) -> (&'static str, String) {
         match self {
             Self::Conflicting => (reasons::CONFLICTING_KEY, "another record with this key came first".to_owned()),
             Self::Unpriced { charge } => {

@@ -185,6 +185,8 @@ impl Outlook {
         let (reference, book) = (&prepared.reference, &prepared.book);
         let folder =
             |table: Table| format!("{}/{}/period={}/run={run_id}/", output.display(), table.name(), period.label);
+        let kept = pipeline.incremental.is_some();
+        let written = Table::ALL.into_iter().filter(|table| kept || !Table::KEPT.contains(table));
         let already_done = standing.as_ref().is_some_and(|(_, manifest)| manifest.run_id == run_id);
         let number = standing.as_ref().map_or(1, |(number, _)| number + u32::from(!already_done));
         Self {
@@ -214,7 +216,7 @@ impl Outlook {
                 ("plans", book.plans.len()),
                 ("discounts", book.discounts.len()),
             ]),
-            writes: Table::ALL.into_iter().map(folder).collect(),
+            writes: written.map(folder).collect(),
             manifest: format!("{}/{}", output.display(), path(&period.label, number)),
             already_done,
             supersedes: standing.filter(|_| !already_done).map(|(_, manifest)| manifest.run_id),

@@ -297,7 +297,8 @@ impl Prepared {
         let rules = Rules::new()?;
         let mut sources = Vec::new();
         for (index, source) in self.pipeline.sources.iter().enumerate() {
-            let first = match files.iter().find(|file| file.source == index) {
+            // Of what an earlier night has read nothing is opened.
+            let first = match files.iter().find(|file| file.source == index && !file.known && file.here) {
                 Some(file) => Some(file.location.read().await?),
                 None => None,
             };

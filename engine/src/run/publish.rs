@@ -23,7 +23,7 @@ use super::{Job, RunOptions, RunReport, RunState};
 use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::Line;
-use crate::lineset::manifest::{FORMAT, Numbers, Totals, tables};
+use crate::lineset::manifest::{FORMAT, Nights, Numbers, Part, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
 use crate::money::Decimal;
 use crate::store::{Location, escaped};
@@ -214,6 +214,10 @@ pub(super) struct Remarks {
     pub(super) tax_answers: Option<String>,
     /// The numbers that the invoices of a seller have.
     pub(super) numbers: Option<(String, Numbers)>,
+    /// Parts of tables that are kept for the next night.
+    pub(super) kept: BTreeMap<String, Vec<Part>>,
+    /// By what usage was taken in.
+    pub(super) nights: Option<Nights>,
 }
 
 /// The manifest of the run.
@@ -224,7 +228,9 @@ pub(super) fn manifest(
     totals: &ControlTotals,
     remarks: Remarks,
 ) -> Manifest {
-    let Remarks { lines_without_tax, tax_answers, numbers } = remarks;
+    let Remarks { lines_without_tax, tax_answers, numbers, kept, nights } = remarks;
+    let mut tables = tables(&written);
+    tables.extend(kept);
     Manifest {
         format: FORMAT,
         run_id: run_id.to_owned(),
@@ -235,11 +241,17 @@ pub(super) fn manifest(
         book_digest: job.book.digest.clone(),
         reference_digest: job.reference.digest.clone(),
         inputs: inputs(job),
-        tables: tables(&written),
+        tables,
         invoice_numbers: numbers.into_iter().collect(),
         tax_answers,
+        nights,
         totals: Totals { lines_without_tax, ..totals.into() },
     }
+}
+
+/// Whether a table is only there for the next night.
+fn is_kept(table: &str) -> bool {
+    Table::KEPT.iter().any(|kept| kept.name() == table)
 }
 
 /// Records in suspense by source and reason, most first.
@@ -282,7 +294,12 @@ pub(super) fn report(
         lines: currencies.values().map(|amounts| amounts.lines).sum(),
         invoices: currencies.values().map(|amounts| amounts.invoices).sum(),
         totals: Total::of(currencies),
-        tables: manifest.tables.keys().map(|table| (table.clone(), glob(table))).collect(),
+        tables: manifest
+            .tables
+            .keys()
+            .filter(|table| !is_kept(table))
+            .map(|table| (table.clone(), glob(table)))
+            .collect(),
         run_id,
         period,
     }

@@ -1,6 +1,7 @@
 //! The hot path's second half: shards of measures -> duplicates and conflicts settled -> usage buckets.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -8,13 +9,14 @@ use rayon::prelude::*;
 use super::Job;
 use super::beyond;
 use super::intake::{Intake, Late, SHARDS, described};
+use super::nights::Standing;
 use crate::book::model::{Aggregate, Meter};
 use crate::dedup::{Sorted, settle};
 use crate::fault::{Fault, Outcome};
 use crate::meter::{Metering, bucketed, shard_of};
 use crate::money::Decimal;
 use crate::rate::has_price;
-use crate::usage::{Buckets, Cell, Metered, Origin, Settled, Slot, Suspended, Tally};
+use crate::usage::{Bucket, Buckets, Cell, Judged, Metered, Origin, Settled, Slot, Suspended, Tally, Verdict};
 
 /// Everything usage has become.
 #[derive(Debug)]
@@ -27,15 +29,38 @@ pub(super) struct Usage {
     pub(super) buckets: Buckets,
     /// By meter: records and the sum of their quantities, as metered.
     pub(super) metered: Vec<(u64, Decimal)>,
+    /// By day, in any order: the fate of all measures that were settled; empty unless the pipeline is incremental.
+    pub(super) judged: Vec<Vec<Vec<Judged>>>,
+    /// What the cells and values of `judged` are.
+    pub(super) names: Names,
+}
+
+/// What numbers of cells and values stand for.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Sorted, with the values of attributes.
+    pub(super) cells: Vec<Cell>,
+    /// Values of unique meters, sorted.
+    pub(super) values: Vec<Arc<str>>,
+    /// By number of a cell: its place.
+    pub(super) places: Vec<u32>,
+    /// By number of a value: its place.
+    pub(super) value_places: Vec<u32>,
 }
 
 /// Settles what the workers took in.
 ///
 /// # Errors
 /// Sums that do not fit; faults of files that must be read again for conflicts.
-pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: usize) -> Outcome<Usage> {
-    let mut tallies = vec![Tally::default(); job.files.len()];
-    let (mut suspended, mut pending) = (Vec::new(), Vec::new());
+pub(super) async fn settle_all(
+    job: &Job<'_>,
+    intakes: Vec<Intake>,
+    standing: Standing,
+    batch_rows: usize,
+) -> Outcome<Usage> {
+    let Standing { mut tallies, mut suspended, told, buckets, singles, .. } = standing;
+    tallies.resize(job.files.len(), Tally::default());
+    let mut pending = Vec::new();
     let mut shards: Vec<Vec<Vec<Metered>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     for intake in intakes {
         tallies.iter_mut().zip(&intake.tallies).for_each(|(tally, own)| tally.add(own));
@@ -53,10 +78,12 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
         settled.map_init(Sorted::default, |sorted, parts| sorting.shard(sorted, &parts)).collect();
 
     let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
-    let mut metered = vec![(0, Decimal::ZERO); job.book.meters.len()];
+    let (buckets, mut metered) = sorting.standing(buckets, &singles, &mut by_subscription)?;
     let (mut late, mut nowhere) = (Vec::new(), HashSet::new());
+    let mut judged: Vec<Vec<Vec<Judged>>> = vec![Vec::new(); sorting.days()];
     for shard in settled {
         let shard = shard?;
+        judged.iter_mut().zip(shard.judged).for_each(|(all, own)| all.push(own));
         by_subscription.iter_mut().zip(shard.settled).for_each(|(all, own)| all.push(own));
         tallies.iter_mut().zip(&shard.tallies).for_each(|(tally, own)| tally.add(own));
         for ((total, own), meter) in metered.iter_mut().zip(&shard.metered).zip(&job.book.meters) {
@@ -75,14 +102,43 @@ pub(super) async fn settle_all(job: &Job<'_>, intakes: Vec<Intake>, batch_rows: 
     for ((total, less), meter) in metered.iter_mut().zip(&beyond.metered).zip(&job.book.meters) {
         *total = (total.0 - less.0, total.1.minus(less.1).ok_or_else(|| too_much(meter))?);
     }
+    let is_beyond = |origin: Origin| beyond.records.binary_search_by_key(&origin, |(known, _)| *known).is_ok();
+    let all = judged.iter_mut().flatten().flatten().filter(|_| !beyond.records.is_empty());
+    all.filter(|one| is_beyond(one.measure.origin)).for_each(|one| one.verdict = Verdict::Beyond);
     suspended.extend(pending.into_iter().filter(|record| nowhere.contains(&record.origin)));
-    late.sort_unstable();
-    suspended.extend(described(job, &late, batch_rows).await?);
+    suspended.extend(set_aside(job, (nowhere, late), told, batch_rows).await?);
     suspended.sort_by_key(|record| record.origin);
     let metering = Metering { meters: &job.book.meters, by_record: &job.catalog.by_record };
-    let buckets = bucketed(by_subscription, cells, &values, metering, job.period)?;
-    Ok(Usage { tallies, suspended, buckets, metered })
+    let names = Names { cells: cells.clone(), values: values.clone(), places, value_places };
+    let buckets = bucketed(by_subscription, cells, &values, metering, job.period, buckets)?;
+    Ok(Usage { tallies, suspended, buckets, metered, judged, names })
 }
+
+/// The rows in suspense of records that are `nowhere`, as far as an earlier night has `told` of them, and of all `late` ones.
+async fn set_aside(
+    job: &Job<'_>,
+    (nowhere, mut late): (HashSet<Origin>, Vec<(Origin, Late)>),
+    mut told: HashMap<Origin, Suspended>,
+    batch_rows: usize,
+) -> Outcome<Vec<Suspended>> {
+    // Sorted by whoever asks.
+    let mut suspended: Vec<Suspended> = nowhere.iter().filter_map(|origin| told.remove(origin)).collect();
+    late.sort_unstable();
+    // What an earlier night has said of a record is not looked up again.
+    late.retain(|(origin, late)| {
+        let (reason, detail) = late.told(job);
+        let same = |row: &Suspended| &*row.reason == reason && row.detail.as_ref() == Some(&detail);
+        let known = told.get(origin).is_some_and(same).then(|| told.remove(origin)).flatten();
+        let is_new = known.is_none();
+        suspended.extend(known);
+        is_new
+    });
+    suspended.extend(described(job, &late, batch_rows).await?);
+    Ok(suspended)
+}
+
+/// By meter: records and the sum of their quantities.
+type Counted = Vec<(u64, Decimal)>;
 
 /// One settled shard.
 struct Shard {
@@ -91,6 +147,8 @@ struct Shard {
     metered: Vec<(u64, Decimal)>,
     conflicts: Vec<Origin>,
     nowhere: Vec<Origin>,
+    /// By day: the fate of every measure.
+    judged: Vec<Vec<Judged>>,
     /// Records without a price, with the charge that lacks it.
     unpriced: Vec<(Origin, usize)>,
     /// Whether a price (by number) has a price for a cell.
@@ -112,8 +170,9 @@ impl Sorting<'_> {
             settled: self.room(all, &settlement.kept),
             tallies: vec![Tally::default(); self.job.files.len()],
             metered: vec![(0, Decimal::ZERO); self.job.book.meters.len()],
-            conflicts: settlement.conflicts,
+            conflicts: settlement.conflicts.iter().map(|range| all[range.start].origin).collect(),
             nowhere: Vec::new(),
+            judged: vec![Vec::new(); self.days()],
             unpriced: Vec::new(),
             priced: HashMap::new(),
         };
@@ -123,10 +182,74 @@ impl Sorting<'_> {
         for origin in &shard.conflicts {
             shard.tallies[origin.file()].suspended += 1;
         }
+        let mut verdicts = vec![Verdict::Duplicate; if self.days() > 0 { all.len() } else { 0 }];
+        let mut judge = |range: Range<usize>, verdict| {
+            verdicts.get_mut(range).into_iter().for_each(|verdicts| verdicts.fill(verdict));
+        };
+        settlement.conflicts.into_iter().for_each(|range| judge(range, Verdict::Conflicting));
         for kept in settlement.kept {
-            self.keep(&mut shard, &all[kept])?;
+            let verdict = self.keep(&mut shard, &all[kept.clone()])?;
+            judge(kept, verdict);
+        }
+        for (measure, verdict) in all.iter().zip(verdicts) {
+            let day = self.job.period.day_of(measure.time).map_or(usize::MAX, usize::from);
+            let judged = shard.judged.get_mut(day).ok_or_else(|| Fault::ours("a record outside the period"))?;
+            judged.push(Judged { measure: *measure, verdict });
         }
         Ok(shard)
+    }
+
+    /// Days whose records are kept for the next night.
+    fn days(&self) -> usize {
+        self.job.pipeline.incremental.as_ref().map_or(0, |_| self.job.period.days())
+    }
+
+    /// What stands of earlier nights: buckets by the places of their cells, and by meter what was metered; single records go
+    /// to their subscriptions.
+    fn standing(
+        &self,
+        mut buckets: Vec<Bucket>,
+        singles: &[Metered],
+        by_subscription: &mut [Vec<Vec<Settled>>],
+    ) -> Outcome<(Vec<Bucket>, Counted)> {
+        let meters = &self.job.book.meters;
+        let mut metered = vec![(0, Decimal::ZERO); meters.len()];
+        let mut count = |place: u32, records: u64, quantity: i128| -> Outcome<()> {
+            let meter = self.cells[place as usize].meter as usize;
+            let total = &mut metered[meter];
+            total.0 += records;
+            if meters[meter].aggregate.adds_up() {
+                let sum = total.1.plus(Decimal::from_units(quantity));
+                total.1 = sum.ok_or_else(|| too_much(&meters[meter]))?;
+            }
+            Ok(())
+        };
+        for bucket in &mut buckets {
+            let place = self.places[bucket.slot.cell() as usize];
+            bucket.slot = Slot::new(bucket.slot.subscription(), place);
+            count(place, u64::from(bucket.records), bucket.quantity)?;
+        }
+        let mut shards: Vec<Vec<Settled>> = vec![Vec::new(); by_subscription.len()];
+        for single in singles {
+            let settled = self.settled(single)?;
+            count(settled.slot.cell(), 1, settled.quantity)?;
+            shards[self.shard_of(settled.slot.subscription())].push(settled);
+        }
+        let found = by_subscription.iter_mut().zip(shards).filter(|(_, own)| !own.is_empty());
+        found.for_each(|(all, own)| all.push(own));
+        Ok((buckets, metered))
+    }
+
+    /// A measure that counts, by the places of its cell and value.
+    fn settled(&self, measure: &Metered) -> Outcome<Settled> {
+        let cell = self.places[measure.slot.cell() as usize];
+        let mut quantity = measure.quantity;
+        if self.job.book.meters[self.cells[cell as usize].meter as usize].aggregate == Aggregate::Unique {
+            let number = usize::try_from(quantity).map_err(|_| Fault::ours("a value without a number"))?;
+            quantity = i128::from(self.value_places[number]);
+        }
+        let slot = Slot::new(measure.slot.subscription(), cell);
+        Ok(Settled { quantity, slot, time: measure.time, origin: measure.origin })
     }
 
     /// Room for exactly the measures each range of subscriptions will get: growing lists would cost half as much memory
@@ -146,43 +269,32 @@ impl Sorting<'_> {
     }
 
     /// Keeps one record: all its measures, or its place in suspense.
-    fn keep(&self, shard: &mut Shard, measures: &[Metered]) -> Outcome<()> {
-        let Some(first) = measures.first() else { return Ok(()) };
+    fn keep(&self, shard: &mut Shard, measures: &[Metered]) -> Outcome<Verdict> {
+        let Some(first) = measures.first() else { return Ok(Verdict::Nowhere) };
         let tally = &mut shard.tallies[first.origin.file()];
         if first.slot == Slot::NOWHERE {
             tally.suspended += 1;
             shard.nowhere.push(first.origin);
-            return Ok(());
+            return Ok(Verdict::Nowhere);
         }
         if let Some(charge) = self.without_price(&mut shard.priced, measures) {
             tally.suspended += 1;
             shard.unpriced.push((first.origin, charge));
-            return Ok(());
+            return Ok(Verdict::Unpriced);
         }
         tally.rated += 1;
         for measure in measures {
-            let cell = self.places[measure.slot.cell() as usize];
-            let meter = self.cells[cell as usize].meter as usize;
-            let mut quantity = measure.quantity;
+            let settled = self.settled(measure)?;
+            let meter = self.cells[settled.slot.cell() as usize].meter as usize;
             let total = &mut shard.metered[meter];
             total.0 += 1;
-            match self.job.book.meters[meter].aggregate {
-                Aggregate::Unique => {
-                    let number = usize::try_from(quantity).map_err(|_| Fault::ours("a value without a number"))?;
-                    quantity = i128::from(self.value_places[number]);
-                }
-                aggregate if aggregate.adds_up() => {
-                    let sum = total.1.plus(Decimal::from_units(quantity));
-                    total.1 = sum.ok_or_else(|| too_much(&self.job.book.meters[meter]))?;
-                }
-                _ => {}
+            if self.job.book.meters[meter].aggregate.adds_up() {
+                let sum = total.1.plus(Decimal::from_units(settled.quantity));
+                total.1 = sum.ok_or_else(|| too_much(&self.job.book.meters[meter]))?;
             }
-            let subscription = measure.slot.subscription();
-            let slot = Slot::new(subscription, cell);
-            let (time, origin) = (measure.time, measure.origin);
-            shard.settled[self.shard_of(subscription)].push(Settled { quantity, slot, time, origin });
+            shard.settled[self.shard_of(settled.slot.subscription())].push(settled);
         }
-        Ok(())
+        Ok(Verdict::Counts)
     }
 }
 

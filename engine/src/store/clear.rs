@@ -59,7 +59,7 @@ impl Location {
                 let Ok(location) = self.join(name) else { continue };
                 let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
                 let modified = since.and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or_default();
-                found.push(Found { location, name: name.to_owned(), size: meta.len(), modified });
+                found.push(Found { location, name: name.to_owned(), size: meta.len(), modified, stamp: String::new() });
             }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));

@@ -100,4 +100,15 @@ impl Pattern {
         found.retain(|found| glob.is_match(&found.name));
         Ok(found)
     }
+
+    /// Where the file called `name` by [`Pattern::list`] lies, or lay.
+    ///
+    /// # Errors
+    /// `O003` when it is no plain path.
+    pub fn at(&self, name: &str) -> Outcome<Location> {
+        if self.glob.is_none() && self.folder.file_name() == name {
+            return Ok(self.folder.clone());
+        }
+        self.folder.join(name)
+    }
 }

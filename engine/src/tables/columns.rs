@@ -398,3 +398,38 @@ pub const CONTROL_TOTALS: &[Column] = &[
     given("measure", Text, "What the value is: records_read, records_rated, amount_net…"),
     given("value", Exact, "The count or sum"),
 ];
+
+/// `usage_files`: where the records of a file went, by day; only of incremental pipelines.
+pub const USAGE_FILES: &[Column] = &[
+    given("source", Text, "Source of the file"),
+    given("file", Text, "The file, as the source names it"),
+    maybe("day", Day, "Local day of the records; null for those of no day of the period"),
+    given("read", Whole, "Records"),
+    given("rated", Whole, "Records that count"),
+    given("suspended", Whole, "Records in suspense"),
+    given("duplicate", Whole, "Further copies of a record"),
+    given("out_of_window", Whole, "Records of another period"),
+    given("filtered", Whole, "Records left out by the mediation"),
+];
+
+/// `usage_records`: every record of a day that takes part in telling duplicates, once for each meter that counts it; only of
+/// incremental pipelines. Its files are named by their bytes, so that a day without news is not written again.
+pub const USAGE_RECORDS: &[Column] = &[
+    given("source", Text, "Source of the record"),
+    given("file", Text, "File of the record, as the source names it"),
+    given("row", Whole, "Number of the record in the file, from 0"),
+    given("record_time", Instant, "Time of the record"),
+    given(
+        "verdict",
+        Text,
+        "counts, duplicate, conflicting, nowhere (not guided or not measured), unpriced or beyond (the last tier)",
+    ),
+    given("subscription_id", Text, "The subscription it counts for; blank when nowhere"),
+    given("meter", Text, "The meter that counts it; blank when nowhere"),
+    given("cell", Text, "Values of the meter's dimensions and attributes, as a JSON list; blank when nowhere"),
+    given("quantity", Exact, "The measured quantity; 0 of a unique meter"),
+    maybe("value", Text, "What a unique meter counts; null of other meters"),
+    given("key_high", Whole, "Upper 64 bits of the hash of the dedup key"),
+    given("key_low", Whole, "Lower 64 bits of it"),
+    given("content", Whole, "64-bit hash of the whole mediated record"),
+];

@@ -44,6 +44,10 @@ mod mistakes;
 // What is said to somebody who writes prices for the first time.
 #[cfg(test)]
 mod newcomers;
+#[cfg(test)]
+mod month;
+#[cfg(test)]
+mod nights;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 
 use super::super::batches::line_ids;
+use super::super::nights::Standing;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
 use super::super::rating::Rated;
@@ -69,7 +70,7 @@ pub(super) async fn walk(
     let cells = Cells::default();
     let job = prepared.job(&guide, files, &sources, &cells);
     let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
-    let usage = settle_all(&job, intakes, options.batch_rows).await?;
+    let usage = settle_all(&job, intakes, Standing::default(), options.batch_rows).await?;
     let mut rated = rating::rate(&job, &usage.buckets)?;
     // What a tax service has answered changes no line.
     taxation::by_table(&job, &mut rated.lines)?;

@@ -1,0 +1,151 @@
+//! Nights that go on from each other come to what one run over all files comes to, in whatever order and however often the
+//! files arrive.
+
+use std::collections::BTreeMap;
+
+use crate::committed;
+use crate::harness::same_bytes;
+use crate::month::{Drops, Month, drops};
+
+/// What one run over all files commits.
+fn at_once(drops: &Drops) -> (String, BTreeMap<String, String>) {
+    let month = Month::new();
+    drops.iter().for_each(|drop| month.arrives(drop));
+    month.call("run").run().ok();
+    month.committed()
+}
+
+#[track_caller]
+fn same(expected: &(String, BTreeMap<String, String>), found: &(String, BTreeMap<String, String>), what: &str) {
+    same_bytes(&expected.1, &found.1, what);
+    assert_eq!(expected.0, found.0, "{what}: the manifest");
+}
+
+#[test]
+fn a_month_of_nights_is_one_run_over_the_month_to_the_byte() {
+    let drops = drops(1, 60);
+    let expected = at_once(&drops);
+    let month = Month::new();
+    for drop in &drops {
+        month.arrives(drop);
+        let ran = month.call("run").run().ok().json();
+        assert_eq!(ran["outcome"], "committed");
+    }
+    same(&expected, &month.committed(), "31 nights");
+    // The month has everything in it that can become of a record.
+    let run = committed::read(&month.path("out"), "2026-10");
+    let verdicts: std::collections::BTreeSet<&str> =
+        run.table("usage_records").iter().map(|row| row["verdict"].as_str()).collect();
+    assert_eq!(verdicts.into_iter().collect::<Vec<_>>(), ["conflicting", "counts", "duplicate", "nowhere", "unpriced"]);
+}
+
+#[test]
+fn files_that_come_late_and_in_any_order_change_nothing() {
+    let mut drops = drops(2, 40);
+    let expected = at_once(&drops);
+    drops.sort_by_key(|(name, _)| blake3::hash(name.as_bytes()).to_hex().to_string());
+    let month = Month::new();
+    for together in drops.chunks(3) {
+        together.iter().for_each(|drop| month.arrives(drop));
+        month.call("run").run().ok();
+    }
+    same(&expected, &month.committed(), "nights in any order");
+}
+
+#[test]
+fn files_that_are_delivered_twice_change_nothing() {
+    let drops = drops(3, 40);
+    let expected = at_once(&drops);
+    let month = Month::new();
+    for together in drops.chunks(4) {
+        together.iter().for_each(|drop| month.arrives(drop));
+        month.call("run").run().ok();
+        // Again under its name, and under another one that sorts behind it.
+        for (name, text) in together {
+            month.arrives(&(name.clone(), text.clone()));
+            month.arrives(&(format!("z{name}"), text.clone()));
+        }
+        assert_eq!(month.call("run").run().ok().json()["outcome"], "already_done");
+    }
+    same(&expected, &month.committed(), "every file twice");
+    // A copy that sorts before the file it is a copy of is the one that counts: as it would be in one run.
+    let (name, text) = &drops[5];
+    month.arrives(&(format!("0{name}"), text.clone()));
+    month.call("run").run().ok();
+    let all = Month::new();
+    drops.iter().for_each(|drop| all.arrives(drop));
+    all.arrives(&(format!("0{name}"), text.clone()));
+    all.call("run").run().ok();
+    same(&all.committed(), &month.committed(), "a copy that sorts before its file");
+}
+
+#[test]
+fn a_night_opens_only_files_that_are_new() {
+    // A record of an old file that conflicts with one that sorts before it goes to suspense with its text: then the file is
+    // opened. These sort as they come.
+    let sorted = drops(4, 30).into_iter().enumerate().map(|(nth, (name, text))| (format!("{nth:02}-{name}"), text));
+    let drops: Drops = sorted.collect();
+    let month = Month::new();
+    drops.iter().take(20).for_each(|drop| month.arrives(drop));
+    month.call("run").run().ok();
+    // What was read may have gone since.
+    std::fs::remove_dir_all(month.path("usage")).unwrap();
+    drops.iter().skip(20).for_each(|drop| month.arrives(drop));
+    month.call("run").run().ok();
+    same(&at_once(&drops), &month.committed(), "after the files have gone");
+}
+
+#[test]
+fn other_prices_need_no_file_and_other_rules_of_reading_need_all_of_them() {
+    let drops = drops(5, 30);
+    let (month, all) = (Month::new(), Month::new());
+    for drop in &drops {
+        month.arrives(drop);
+        all.arrives(drop);
+    }
+    month.call("run").run().ok();
+    let book = std::fs::read_to_string(month.path("book.yaml")).unwrap();
+    let dearer = book
+        .replace("region: US, unit_price: 0.03 }", "region: US, unit_price: 0.04 }, { region: MARS, unit_price: 1 }");
+    assert_ne!(book, dearer);
+    std::fs::rename(month.path("usage"), month.path("gone")).unwrap();
+    for one in [&month, &all] {
+        one.put("book.yaml", &dearer);
+        one.call("run").run().ok();
+    }
+    same(&all.committed(), &month.committed(), "other prices");
+    let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
+    let stricter = pipeline.replace("amount < 0", "amount < 1");
+    month.put("pipeline.yaml", &stricter);
+    assert_eq!(month.call("run").run().exits(3).json()["faults"][0]["code"], "U009");
+    std::fs::rename(month.path("gone"), month.path("usage")).unwrap();
+    all.put("pipeline.yaml", &stricter);
+    for one in [&month, &all] {
+        one.call("run").run().ok();
+    }
+    same(&all.committed(), &month.committed(), "other rules");
+}
+
+#[test]
+fn a_file_of_other_bytes_under_a_known_name_is_refused_or_a_correction() {
+    let drops = drops(6, 20);
+    let month = Month::new();
+    drops.iter().for_each(|drop| month.arrives(drop));
+    month.call("run").run().ok();
+    let (name, text) = &drops[3];
+    let other = text.lines().take(9).map(|line| format!("{line}\n")).collect::<String>();
+    month.arrives(&(name.clone(), other.clone()));
+    let told = month.call("run").run().exits(3).json();
+    assert_eq!(told["faults"][0]["code"], "U008", "{told:#}");
+    let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
+    let correcting = pipeline.replace("incremental: {}", "incremental: { changed_files: correct }");
+    month.put("pipeline.yaml", &correcting);
+    month.call("run").run().ok();
+    let mut corrected = drops.clone();
+    corrected[3].1 = other;
+    let all = Month::new();
+    all.put("pipeline.yaml", &correcting);
+    corrected.iter().for_each(|drop| all.arrives(drop));
+    all.call("run").run().ok();
+    same(&all.committed(), &month.committed(), "a corrected file");
+}
