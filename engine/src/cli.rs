@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod run;
 mod schema;
+mod simulate;
 mod status;
 mod stored;
 mod talk;
@@ -83,9 +84,11 @@ pub fn main() -> ExitCode {
 /// What to say of a format that the command does not print.
 fn of_another_command(arguments: &Arguments) -> Option<&'static str> {
     match (arguments.shape, &arguments.command) {
-        (Shape::Junit, Command::Test(_)) | (Shape::Csv, Command::Diff(_)) | (Shape::Text | Shape::Json, _) => None,
+        (Shape::Junit, Command::Test(_))
+        | (Shape::Csv, Command::Diff(_) | Command::Simulate(_))
+        | (Shape::Text | Shape::Json, _) => None,
         (Shape::Junit, _) => Some("`--format junit` is for `ratemill test` only"),
-        (Shape::Csv, _) => Some("`--format csv` is for `ratemill diff` only"),
+        (Shape::Csv, _) => Some("`--format csv` is for `ratemill diff` and `ratemill simulate` only"),
     }
 }
 
@@ -107,6 +110,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Explain(own) => explain::carry_out(own, format).await,
         Command::Diff(own) => diff::carry_out(own, arguments.shape).await,
+        Command::Simulate(own) => simulate::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,
         Command::Gc(own) => gc::carry_out(own, format).await,
         Command::Abandon(own) => abandon::carry_out(own, format).await,

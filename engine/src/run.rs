@@ -41,6 +41,7 @@ mod rating;
 mod recurring;
 mod settle;
 mod settlement;
+mod simulation;
 mod subjects;
 mod taxation;
 mod unpriced;
@@ -53,7 +54,8 @@ use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 use options::Reason;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, prepare, prepare_with_book};
+pub use simulation::{Simulation, simulate};
 
 use crate::book::model::PriceBook;
 use crate::catalog::Catalog;
@@ -119,7 +121,14 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         check_whole(&output, manifest, *number).await?;
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
     }
-    let place = Place { output: &output, run_id: &run_id, first_number, standing: standing.as_ref() };
+    let place = Place {
+        output: &output,
+        kept_in: &output,
+        run_id: &run_id,
+        first_number,
+        standing: standing.as_ref(),
+        keeps: true,
+    };
     let (manifest, reasons) = rated(prepared, options, &place, found, before).await?;
     let number = standing.as_ref().map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {
@@ -132,10 +141,14 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
 /// Where a run writes, and as what.
 pub(crate) struct Place<'p> {
     output: &'p Location,
+    /// Where the run before has kept what it took in.
+    kept_in: &'p Location,
     run_id: &'p str,
     first_number: Option<u64>,
     /// What it will supersede.
     standing: Option<&'p (u32, Manifest)>,
+    /// Whether it leaves a plan, and what the next night needs; a trial leaves nothing but tables.
+    keeps: bool,
 }
 
 /// Everything between the usage files and the commit: the manifest to be committed, and what is in suspense. What the run
@@ -147,7 +160,7 @@ async fn rated(
     mut found: Discovered,
     before: Option<&Manifest>,
 ) -> Outcome<(Manifest, Vec<Reason>)> {
-    let Place { output, run_id, first_number, standing } = *place;
+    let Place { output, run_id, first_number, .. } = *place;
     let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let facts = nights::facts(prepared, &guide);
     let before = nights::goes_on(&mut found, before, facts.as_ref());
@@ -156,7 +169,9 @@ async fn rated(
     let cells = Cells::default();
     let job = prepared.job(&guide, &files, &sources, &cells);
 
-    planned::put(&job, run_id, output, standing).await?;
+    if place.keeps {
+        planned::put(&job, run_id, output, place.standing).await?;
+    }
     let mut order = options.file_order(files.len());
     order.retain(|file| !files[*file].known);
     (options.progress_total)(order.iter().map(|file| files[*file].size).sum());
@@ -166,7 +181,7 @@ async fn rated(
     let mut standing_usage = match (before, &facts) {
         (Some(before), Some(facts)) => {
             let same_prices = before.nights.as_ref().is_some_and(|nights| nights.priced == facts.priced);
-            nights::load(&job, output, before, &mut intakes, same_prices, options.partitions).await?
+            nights::load(&job, place.kept_in, before, &mut intakes, same_prices, options.partitions).await?
         }
         _ => nights::Standing::default(),
     };
@@ -177,7 +192,10 @@ async fn rated(
     let mut rated = rating::rate(&job, &usage.buckets)?;
     let (taxed, tax_answers) = exchange::tax(&job, &mut rated, run_id).await?;
     let billing = rating::bill(&job, rated, taxed)?;
-    let numbers = numbers::taken(prepared, output, first_number, &billing).await?;
+    let numbers = match place.keeps {
+        true => numbers::taken(prepared, output, first_number, &billing).await?,
+        false => None,
+    };
     tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
@@ -185,7 +203,7 @@ async fn rated(
     let written = publish::write(&job, &usage, &billing, &totals, (run_id, first_number), output, options).await?;
     let mut remarks =
         publish::Remarks { lines_without_tax: billing.lines_without_tax, tax_answers, numbers, ..Default::default() };
-    if facts.is_some() {
+    if facts.is_some() && place.keeps {
         remarks.kept =
             nights::keep(&job, output, (run_id, before), (kept_days, &mut usage), options.partitions).await?;
         nights::note_stamps(output, &job.period.label, run_id, &found.stamps).await?;

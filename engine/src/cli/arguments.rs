@@ -25,7 +25,7 @@ pub(super) enum Shape {
     Json,
     /// JUnit XML, of `test` only
     Junit,
-    /// CSV, of `diff` only
+    /// CSV, of `diff` and `simulate` only
     Csv,
 }
 
@@ -69,6 +69,8 @@ pub(super) enum Command {
     Explain(ExplainArguments),
     /// Say what changed between two committed line sets, biggest changes first
     Diff(DiffArguments),
+    /// Say what another price book would change of a committed line set, without reading usage or writing anything
+    Simulate(SimulateArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
     Status(OutputArguments),
     /// Delete files of superseded line sets, and files that nothing names
@@ -188,6 +190,22 @@ pub(super) struct DiffArguments {
     /// The second one
     pub(super) b: String,
     /// Only sums by this, or only lines [default: all of them; needed for line sets of two periods]
+    #[arg(long, value_enum)]
+    pub(super) by: Option<DiffBy>,
+    /// Most rows of each kind and currency [default: 10 as text, else all]
+    #[arg(long)]
+    pub(super) top: Option<usize>,
+}
+
+/// Words of `simulate`.
+#[derive(Debug, Args)]
+pub(super) struct SimulateArguments {
+    #[command(flatten)]
+    pub(super) of: RunArguments,
+    /// The price book to try, instead of the pipeline's: a folder or file
+    #[arg(long)]
+    pub(super) book: String,
+    /// Only sums by this, or only lines [default: all of them]
     #[arg(long, value_enum)]
     pub(super) by: Option<DiffBy>,
     /// Most rows of each kind and currency [default: 10 as text, else all]

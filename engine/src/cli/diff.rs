@@ -19,20 +19,33 @@ const SHOWN: usize = 10;
 pub(super) async fn carry_out(arguments: &DiffArguments, shape: Shape) -> Outcome<Ending> {
     let stored = stored(&arguments.of).await?;
     let survey = stored.survey().await?;
-    let (a, b) = (side(&survey, &arguments.a)?, side(&survey, &arguments.b)?);
+    let (a, b) = (side(&stored.output, &survey, &arguments.a)?, side(&stored.output, &survey, &arguments.b)?);
     if a.period != b.period && !matches!(arguments.by, Some(DiffBy::Account | DiffBy::Product | DiffBy::Charge)) {
         let message = format!("line sets of {} and {} have no lines in common", a.period, b.period);
         let hint = "compare their sums: --by account, --by product or --by charge";
         return Err(Fault::new(&codes::O013, message).hint(hint).into());
     }
-    let found = diff(&stored.output, &a, &b).await?;
-    let view = View { by: arguments.by, top: arguments.top, matched: a.period == b.period, diff: &found };
-    match shape {
-        Shape::Csv => talk::result(&view.csv()?)?,
-        shape if shape.format() == Format::Json => talk::json(&view.json(&a, &b))?,
-        _ => talk::result(&view.text(&a, &b))?,
-    }
+    show(&a, &b, (arguments.by, arguments.top), shape).await?;
     Ok(Ending::Done)
+}
+
+/// Prints what changed between two line sets.
+///
+/// # Errors
+/// Files that cannot be read.
+pub(super) async fn show(
+    a: &Side<'_>,
+    b: &Side<'_>,
+    (by, top): (Option<DiffBy>, Option<usize>),
+    shape: Shape,
+) -> Outcome<()> {
+    let found = diff(a, b).await?;
+    let view = View { by, top, matched: a.period == b.period, diff: &found };
+    match shape {
+        Shape::Csv => talk::result(&view.csv()?),
+        shape if shape.format() == Format::Json => talk::json(&view.json(a, b)),
+        _ => talk::result(&view.text(a, b)),
+    }
 }
 
 /// What is shown of a difference.
@@ -148,7 +161,8 @@ impl View<'_> {
     fn text(&self, a: &Side<'_>, b: &Side<'_>) -> String {
         let most = self.top.unwrap_or(SHOWN);
         let side = |name: &str, side: &Side<'_>| {
-            format!("{name}: {} number {}, run {}", side.period, side.number, side.manifest.run_id)
+            let number = if side.number == 0 { "simulated".to_owned() } else { format!("number {}", side.number) };
+            format!("{name}: {} {number}, run {}", side.period, side.manifest.run_id)
         };
         let mut lines = vec![side("A", a), side("B", b), String::new(), heading("total")];
         lines.extend(self.sums(By::Total, most).iter().map(|(currency, _, sums)| row("", currency, sums)));

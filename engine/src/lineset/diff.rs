@@ -22,6 +22,8 @@ use rows::{Keys, Line, Read};
 /// A line set that is compared.
 #[derive(Clone, Debug)]
 pub struct Side<'s> {
+    /// The output it lies in.
+    pub output: &'s Location,
     /// Its period.
     pub period: &'s str,
     /// Number of its manifest.
@@ -144,9 +146,10 @@ pub struct Diff {
 ///
 /// # Errors
 /// `O013` when there is no such line set, or more than one.
-pub fn side<'s>(survey: &'s Survey, name: &str) -> Outcome<Side<'s>> {
+pub fn side<'s>(output: &'s Location, survey: &'s Survey, name: &str) -> Outcome<Side<'s>> {
     let all = survey.periods.iter().flat_map(|runs| {
         let side = |(number, kept): (&u32, &'s Kept<Manifest>)| Side {
+            output,
             period: &runs.period,
             number: *number,
             manifest: &kept.says,
@@ -174,14 +177,14 @@ pub fn side<'s>(survey: &'s Survey, name: &str) -> Outcome<Side<'s>> {
 ///
 /// # Errors
 /// `O001` when a file cannot be read, `O006` when it is not what was committed.
-pub async fn diff(output: &Location, a: &Side<'_>, b: &Side<'_>) -> Outcome<Diff> {
+pub async fn diff(a: &Side<'_>, b: &Side<'_>) -> Outcome<Diff> {
     let matched = a.period == b.period;
     let mut keys = Keys::default();
     let mut sums: HashMap<(By, u32, u32), Sums> = HashMap::new();
     let mut first: HashMap<u128, Line> = HashMap::new();
     let mut diff = Diff::default();
-    let read_a = Read::of(output, a.manifest).await?;
-    let read_b = Read::of(output, b.manifest).await?;
+    let read_a = Read::of(a.output, a.manifest).await?;
+    let read_b = Read::of(b.output, b.manifest).await?;
     let columns = read_a.columns_of_both(&read_b);
     let mut twice = false;
     read_a

@@ -18,11 +18,11 @@ use reading::Reading;
 
 use super::intake::Intake;
 use super::{Job, Prepared};
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::Manifest;
 use crate::lineset::manifest::Nights;
 use crate::read::{self, Discovered, InputFile, Known, KnownFile, Stamped};
-use crate::store::Location;
+use crate::store::{Location, Pattern};
 use crate::usage::{Bucket, Metered, Origin, Suspended, Tally};
 
 /// What stands of earlier nights.
@@ -73,6 +73,30 @@ pub(super) async fn discover(
     let mut discovered = read::discover_more(sources, threads, &known).await?;
     discovered.holds &= standing.is_some();
     Ok(discovered)
+}
+
+/// The usage files that a run has read, as it has read them; nothing is looked up in the store.
+///
+/// # Errors
+/// `O014` when the run has kept nothing.
+pub(super) fn kept(prepared: &Prepared, manifest: &Manifest) -> Outcome<Discovered> {
+    if manifest.nights.is_none() {
+        let message = format!("run {} has kept no usage", manifest.run_id);
+        let hint = "say `incremental: {}` in the pipeline and run the period once more";
+        return Err(Fault::new(&codes::O014, message).hint(hint).into());
+    }
+    let mut files = Vec::new();
+    for (index, input) in (0_u32..).zip(&manifest.inputs) {
+        let source = prepared.pipeline.sources.iter().position(|source| source.name == input.source);
+        let Some(source) = source else {
+            let message = format!("the pipeline has no source `{}` any more, whose usage is kept", input.source);
+            return Err(Fault::new(&codes::O014, message).hint("put the source back").into());
+        };
+        let location = Pattern::parse(&prepared.pipeline.sources[source].path.text)?.at(&input.name)?;
+        let (name, digest) = (input.name.clone(), input.digest.clone());
+        files.push(InputFile { index, source, name, location, size: input.size, digest, known: true, here: true });
+    }
+    Ok(Discovered { files, stamps: Vec::new(), holds: true })
 }
 
 /// The run that `files` go on from; without one every file is new.

@@ -15,7 +15,7 @@ use crate::book::model::{Meter, Model, PriceBook};
 use crate::catalog::{self, Catalog};
 use crate::credit;
 use crate::discount::Discounts;
-use crate::fault::{Fault, Faults, Located, Outcome, codes};
+use crate::fault::{Fault, Faults, Located, Outcome, Place, codes};
 use crate::fx::Fx;
 use crate::guide::Guide;
 use crate::mediate::Mediator;
@@ -59,7 +59,20 @@ pub struct Prepared {
 /// # Errors
 /// Every fault of pipeline, book, reference data and rules.
 pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
-    let prepared = check_all(path, label, env).await;
+    prepare_with_book(path, label, env, None).await
+}
+
+/// The same with another price book than the pipeline's, at this path or URL.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub async fn prepare_with_book(
+    path: &str,
+    label: &str,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+    book: Option<&str>,
+) -> Outcome<Prepared> {
+    let prepared = check_all(path, label, env, book).await;
     // In the order of the user's files, whoever found them.
     prepared.map_err(|mut faults| {
         faults.sort();
@@ -67,12 +80,20 @@ pub async fn prepare(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<Stri
     })
 }
 
-async fn check_all(path: &str, label: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Outcome<Prepared> {
+async fn check_all(
+    path: &str,
+    label: &str,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+    book: Option<&str>,
+) -> Outcome<Prepared> {
     let (pipeline, mut faults) = pipeline::draft(path, env).await;
-    let Some(pipeline) = pipeline else {
+    let Some(mut pipeline) = pipeline else {
         faults.keep(Period::month(label, chrono_tz::UTC));
         return Err(faults);
     };
+    if let Some(book) = book {
+        pipeline.book = Located { text: book.to_owned(), place: Place::file(book) };
+    }
     let period = faults.keep(Period::month(label, pipeline.timezone));
     let (book, reference) =
         tokio::join!(book::draft(&pipeline.book), reference::load(&pipeline.reference, pipeline.timezone));

@@ -180,7 +180,7 @@ fn a_line_set_that_is_not_there_is_told() {
         .cwd(&tiny.path(""))
         .run()
         .exits(2)
-        .says("`ratemill diff` only");
+        .says("`ratemill simulate` only");
     // What gc has deleted cannot be compared, and what to do is said.
     std::fs::remove_file(tiny.path("out").join(&first.files["invoice_lines"][0])).unwrap();
     diff(&tiny, &["2026-10/1", "2026-10/2"]).run().exits(3).says("O006").says("ratemill gc");

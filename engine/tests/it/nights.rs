@@ -149,3 +149,33 @@ fn a_file_of_other_bytes_under_a_known_name_is_refused_or_a_correction() {
     all.call("run").run().ok();
     same(&all.committed(), &month.committed(), "a corrected file");
 }
+
+#[test]
+fn simulate_says_without_a_usage_file_what_a_run_with_the_other_book_would_change() {
+    let drops = drops(7, 30);
+    let month = Month::new();
+    drops.iter().for_each(|drop| month.arrives(drop));
+    let before = month.call("run").run().ok().json();
+    std::fs::rename(month.path("usage"), month.path("gone")).unwrap();
+    let book = std::fs::read_to_string(month.path("book.yaml")).unwrap();
+    month.put("dearer.yaml", &book.replace("up_to: 10, unit_price: 0.10", "up_to: 12, unit_price: 0.25"));
+    let same = month.call("simulate").words(&["--book", "book.yaml"]).run().ok().json();
+    assert_eq!((&same["lines"]["changed"], &same["lines"]["only_b"]), (&0.into(), &0.into()), "{same:#}");
+    let tree = crate::harness::digests(&month.path("out"));
+    let simulated = month.call("simulate").words(&["--book", "dearer.yaml"]).run().ok().json();
+    same_bytes(&tree, &crate::harness::digests(&month.path("out")), "a simulation leaves nothing");
+    assert_ne!(simulated["lines"]["changed"], 0, "{simulated:#}");
+    // The same as running it and comparing.
+    std::fs::rename(month.path("gone"), month.path("usage")).unwrap();
+    std::fs::rename(month.path("dearer.yaml"), month.path("book.yaml")).unwrap();
+    let after = month.call("run").run().ok().json();
+    let runs = [before["run_id"].as_str().unwrap(), after["run_id"].as_str().unwrap()];
+    let words = ["diff", "pipeline.yaml", runs[0], runs[1], "--format", "json"];
+    let found = crate::harness::ratemill(&words).cwd(month.folder()).run().ok().json();
+    assert_eq!(found["totals"], simulated["totals"]);
+    assert_eq!(found["accounts"], simulated["accounts"]);
+    // Other meters would have to be read again.
+    month.put("other.yaml", &book.replace("amount / 60", "amount / 30"));
+    let told = month.call("simulate").words(&["--book", "other.yaml"]).run().exits(2).json();
+    assert_eq!(told["faults"][0]["code"], "O014");
+}
