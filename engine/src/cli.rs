@@ -8,6 +8,7 @@ mod completions;
 mod diff;
 mod explain;
 mod gc;
+mod observe;
 mod page;
 mod plan;
 mod progress;
@@ -19,6 +20,7 @@ mod status;
 mod stored;
 mod talk;
 mod test;
+mod watched;
 mod validate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,21 +71,29 @@ pub fn main() -> ExitCode {
                 .into()),
         }
     });
+    if let Err(faults) = &outcome {
+        let commits = matches!(arguments.command, Command::Run(_));
+        report::show(faults, arguments.shape.format(), commits);
+    }
+    ExitCode::from(exit_code(&outcome))
+}
+
+/// The exit code of what a command came to.
+fn exit_code(outcome: &Outcome<Ending>) -> u8 {
     match outcome {
-        Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::OverThreshold) => ExitCode::from(1),
-        Ok(Ending::Refused(code)) => ExitCode::from(code),
-        Err(faults) => {
-            let commits = matches!(arguments.command, Command::Run(_));
-            report::show(&faults, arguments.shape.format(), commits);
-            ExitCode::from(faults.exit_code())
-        }
+        Ok(Ending::Done) => 0,
+        Ok(Ending::OverThreshold) => 1,
+        Ok(Ending::Refused(code)) => *code,
+        Err(faults) => faults.exit_code(),
     }
 }
 
 /// What to say of a format that the command does not print.
 fn of_another_command(arguments: &Arguments) -> Option<&'static str> {
     match (arguments.shape, &arguments.command) {
+        (Shape::Json, Command::Run(run)) if run.events.as_deref() == Some(observe::STDOUT) => Some(
+            "`--events -` and `--format json` both print on stdout: write the events to a file, or leave out the format",
+        ),
         (Shape::Junit, Command::Test(_))
         | (Shape::Csv, Command::Diff(_) | Command::Simulate(_))
         | (Shape::Text | Shape::Json, _) => None,
@@ -104,7 +114,7 @@ fn guarded(work: impl FnOnce() -> Outcome<Ending>) -> Outcome<Ending> {
 async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
     let format = arguments.shape.format();
     match &arguments.command {
-        Command::Run(own) => run::carry_out(own, format).await,
+        Command::Run(own) => watched::carry_out(own, format).await,
         Command::Plan(own) => plan::carry_out(own, format).await,
         Command::Validate(own) => validate::carry_out(own, format).await,
         Command::Test(own) => test::carry_out(own, arguments.shape).await,

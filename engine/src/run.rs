@@ -45,6 +45,7 @@ mod simulation;
 mod subjects;
 mod taxation;
 mod unpriced;
+pub mod watch;
 mod witness;
 
 use account_bounds::Holds;
@@ -56,6 +57,7 @@ use options::Reason;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare, prepare_with_book};
 pub use simulation::{Simulation, simulate};
+use watch::Stage;
 
 use crate::book::model::PriceBook;
 use crate::catalog::Catalog;
@@ -113,9 +115,11 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     output.check_folder()?;
     let standing = standing(prepared, &output).await?;
     let before = standing.as_ref().map(|(_, manifest)| manifest);
+    options.watch.begins(Stage::Discover);
     let found = nights::discover(prepared, &output, options.partitions, before).await?;
     let first_number = numbers::first(prepared, &output).await?;
     let run_id = prepared.run_id(&found.files, first_number);
+    options.watch.named(&run_id);
     tracing::info!(run_id, files = found.files.len(), "usage files found and fingerprinted");
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         check_whole(&output, manifest, *number).await?;
@@ -130,6 +134,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         keeps: true,
     };
     let (manifest, reasons) = rated(prepared, options, &place, found, before).await?;
+    options.watch.begins(Stage::Commit);
     let number = standing.as_ref().map_or(1, |(number, _)| number + 1);
     let (state, number) = match commit(&output, &manifest, number).await? {
         Commit::Done { number } => (RunState::Committed, number),
@@ -175,6 +180,7 @@ async fn rated(
     let mut order = options.file_order(files.len());
     order.retain(|file| !files[*file].known);
     (options.progress_total)(order.iter().map(|file| files[*file].size).sum());
+    options.watch.begins(Stage::TakeIn);
     let mut intakes = intake::take_in(&job, options, &order).await?;
     tracing::info!(run_id, files = order.len(), "usage read and metered");
     let of_no_day = nights::of_no_day(&files, &intakes);
@@ -187,8 +193,10 @@ async fn rated(
     };
     standing_usage.files.extend(of_no_day);
     let kept_days = nights::KeptDays::of(&mut standing_usage);
+    options.watch.begins(Stage::Settle);
     let mut usage = settle::settle_all(&job, intakes, standing_usage, options.batch_rows).await?;
     tracing::info!(run_id, buckets = usage.buckets.len(), suspended = usage.suspended.len(), "duplicates settled");
+    options.watch.begins(Stage::Rate);
     let mut rated = rating::rate(&job, &usage.buckets)?;
     let (taxed, tax_answers) = exchange::tax(&job, &mut rated, run_id).await?;
     let billing = rating::bill(&job, rated, taxed)?;
@@ -200,6 +208,7 @@ async fn rated(
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
+    options.watch.begins(Stage::Write);
     let written = publish::write(&job, &usage, &billing, &totals, (run_id, first_number), output, options).await?;
     let mut remarks =
         publish::Remarks { lines_without_tax: billing.lines_without_tax, tax_answers, numbers, ..Default::default() };

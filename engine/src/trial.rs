@@ -11,6 +11,7 @@ use futures::{StreamExt, stream};
 use crate::book;
 use crate::fault::{Fault, Faults, Located, Outcome, codes};
 use crate::lineset::manifest::Records;
+use crate::run::watch::Watch;
 use crate::run::{RunOptions, prepare, run};
 use crate::store::Location;
 use crate::tables::Table;
@@ -268,6 +269,7 @@ impl Planned {
             shuffle_seed: None,
             progress_total: drop,
             progress: drop,
+            watch: Watch::default(),
         };
         let report = run(&prepared, &options).await?;
         let set = LineSet::newest(&job.output(), &self.case.period).await?;

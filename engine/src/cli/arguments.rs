@@ -58,7 +58,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Rate a period: read usage, write and commit a verified line set
-    Run(RunArguments),
+    Run(WatchedArguments),
     /// Show what a run would read and write, without writing anything
     Plan(RunArguments),
     /// Check pipeline, price book, reference data and rules; show all faults at once
@@ -106,6 +106,19 @@ pub(super) struct RunArguments {
     /// Read the files in another order (the result is the same)
     #[arg(long, hide = true)]
     pub(super) shuffle_seed: Option<u64>,
+}
+
+/// Words of `run`.
+#[derive(Debug, Args)]
+pub(super) struct WatchedArguments {
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+    /// Write metrics of the run here when it ends, well or not, for Prometheus (such as /var/lib/node_exporter/ratemill.prom)
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<String>,
+    /// Write what happens here, a JSON object on a line; with `-` to stdout, instead of the summary
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<String>,
 }
 
 /// Words of `explain`.

@@ -3,6 +3,7 @@
 use super::arguments::{ExplainArguments, Format};
 use super::{Ending, talk};
 use crate::fault::Outcome;
+use crate::run::watch::Watch;
 use crate::run::{Lines, RunOptions, explain, prepare};
 
 mod made;
@@ -24,6 +25,7 @@ pub(super) async fn carry_out(arguments: &ExplainArguments, format: Format) -> O
         shuffle_seed: None,
         progress_total: |_| {},
         progress: |_| {},
+        watch: Watch::default(),
     };
     let lines = match (&arguments.line_id, &arguments.account, &arguments.charge) {
         (None, Some(account), Some(charge)) => Lines::Charge { account: account.clone(), charge: charge.clone() },

@@ -1,11 +1,15 @@
 //! `ratemill run`.
 
+use std::sync::Arc;
+
 use super::arguments::{Format, RunArguments};
+use super::observe::Observer;
 use super::{Ending, progress, talk};
 use crate::fault::Outcome;
 use crate::money::Decimal;
 use crate::money::currency::minor_digits;
 use crate::run::options::Total;
+use crate::run::watch::{Moment, Stage, Watch};
 use crate::run::{Prepared, RunOptions, RunReport, RunState, prepare, run};
 
 /// The options a command line asks for.
@@ -19,6 +23,7 @@ pub(super) fn options(arguments: &RunArguments, prepared: &Prepared) -> RunOptio
         shuffle_seed: arguments.shuffle_seed,
         progress_total: progress::total,
         progress: progress::advance,
+        watch: Watch::default(),
     }
 }
 
@@ -26,13 +31,18 @@ pub(super) fn options(arguments: &RunArguments, prepared: &Prepared) -> RunOptio
 ///
 /// # Errors
 /// All faults found.
-pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outcome<Ending> {
+pub(super) async fn carry_out(arguments: &RunArguments, format: Format, observer: &Arc<Observer>) -> Outcome<Ending> {
+    observer.note(Moment::Begins(Stage::Prepare));
     let prepared = prepare(&arguments.pipeline, &arguments.period, &|name| std::env::var(name).ok()).await?;
-    let options = options(arguments, &prepared);
+    observer.pipeline(&prepared.pipeline.name);
+    let watcher = Arc::clone(observer);
+    let watch = Watch::by(move |moment| watcher.note(moment));
+    let options = RunOptions { watch, ..options(arguments, &prepared) };
     tracing::info!(pipeline = prepared.pipeline.name, period = prepared.period.label, "run started");
     let outcome = run(&prepared, &options).await;
     progress::done();
     let report = outcome?;
+    observer.reported(&report);
     tracing::info!(run_id = report.run_id, number = report.number, outcome = ?report.outcome, "run ended");
     if report.outcome == RunState::AlreadyDone {
         talk::say(&format!(
@@ -41,6 +51,7 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format) -> Outco
         ));
     }
     let printed = match format {
+        _ if observer.takes_stdout() => Ok(()),
         Format::Json => talk::json(&report),
         Format::Text => talk::result(&summary(&report)),
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Prepared;
+use super::watch::Watch;
 use crate::lineset::Manifest;
 use crate::lineset::commit::path;
 use crate::lineset::manifest::{Amounts, Records};
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub progress_total: fn(u64),
     /// Told the bytes of each file that was read.
     pub progress: fn(u64),
+    /// Told how far it is.
+    pub watch: Watch,
 }
 
 impl std::fmt::Debug for RunOptions {

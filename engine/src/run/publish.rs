@@ -19,6 +19,7 @@ use super::pools::Pools;
 use super::prepaid;
 use super::rating::Billing;
 use super::settle::Usage;
+use super::watch::Stage;
 use super::{Job, RunOptions, RunReport, RunState};
 use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
 use crate::fault::{Fault, Faults, Outcome, codes};
@@ -190,6 +191,7 @@ pub(super) async fn write(
     let folder = RunFolder { period: &job.period.label, run_id };
     let written = lineset::write(output, &folder, &tables, options.partitions, &inspect)?;
     tracing::info!(run_id, parts = written.len(), "tables made, recounted in memory and written");
+    options.watch.begins(Stage::Verify);
     let check = check.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (checked, verified) = tokio::join!(check.finish(totals), read_back(output, &written, totals));
     let mut faults = Faults::default();

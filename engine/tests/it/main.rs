@@ -78,6 +78,9 @@ mod hierarchy;
 // Bills that others have drawn up, rated again from their own usage.
 #[cfg(test)]
 mod real_bills;
+// What is told of a run while it goes on and when it has ended.
+#[cfg(test)]
+mod observed;
 // Folders of every name, and places nothing can be written to.
 #[cfg(test)]
 mod places;
