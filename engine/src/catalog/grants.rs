@@ -186,10 +186,11 @@ impl Grants {
         pools
     }
 
-    /// Those who share the widest pool pay together.
+    /// Those who share the widest pool pay together; of several as wide that of the allowance declared first.
     fn payer(&self, drawer: &Drawer<'_>, pools: &[(usize, u32)]) -> Payer {
         let widest = pools.iter().filter(|(distance, _)| *distance > 0);
-        let widest = widest.max_by_key(|(distance, pool)| (*distance, std::cmp::Reverse(*pool)));
+        let declared = |pool: u32| std::cmp::Reverse(self.pools[pool as usize].allowance);
+        let widest = widest.max_by_key(|(distance, pool)| (*distance, declared(*pool)));
         let own = || Payer::Subscription(drawer.reference.subscriptions[drawer.subscription as usize].first);
         widest.map_or_else(own, |(_, pool)| Payer::Pool(*pool))
     }

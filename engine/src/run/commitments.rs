@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 use super::Job;
-use super::committed::Group;
+use super::committed::{Group, held};
 use super::made::{Made, Making, name, settled, too_much};
 use super::rater::Rater;
 use crate::book::model::{Commitment, Committed};
@@ -177,7 +177,7 @@ impl Whole<'_> {
         }
         match &self.commitment.to {
             Committed::Amount { overage_factor, .. } => {
-                let held = Held {
+                let terms = Held {
                     committed: due.committed,
                     before: due.before,
                     net: self.counted.sum,
@@ -185,7 +185,7 @@ impl Whole<'_> {
                     due: due.ends && self.commitment.true_up,
                 };
                 let mode = self.job.book.rounding.mode;
-                let comes = held.comes(digits, mode).ok_or_else(|| too_much("what counts towards a commitment"))?;
+                let comes = terms.comes(digits, mode).ok_or_else(|| too_much("what counts towards a commitment"))?;
                 self.amounts(&due, comes, overage_factor.minus(Decimal::ONE), making);
                 self.share(lines, comes.covered, digits, rows)
             }
@@ -199,13 +199,7 @@ impl Whole<'_> {
     fn due(&self, digits: u32) -> Outcome<Option<Due>> {
         let (job, commitment) = (self.job, self.commitment);
         let (from, to) = (job.period.first_day, job.period.end_day());
-        let valid = commitment.valid;
-        // A contract that is not valid yet, or no longer, is not held.
-        let run = |number: &u32| {
-            let row = &job.reference.subscriptions[*number as usize];
-            let end = row.end.into_iter().chain(valid.to).min();
-            (valid.from.map_or(row.start, |from| from.max(row.start)), end)
-        };
+        let run = |number: &u32| held(commitment, &job.reference.subscriptions[*number as usize]);
         let runs: Vec<(NaiveDate, Option<NaiveDate>)> = self.group.members.iter().map(run).collect();
         if days_together(&runs, from, to) == 0 {
             return Ok(None);
@@ -276,7 +270,12 @@ impl Whole<'_> {
         making: &mut Making,
     ) {
         let (job, period) = (self.job, self.job.period);
-        let holder = &job.reference.subscriptions[self.holder as usize];
+        let (from, to) = held(self.commitment, &job.reference.subscriptions[self.holder as usize]);
+        // Past the period it is its end.
+        let instant = |day: NaiveDate| {
+            let day = usize::try_from((day - period.first_day).num_days()).unwrap_or_default();
+            period.midnights.get(day).copied().unwrap_or_else(|| period.end())
+        };
         let line = settled(Line {
             subscription: self.holder,
             charge: u32::try_from(self.commitment.charge).unwrap_or(u32::MAX),
@@ -292,8 +291,8 @@ impl Whole<'_> {
             discount: Decimal::ZERO,
             net: Decimal::ZERO,
             records: 0,
-            service_start: holder.starts_at.max(period.start()),
-            service_end: holder.ends_at.min(period.end()),
+            service_start: instant(from),
+            service_end: to.map_or_else(|| period.end(), instant),
             exchange: 0,
         });
         let made = Made {

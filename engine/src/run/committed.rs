@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use hashbrown::{HashMap, HashSet};
 
 use crate::book::model::{Commitment, Over, PriceBook};
 use crate::catalog::Catalog;
 use crate::commitment::Term;
 use crate::fault::{Fault, Faults, Outcome, codes};
-use crate::period::Period;
-use crate::reference::model::{CommitmentBalance, Index, Reference};
+use crate::period::{Period, days_together};
+use crate::reference::model::{CommitmentBalance, Index, Reference, Subscription};
 use crate::yaml::did_you_mean;
 
 /// One commitment of one customer.
@@ -19,7 +20,9 @@ pub(crate) struct Group {
     pub(super) commitment: usize,
     /// Subscriptions that name the contract, ascending.
     pub(super) members: Vec<u32>,
-    /// The first of them that is active in the period.
+    /// The account that stands for the customer.
+    anchor: Index,
+    /// The first of them that holds the contract in the period; over a subtree, of its topmost account if there is one.
     pub(super) holder: Option<u32>,
     /// The term that the period belongs to; `None` for a commitment of each period.
     pub(super) term: Option<Term>,
@@ -87,6 +90,7 @@ impl Groups {
                     self.all.push(Group {
                         commitment: number,
                         members: Vec::new(),
+                        anchor,
                         holder: None,
                         term: None,
                         balances: Vec::new(),
@@ -100,13 +104,15 @@ impl Groups {
                 self.all[at as usize].members.push(subscription);
             }
         }
-        let (start, end) = (facts.period.start(), facts.period.end());
+        let (from, to) = (facts.period.first_day, facts.period.end_day());
         for group in &mut self.all {
             let rows =
                 || group.members.iter().map(|number| (*number, &facts.reference.subscriptions[*number as usize]));
             let commitment = &facts.book.commitments[group.commitment];
             let first = rows().map(|(_, row)| row.start).min().max(commitment.valid.from);
-            group.holder = rows().find(|(_, row)| row.starts_at < end && start < row.ends_at).map(|(number, _)| number);
+            let there = rows().filter(|(_, row)| days_together(&[held(commitment, row)], from, to) > 0);
+            let below = |row: &Subscription| commitment.over == Over::Subtree && row.account != group.anchor;
+            group.holder = there.min_by_key(|(_, row)| below(row)).map(|(number, _)| number);
             group.term = commitment
                 .term_months
                 .zip(first)
@@ -227,6 +233,12 @@ fn anchor(facts: Facts<'_>, commitment: &Commitment, account: Index, holders: &H
             above.filter(|at| holders.contains(&(commitment.contract, *at))).last().unwrap_or(account)
         }
     }
+}
+
+/// The days on which a subscription holds the contract of a commitment: none before it is valid, none after.
+pub(super) fn held(commitment: &Commitment, row: &Subscription) -> (NaiveDate, Option<NaiveDate>) {
+    let end = row.end.into_iter().chain(commitment.valid.to).min();
+    (commitment.valid.from.map_or(row.start, |from| from.max(row.start)), end)
 }
 
 fn topmost(reference: &Reference, account: Index) -> Index {

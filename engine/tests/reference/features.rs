@@ -106,6 +106,8 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Rollover,
     Feature::MoneyAllowances,
     Feature::Thresholds,
+    Feature::Commitments,
+    Feature::Terms,
     Feature::Discounts,
     Feature::Conditions,
     Feature::TaxMissing,

@@ -2,33 +2,26 @@
 
 use super::exact::Exact;
 
-/// What each of several pools covers of a quantity, one after the other; usage that is taken back takes back what was paid,
-/// then what the last pool covered, and so on to the first.
-pub(crate) fn take_all(pools: &mut [Pool], units: &[Exact], quantity: &Exact) -> Vec<Exact> {
-    if !quantity.is_negative() {
-        let mut left = quantity.clone();
-        let take = |(pool, units): (&mut Pool, &Exact)| {
-            let taken = pool.take(units, &left);
-            left = left.less(&taken);
-            taken
-        };
-        return pools.iter_mut().zip(units).map(take).collect();
+/// What each of several pools covers of a quantity, one after the other; usage that is taken back takes back what was paid
+/// by those who pay together, then what the last pool covered, and so on to the first.
+pub(crate) fn take_all(pools: &mut [Pool], paid: &mut Exact, units: &[Exact], quantity: &Exact) -> Vec<Exact> {
+    let zero = Exact::zero;
+    let mut taken = vec![zero(); pools.len()];
+    if quantity.is_negative() {
+        let mut back = quantity.negated().less(&zero().most(paid.clone())).most(zero());
+        for (pool, taken) in pools.iter_mut().zip(&mut taken).rev() {
+            let part = back.clone().least(pool.used.clone());
+            (pool.used, back) = (pool.used.less(&part), back.less(&part));
+            *taken = part.negated();
+        }
+    } else {
+        let mut left = quantity.less(&zero().most(paid.negated())).most(zero());
+        for ((pool, units), taken) in pools.iter_mut().zip(units).zip(&mut taken) {
+            *taken = left.clone().least(units.less(&pool.used).most(zero()));
+            (pool.used, left) = (pool.used.plus(taken), left.less(taken));
+        }
     }
-    let paid = pools.last().map_or_else(Exact::zero, |pool| pool.paid.clone().most(Exact::zero()));
-    let mut back = quantity.negated();
-    back = back.less(&paid.least(back.clone()));
-    let mut taken = vec![Exact::zero(); pools.len()];
-    for (pool, taken) in pools.iter_mut().zip(&mut taken).rev() {
-        let part = back.clone().least(pool.used.clone());
-        pool.used = pool.used.less(&part);
-        back = back.less(&part);
-        *taken = part.negated();
-    }
-    let mut left = quantity.clone();
-    for (pool, taken) in pools.iter_mut().zip(&taken) {
-        left = left.less(taken);
-        pool.paid = pool.paid.plus(&left);
-    }
+    *paid = taken.iter().fold(paid.plus(quantity), |paid, taken| paid.less(taken));
     taken
 }
 

@@ -257,9 +257,8 @@ fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
     all
 }
 
-/// The grants that usage of a subscription draws on, in order: lower priority, earlier expiry, earlier declared, nearer
-/// holder, lower id.
-pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usize, money: bool) -> Vec<usize> {
+/// The grants that usage of a subscription draws on, each with how far away it is: 0 of the subscription, 1 of its account.
+fn within_reach(case: &Case, grants: &[Grant], whose: usize, charge: usize, money: bool) -> Vec<(usize, usize)> {
     let meter = case.charges[charge].meter;
     let above = lineage(case, case.subscriptions[whose].account);
     let distance = |grant: &Grant| match &grant.reach {
@@ -270,20 +269,33 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
         Reach::Subtree(account) => above.iter().position(|at| at == account).map(|far| far + 1),
     };
     let id = &case.charges[charge].id;
-    let mut all = Vec::new();
-    for (at, grant) in grants.iter().enumerate() {
-        let meant = !grant.lost && (grant.on.is_empty() || grant.on.contains(id));
-        if Some(grant.meter) == meter
-            && grant.money == money
-            && meant
-            && let Some(far) = distance(grant)
-        {
-            let holder = case.subscriptions[grant.holder].id.clone();
-            all.push(((grant.priority, grant.expires, grant.declared, far, holder), at));
-        }
-    }
-    all.sort();
+    let meant = |grant: &Grant| {
+        let on = grant.on.is_empty() || grant.on.contains(id);
+        Some(grant.meter) == meter && grant.money == money && !grant.lost && on
+    };
+    let all = grants.iter().enumerate().filter(|(_, grant)| meant(grant));
+    all.filter_map(|(at, grant)| Some((distance(grant)?, at))).collect()
+}
+
+/// The grants that usage of a subscription draws on, in order: lower priority, earlier expiry, earlier declared, nearer
+/// holder, lower id.
+pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usize, money: bool) -> Vec<usize> {
+    let mut all = within_reach(case, grants, whose, charge, money);
+    all.sort_by_cached_key(|(far, at)| {
+        let grant = &grants[*at];
+        let holder = case.subscriptions[grant.holder].id.clone();
+        (grant.priority, grant.expires, grant.declared, *far, holder)
+    });
     all.into_iter().map(|(_, at)| at).collect()
+}
+
+/// Who pays together for what is not covered: those who share the widest pool, of several the one declared first.
+pub(crate) fn payer(case: &Case, grants: &[Grant], whose: usize, charge: usize) -> String {
+    let shared = within_reach(case, grants, whose, charge, false).into_iter().filter(|(far, _)| *far > 0);
+    match shared.max_by_key(|(far, at)| (*far, std::cmp::Reverse(*at))) {
+        Some((_, at)) => format!("{} {}", grants[at].id, case.subscriptions[grants[at].holder].id),
+        None => case.subscriptions[whose].id.clone(),
+    }
 }
 
 /// What was drawn on a grant: of money by all charges together, of a quantity by the charge that drew most.

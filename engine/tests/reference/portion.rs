@@ -11,7 +11,7 @@ use super::levels::Span;
 use super::measure::{self, Prices, Use};
 use super::model::{self, Part, Thing};
 use super::pool::{Pool, take_all};
-use super::pools::{Draw, Grant, drawn_on};
+use super::pools::{Draw, Grant, drawn_on, payer};
 use super::price::{Stretch, period};
 use super::records;
 use super::tiers;
@@ -67,7 +67,7 @@ pub(crate) fn usage(
     draws: &mut Vec<Draw>,
 ) -> Vec<Draft> {
     let mut portions = portions(case, prices, uses, charge, meter);
-    let mut pools = BTreeMap::new();
+    let (mut pools, mut paid) = (BTreeMap::new(), BTreeMap::new());
     let mut free = BTreeMap::new();
     let mut totals = BTreeMap::new();
     let order = order(&portions);
@@ -75,7 +75,7 @@ pub(crate) fn usage(
     turns.sort_by_key(|(portion, _)| portions[*portion].subscription);
     // Who shares an allowance draws subscription after subscription.
     for (portion, thing) in &turns {
-        include(case, &mut portions[*portion], *thing, (charge, grants), &mut pools);
+        include(case, &mut portions[*portion], *thing, (charge, grants), (&mut pools, &mut paid));
     }
     for (portion, thing) in &order {
         let portion = &mut portions[*portion];
@@ -228,12 +228,14 @@ fn include(
     portion: &mut Portion<'_>,
     thing: usize,
     (charge, grants): (usize, &[Grant]),
-    pools: &mut BTreeMap<usize, Pool>,
+    (pools, paid): (&mut BTreeMap<usize, Pool>, &mut BTreeMap<String, Exact>),
 ) {
     let order = drawn_on(case, grants, portion.subscription, charge, false);
     let units: Vec<Exact> = order.iter().map(|at| grants[*at].units.clone()).collect();
     let mut theirs: Vec<Pool> = order.iter().map(|at| pools.remove(at).unwrap_or_default()).collect();
-    let covered = take_all(&mut theirs, &units, &portion.things[thing].quantity);
+    let payer = payer(case, grants, portion.subscription, charge);
+    let paid = paid.entry(payer).or_insert_with(Exact::zero);
+    let covered = take_all(&mut theirs, paid, &units, &portion.things[thing].quantity);
     for ((at, pool), taken) in order.into_iter().zip(theirs).zip(covered) {
         pools.insert(at, pool);
         let left = &mut portion.things[thing];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::bill::{Draft, name};
-use super::conditions::{Facts, days_in_period};
+use super::conditions::Facts;
 use super::exact::Exact;
 use super::price::{lineage, period};
 use super::split::{split, sum};
@@ -63,6 +63,9 @@ pub(crate) struct Shares {
 /// Who holds a commitment together: the subscriptions with the contract, and the lines that count.
 struct Party {
     holders: Vec<usize>,
+    /// Whom its lines are billed to: the lowest that holds the contract in the period; over a subtree, at its topmost
+    /// account if one is there.
+    first: usize,
     /// All subscriptions whose lines count.
     members: Vec<usize>,
     lines: Vec<usize>,
@@ -87,13 +90,16 @@ pub(crate) fn apply(case: &Case, facts: &Facts<'_>, lines: &mut Vec<Line>) -> Sh
 fn parties(case: &Case, contract: usize, promise: &Fields, lines: &[Line]) -> Vec<Party> {
     let holders: Vec<usize> =
         (0..case.subscriptions.len()).filter(|at| case.subscriptions[*at].contract == Some(contract)).collect();
-    let holders: Vec<usize> = holders.into_iter().filter(|at| held(case, contract, *at) > 0).collect();
     let over = promise.word("over", "contract");
+    let holds = |account: &usize| holders.iter().any(|whose| case.subscriptions[*whose].account == *account);
     let mut all: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for whose in &holders {
-        let account = case.subscriptions[*whose].account;
-        let topmost = *lineage(case, account).last().unwrap();
-        let key = if over == "contract" { topmost } else { account };
+        let above = lineage(case, case.subscriptions[*whose].account);
+        let key = match over {
+            "contract" => *above.last().unwrap(),
+            "account" => above[0],
+            _ => above.iter().copied().rfind(holds).unwrap(),
+        };
         all.entry(key).or_default().push(*whose);
     }
     let party = |(key, holders): (usize, Vec<usize>)| {
@@ -110,9 +116,13 @@ fn parties(case: &Case, contract: usize, promise: &Fields, lines: &[Line]) -> Ve
             members.contains(&line.draft.subscription) && line.draft.kind != "commitment" && meant(case, promise, line)
         };
         let lines = (0..lines.len()).filter(|at| counts(&lines[*at])).collect();
-        Party { holders, members, lines }
+        let (start, end) = period(&case.settings);
+        let there = holders.iter().copied().filter(|whose| days_held(case, contract, &[*whose], (start, end)) > 0);
+        let below = |whose: &usize| over == "subtree" && case.subscriptions[*whose].account != key;
+        let first = there.min_by_key(|whose| (below(whose), *whose))?;
+        Some(Party { holders, first, members, lines })
     };
-    all.into_iter().map(party).collect()
+    all.into_iter().filter_map(party).collect()
 }
 
 fn meant(case: &Case, promise: &Fields, line: &Line) -> bool {
@@ -121,29 +131,28 @@ fn meant(case: &Case, promise: &Fields, line: &Line) -> bool {
     names.is_empty() || names.iter().any(|name| *name == charge.id || *name == case.products[charge.product].id)
 }
 
-/// Days of the period on which a subscription has the contract.
-fn held(case: &Case, contract: usize, whose: usize) -> i64 {
-    let mut bounded = case.clone();
-    let days = &mut bounded.subscriptions[whose].days;
-    let known = case.contracts[contract].days;
-    days.from = [days.from, known.from].into_iter().flatten().max();
-    days.to = [days.to, known.to].into_iter().flatten().min();
-    days_in_period(&bounded, whose)
+/// Days of a stretch of time on which any of these subscriptions has the contract.
+fn days_held(case: &Case, contract: usize, holders: &[usize], (from, to): (NaiveDate, NaiveDate)) -> i64 {
+    let held = |day: &NaiveDate| {
+        case.contracts[contract].days.hold(*day)
+            && holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day))
+    };
+    i64::try_from(from.iter_days().take_while(|day| *day < to).filter(held).count()).unwrap()
 }
 
 /// The part of the period or the term over which the contract is held.
 fn part(case: &Case, contract: usize, promise: &Fields, party: &Party) -> Exact {
-    let (first, after) = period(&case.settings);
-    let held = |day: &NaiveDate| {
-        case.contracts[contract].days.hold(*day)
-            && party.holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day))
-    };
-    let days = first.iter_days().take_while(|day| *day < after).filter(held).count();
-    match promise.word("prorate", "prorated") {
-        "prorated" if promise.one("per") == Some("term") => part_of_term(case, promise, &party.holders),
-        "prorated" => Exact::whole(days).over(&Exact::whole((after - first).num_days())),
-        _ => Exact::whole(1),
+    if promise.word("prorate", "prorated") == "full" {
+        return Exact::whole(1);
     }
+    let (from, to) = match promise.one("per") {
+        Some("term") => {
+            let term = term(case, contract, promise, party);
+            (term.from, term.to)
+        }
+        _ => period(&case.settings),
+    };
+    Exact::whole(days_held(case, contract, &party.holders, (from, to))).over(&Exact::whole((to - from).num_days()))
 }
 
 /// Units that were promised and not used, at the price of each.
@@ -154,28 +163,26 @@ fn missing_units(case: &Case, facts: &Facts<'_>, contract: usize, promise: &Fiel
     if !missing.is_positive() || promise.word("true_up", "true") != "true" {
         return None;
     }
-    let first = party.holders[0];
+    let first = party.first;
     let price = promise.number("shortfall_price")?;
-    let amount = to_money(case, case.subscriptions[first].account, &missing.times(&price));
+    let amount = to_money(case, case.subscriptions[first].account, &missing.times(&price).kept());
     let layer = format!("contract:{}", case.contracts[contract].id);
     let line = draft(case, first, promise, layer, ("commitment", "commitment"), ("", amount));
-    let days = held_days(case, contract, &party.holders[..1]);
+    let days = held_days(case, contract, first);
     Some(Line::settled(Draft { quantity: missing, unit_price: Some(price), days, ..line }))
 }
 
-/// From the first to the last day of the period on which these have the contract.
-fn held_days(case: &Case, contract: usize, holders: &[usize]) -> Days {
+/// From the first to the last day of the period on which a subscription has the contract.
+fn held_days(case: &Case, contract: usize, whose: usize) -> Days {
     let (first, after) = period(&case.settings);
-    let known = case.contracts[contract].days;
-    let all = holders.iter().map(|whose| case.subscriptions[*whose].days);
-    let from = all.clone().map(|days| days.from.unwrap_or(first)).min().unwrap_or(first);
-    let to = all.map(|days| days.to.unwrap_or(after)).max().unwrap_or(after);
-    let from = from.max(known.from.unwrap_or(first)).max(first);
-    Days { from: Some(from), to: Some(to.min(known.to.unwrap_or(after)).min(after)) }
+    let (own, known) = (case.subscriptions[whose].days, case.contracts[contract].days);
+    let from = [own.from, known.from, Some(first)].into_iter().flatten().max();
+    let to = [own.to, known.to, Some(after)].into_iter().flatten().min();
+    Days { from, to }
 }
 
 fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &mut Vec<Line>, shares: &mut Shares) {
-    let first = party.holders[0];
+    let first = party.first;
     let account = case.subscriptions[first].account;
     let net: Vec<Exact> = party.lines.iter().map(|at| lines[*at].net.clone()).collect();
     let now = sum(net.iter());
@@ -183,11 +190,11 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
     let term = promise.one("per") == Some("term");
     let part = part(case, contract, promise, party);
     let committed = to_money(case, account, &promise.number("amount").unwrap().times(&part));
-    let before = if term { billed(case, promise, party) } else { Exact::zero() };
+    let before = if term { billed(case, contract, promise, party) } else { Exact::zero() };
     let total = before.plus(&now);
     let layer = || format!("contract:{}", case.contracts[contract].id);
-    let days = held_days(case, contract, &party.holders[..1]);
-    let due = !term || last_of_term(case, promise, first);
+    let days = held_days(case, contract, first);
+    let due = !term || last_of_term(case, contract, promise, party);
     let mut put = |tier: &str, amount: Exact| {
         if !amount.is_zero() {
             let line = draft(case, first, promise, layer(), ("commitment", "commitment"), (tier, amount));
@@ -211,7 +218,8 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
         ]));
     }
     if term {
-        let earlier = case.table("commitment_balances").iter().filter(|known| counts(case, promise, party, known));
+        let earlier =
+            case.table("commitment_balances").iter().filter(|known| counts(case, contract, promise, party, known));
         shares.balances.extend(earlier.cloned());
         shares.balances.push(row([
             ("subscription_id", case.subscriptions[first].id.clone()),
@@ -223,44 +231,49 @@ fn hold(case: &Case, contract: usize, promise: &Fields, party: &Party, lines: &m
 }
 
 /// Whether a row tells what was billed in an earlier period of the term.
-fn counts(case: &Case, promise: &Fields, party: &Party, known: &Row) -> bool {
+fn counts(case: &Case, contract: usize, promise: &Fields, party: &Party, known: &Row) -> bool {
     let month: NaiveDate = format!("{}-01", known["period"]).parse().unwrap();
+    let term = term(case, contract, promise, party);
+    // What began before the first term began belongs to it, as far as it is of its first month.
+    let first = if term.follows { term.from } else { term.from.with_day(1).unwrap() };
     Some(known["commitment"].as_str()) == promise.one("id")
         && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
-        && month >= term(case, promise, party.holders[0]).0
+        && first <= month
+        && month < period(&case.settings).0
 }
 
 /// What was billed in earlier periods of the term.
-fn billed(case: &Case, promise: &Fields, party: &Party) -> Exact {
-    let known = case.table("commitment_balances").iter().filter(|known| counts(case, promise, party, known));
+fn billed(case: &Case, contract: usize, promise: &Fields, party: &Party) -> Exact {
+    let known = case.table("commitment_balances").iter();
+    let known = known.filter(|known| counts(case, contract, promise, party, known));
     known.fold(Exact::zero(), |sum, known| sum.plus(&Exact::read(&known["billed"])))
 }
 
-/// The term that the period lies in: its first month and the day after its last.
-fn term(case: &Case, promise: &Fields, whose: usize) -> (NaiveDate, NaiveDate) {
+/// A term, and whether one came before it.
+struct Term {
+    from: NaiveDate,
+    to: NaiveDate,
+    follows: bool,
+}
+
+/// The term whose end the period sees, counted from the first day on which any of the subscriptions had the contract.
+fn term(case: &Case, contract: usize, promise: &Fields, party: &Party) -> Term {
     let months: u32 = promise.one("term_months").unwrap().parse().unwrap();
     let (first, _) = period(&case.settings);
-    let mut start = case.subscriptions[whose].start.unwrap_or(first);
-    while start + Months::new(months) <= first {
-        start = start + Months::new(months);
+    let began = party.holders.iter().filter_map(|whose| case.subscriptions[*whose].days.from).min();
+    let began = began.max(case.contracts[contract].days.from).unwrap_or(first);
+    let number = (1..).find(|number| began + Months::new(months * number) > first).unwrap();
+    Term {
+        from: began + Months::new(months * (number - 1)),
+        to: began + Months::new(months * number),
+        follows: number > 1,
     }
-    (start.with_day(1).unwrap(), start + Months::new(months))
 }
 
-/// The part of the term over which the contract is held, when it ends before the term does.
-fn part_of_term(case: &Case, promise: &Fields, holders: &[usize]) -> Exact {
-    let (starts, ends) = term(case, promise, holders[0]);
-    let starts = starts.max(case.subscriptions[holders[0]].start.unwrap_or(starts));
+/// Whether the term ends in the period, or nobody has the contract after it.
+fn last_of_term(case: &Case, contract: usize, promise: &Fields, party: &Party) -> bool {
     let (_, after) = period(&case.settings);
-    let until =
-        holders.iter().map(|whose| case.subscriptions[*whose].days.to.filter(|to| *to <= after)).max().flatten();
-    let open = holders.iter().any(|whose| case.subscriptions[*whose].days.to.is_none_or(|to| to > after));
-    let until = until.filter(|until| !open && *until < ends).unwrap_or(ends);
-    Exact::whole((until - starts).num_days()).over(&Exact::whole((ends - starts).num_days()))
-}
-
-/// Whether the term ends in the period, or the subscription does.
-fn last_of_term(case: &Case, promise: &Fields, whose: usize) -> bool {
-    let (_, after) = period(&case.settings);
-    term(case, promise, whose).1 <= after || case.subscriptions[whose].days.to.is_some_and(|to| to <= after)
+    let ends = |to: Option<NaiveDate>| to.is_some_and(|to| to <= after);
+    let gone = |whose: &usize| ends(case.subscriptions[*whose].days.to) || ends(case.contracts[contract].days.to);
+    term(case, contract, promise, party).to <= after || party.holders.iter().all(gone)
 }

@@ -29,7 +29,7 @@ static COMMITMENT: Record = Record {
             "over",
             Kind::OneOf(&["contract", "account", "subtree"]),
             "contract",
-            "whose lines count: of the subscriptions that name the contract (below one topmost account), of the whole account, of the account and all below it",
+            "whose lines count: of the subscriptions that name the contract (below one topmost account), of the whole account, of the account and all below it (of several with the contract the topmost); lines of the commitment are of the first subscription that holds the contract in the period, over a subtree at that account",
         ),
         Key::optional("on", Kind::List(&Kind::Text), "products or `product/charge` that count; all when left out"),
         Key::required("product", Kind::Text, "the product its lines are billed for: gl_account and tax_category"),
