@@ -16,7 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::manifest::Part;
-use crate::fault::{Fault, Outcome, codes};
+use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::store::Location;
 use crate::tables::Table;
 
@@ -68,7 +68,7 @@ struct Ranged {
 impl AsyncFileReader for Ranged {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         let read = async move { self.location.read_range(range).await };
-        read.map_err(|faults| ParquetError::External(faults.to_string().into())).boxed()
+        read.map_err(|faults| ParquetError::External(faults.into())).boxed()
     }
 
     fn get_metadata<'a>(
@@ -85,7 +85,7 @@ impl AsyncFileReader for Ranged {
 /// One column of a part, fetched alone.
 ///
 /// # Errors
-/// `O006` when there is no such column or it cannot be read.
+/// `O001` when the store does not answer, `O006` when there is no such column or it cannot be read.
 pub async fn read_column(output: &Location, part: &Part, column: &str) -> Outcome<Vec<RecordBatch>> {
     let ranged = Ranged { location: output.join(&part.path)?, bytes: part.bytes };
     let read = async {
@@ -94,7 +94,13 @@ pub async fn read_column(output: &Location, part: &Part, column: &str) -> Outcom
         let stream = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
         stream.try_collect::<Vec<RecordBatch>>().await
     };
-    read.await.map_err(|cause: ParquetError| broken(&output.display(), part, &cause.to_string()).into())
+    read.await.map_err(|cause: ParquetError| match cause {
+        // What the store has said, handed through the reader.
+        ParquetError::External(cause) if cause.is::<Faults>() => {
+            cause.downcast().map(|faults| *faults).unwrap_or_default()
+        }
+        cause => broken(&output.display(), part, &cause.to_string()).into(),
+    })
 }
 
 /// `read` of every part, up to `threads` at once, in their order.

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::manifest::tables as tables_of;
+use super::manifest::{Part, tables as tables_of};
 use super::*;
 use crate::control::tests::{fixture, itemised_fixture};
 use crate::store::Put;
@@ -92,6 +92,20 @@ async fn a_missing_part_is_found() {
     let written = write(&output, tables, 2).unwrap();
     let faults = read_back(&output, &written[1..], &totals).await.unwrap_err();
     assert_eq!(faults.0[0].message.split(" is ").next(), Some("charge video/minutes: quantity_on_lines"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_no_damaged_part() {
+    let flaky = Flaky { lost_gets: 1.into(), ..Flaky::default() };
+    let output = flaky.at("out");
+    let written = write(&output, fixture().0, 2).unwrap();
+    let part = &tables_of(&written)["invoices"][0];
+    let faults = parts::read_column(&output, part, "currency").await.unwrap_err();
+    assert_eq!((faults.0[0].code.id, faults.exit_code()), ("O001", 75), "{faults}");
+    assert!(parts::read_column(&output, part, "currency").await.is_ok());
+    let faults =
+        parts::read_column(&output, &Part { bytes: part.bytes - 1, ..part.clone() }, "currency").await.unwrap_err();
+    assert_eq!(faults.0[0].code.id, "O006", "{faults}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ use super::intake::Intake;
 use super::{Job, Prepared};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::Manifest;
+use crate::lineset::failpoint::failpoint;
 use crate::lineset::manifest::Nights;
 use crate::read::{self, Discovered, InputFile, Known, KnownFile, Stamped};
 use crate::store::{Location, Pattern};
@@ -134,6 +135,7 @@ pub(super) async fn note_stamps(output: &Location, period: &str, run_id: &str, s
     if stamps.is_empty() {
         return Ok(());
     }
+    failpoint("before_stamps");
     let bytes = serde_json::to_vec(stamps).map_err(|cause| Fault::ours(format!("the stamps: {cause}")))?;
     output.join(&stamps_path(period, run_id))?.put(bytes.into()).await
 }

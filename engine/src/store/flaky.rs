@@ -23,6 +23,8 @@ pub(crate) struct Flaky {
     pub(crate) unanswered_puts: AtomicUsize,
     /// Puts that do not arrive.
     pub(crate) lost_puts: AtomicUsize,
+    /// Gets without an answer.
+    pub(crate) lost_gets: AtomicUsize,
     /// Listings without an answer.
     pub(crate) lost_lists: AtomicUsize,
 }
@@ -63,6 +65,9 @@ impl ObjectStore for Flaky {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        if spent(&self.lost_gets) {
+            return Err(silence());
+        }
         self.store.get_opts(location, options).await
     }
 

@@ -263,6 +263,11 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     tool
 }
 
+/// A number from the environment of whoever starts the tests.
+pub(crate) fn asked(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
 /// Says something that is seen even when the test passes.
 pub(crate) fn announce(message: &str) {
     let _ = writeln!(std::io::stderr(), "\n!!! {message}\n");

@@ -48,6 +48,17 @@ mod newcomers;
 mod month;
 #[cfg(test)]
 mod nights;
+// The same on an S3 server: jobs of several nights in which something goes wrong.
+#[cfg(test)]
+mod remote_month;
+// Nights killed at every fail point and at any moment.
+#[cfg(test)]
+mod kills;
+// Nights on a server that does not always answer, and the proxy that sees to it.
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod s3_faults;
 // What a commit promises: whose line set stands, and what is said of it.
 #[cfg(test)]
 mod commits;

@@ -18,7 +18,7 @@ book: book.yaml
 incremental: {}
 usage:
   calls:
-    path: usage/*.csv
+    path: ${USAGE_ROOT:-usage}/*.csv
     format: csv
     schema: { id: string, kind: string, who: string, at: timestamp, amount: "decimal(18,3)", region: string, person: string }
     mediate: |
@@ -26,9 +26,9 @@ usage:
     dedup: { key: [record_id], window: 35 days }
     suspend: [ { code: negative, when: "amount < 0" } ]
 reference:
-  accounts: accounts.csv
-  subscriptions: subscriptions.csv
-  identifiers: identifiers.csv
+  accounts: ${REFERENCE_ROOT:-.}/accounts.csv
+  subscriptions: ${REFERENCE_ROOT:-.}/subscriptions.csv
+  identifiers: ${REFERENCE_ROOT:-.}/identifiers.csv
 limits: { suspense_records: 1 }
 output: ${OUTPUT_ROOT:-out}
 "#;
@@ -71,9 +71,9 @@ const HEADER: &str = "id,kind,who,at,amount,region,person\n";
 /// The usage files by name, in the order they come.
 pub(crate) type Drops = Vec<(String, String)>;
 
-/// A row of well mixed bits for a number.
-fn mixed(seed: u64, number: u64) -> u64 {
-    let hash = blake3::hash(format!("{seed} {number}").as_bytes());
+/// A row of well mixed bits for a number or a text.
+pub(crate) fn mixed(seed: u64, of: impl std::fmt::Display) -> u64 {
+    let hash = blake3::hash(format!("{seed} {of}").as_bytes());
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap())
 }
 

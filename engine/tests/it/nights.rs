@@ -8,7 +8,7 @@ use crate::harness::same_bytes;
 use crate::month::{Drops, Month, drops};
 
 /// What one run over all files commits.
-fn at_once(drops: &Drops) -> (String, BTreeMap<String, String>) {
+pub(crate) fn at_once(drops: &[(String, String)]) -> (String, BTreeMap<String, String>) {
     let month = Month::new();
     drops.iter().for_each(|drop| month.arrives(drop));
     month.call("run").run().ok();
@@ -16,7 +16,11 @@ fn at_once(drops: &Drops) -> (String, BTreeMap<String, String>) {
 }
 
 #[track_caller]
-fn same(expected: &(String, BTreeMap<String, String>), found: &(String, BTreeMap<String, String>), what: &str) {
+pub(crate) fn same(
+    expected: &(String, BTreeMap<String, String>),
+    found: &(String, BTreeMap<String, String>),
+    what: &str,
+) {
     same_bytes(&expected.1, &found.1, what);
     assert_eq!(expected.0, found.0, "{what}: the manifest");
 }

@@ -12,9 +12,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential};
+use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::Runtime;
 
 use crate::harness;
@@ -73,13 +74,26 @@ impl Weed {
         .to_vec()
     }
 
+    /// The address that the engine is told, `http://127.0.0.1:PORT`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Puts every file of a folder below `prefix`.
     pub(crate) fn upload(&self, folder: &Path, prefix: &str) {
         for (name, path) in harness::files(folder) {
-            let bytes = std::fs::read(path).unwrap();
-            let key = Key::parse(format!("{prefix}/{name}")).unwrap();
-            self.runtime.block_on(self.store.put(&key, PutPayload::from(bytes))).unwrap();
+            self.put(&format!("{prefix}/{name}"), std::fs::read(path).unwrap());
         }
+    }
+
+    pub(crate) fn put(&self, name: &str, bytes: impl Into<PutPayload>) {
+        let key = Key::parse(name).unwrap();
+        self.runtime.block_on(self.store.put(&key, bytes.into())).unwrap();
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Vec<u8> {
+        let key = Key::parse(name).unwrap();
+        self.runtime.block_on(async { self.store.get(&key).await.unwrap().bytes().await.unwrap().to_vec() })
     }
 
     /// Brings everything below `prefix` into a folder.
@@ -94,19 +108,32 @@ impl Weed {
         self.objects(prefix).into_iter().map(|(name, bytes)| (name, harness::digest(&bytes))).collect()
     }
 
-    fn objects(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+    /// Everything below `prefix` with its size, as the server lists it.
+    pub(crate) fn sizes(&self, prefix: &str) -> BTreeMap<String, u64> {
         let root = Key::parse(prefix).unwrap();
-        self.runtime.block_on(async {
-            let listed: Vec<_> = self.store.list(Some(&root)).try_collect().await.unwrap();
-            let mut found = BTreeMap::new();
-            for meta in listed {
-                let bytes = self.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
-                let whole = meta.location.to_string();
-                let name = whole.strip_prefix(prefix).unwrap().trim_start_matches('/').to_owned();
-                found.insert(name, bytes.to_vec());
-            }
-            found
-        })
+        let listed: Vec<_> = self.runtime.block_on(self.store.list(Some(&root)).try_collect()).unwrap();
+        let name = |key: Key| key.as_ref().strip_prefix(prefix).unwrap().trim_start_matches('/').to_owned();
+        listed.into_iter().map(|meta| (name(meta.location), meta.size)).collect()
+    }
+
+    fn objects(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+        let names = self.sizes(prefix).into_keys();
+        names.map(|name| (name.clone(), self.get(&format!("{prefix}/{name}")))).collect()
+    }
+
+    /// Uploads in parts that were begun below `prefix` and neither finished nor given up, as the server lists them. No
+    /// client of ours has this call, so it is made by hand.
+    pub(crate) fn open_uploads(&self, prefix: &str) -> usize {
+        let client = ReqwestConnector::default().connect(&ClientOptions::new().with_allow_http(true)).unwrap();
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = format!("{}/{BUCKET}?uploads=", self.endpoint).parse().unwrap();
+        let (key_id, secret_key) = (KEY.to_owned(), SECRET.to_owned());
+        let credential = AwsCredential { key_id, secret_key, token: None };
+        AwsAuthorizer::new(&credential, "s3", "us-east-1").authorize(&mut request, None);
+        let told = self.runtime.block_on(async { client.execute(request).await.unwrap().into_body().bytes().await });
+        let told = String::from_utf8(told.unwrap().to_vec()).unwrap();
+        assert!(told.contains("<ListMultipartUploadsResult"), "{told}");
+        told.matches(&format!("<Key>{prefix}/")).count()
     }
 }
 
@@ -201,4 +228,15 @@ fn of_many_writers_of_one_name_the_server_grants_one() {
         assert_eq!(granted.len(), 1, "{granted:?}");
         assert_eq!(weed.objects("writers")[&round.to_string()], granted);
     }
+}
+
+#[test]
+fn an_upload_in_parts_is_seen_until_it_is_given_up() {
+    let weed = shared();
+    let key = Key::from("parts/one");
+    assert_eq!(weed.open_uploads("parts"), 0);
+    let mut upload = weed.runtime.block_on(weed.store.put_multipart(&key)).unwrap();
+    assert_eq!(weed.open_uploads("parts"), 1);
+    weed.runtime.block_on(upload.abort()).unwrap();
+    assert_eq!(weed.open_uploads("parts"), 0);
 }

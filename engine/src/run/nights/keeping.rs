@@ -17,6 +17,7 @@ use super::Standing;
 use super::reading::date_of;
 use crate::book::model::Aggregate;
 use crate::fault::{Fault, Outcome};
+use crate::lineset::failpoint::failpoint;
 use crate::lineset::manifest::Part;
 use crate::lineset::{Manifest, PART_ROWS, encode};
 use crate::store::Location;
@@ -85,7 +86,11 @@ pub(in crate::run) async fn keep(
     let path = format!("{}/period={}/run={run_id}/part-000.parquet", Table::UsageFiles.name(), job.period.label);
     let part = part_of(path, files.num_rows(), &bytes);
     puts.push((part.path.clone(), bytes));
-    let put = |(path, bytes): (String, bytes::Bytes)| async move { output.join(&path)?.put(bytes).await };
+    let put = |(path, bytes): (String, bytes::Bytes)| async move {
+        output.join(&path)?.put(bytes).await?;
+        failpoint("after_first_kept_part");
+        Outcome::Ok(())
+    };
     futures::stream::iter(puts).map(put).buffered(threads.max(1)).try_collect::<Vec<()>>().await?;
     let tables = [(Table::UsageFiles, vec![part]), (Table::UsageRecords, records)];
     Ok(tables.into_iter().map(|(table, parts)| (table.name().to_owned(), parts)).collect())
