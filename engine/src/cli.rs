@@ -5,6 +5,7 @@
 mod abandon;
 mod arguments;
 mod completions;
+mod config;
 mod diff;
 mod explain;
 mod gc;
@@ -122,6 +123,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Diff(own) => diff::carry_out(own, arguments.shape).await,
         Command::Simulate(own) => simulate::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,
+        Command::Config(own) => config::carry_out(own, arguments.log_format, format).await,
         Command::Gc(own) => gc::carry_out(own, format).await,
         Command::Abandon(own) => abandon::carry_out(own, format).await,
         Command::Schema(own) => schema::carry_out(own),

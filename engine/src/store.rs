@@ -25,6 +25,7 @@ mod clear;
 pub(crate) mod flaky;
 mod pattern;
 mod s3;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -286,7 +287,8 @@ impl Location {
     }
 
     fn fault(&self, verb: &str, cause: &object_store::Error) -> Fault {
-        let message = format!("cannot {verb} `{}`: {cause}", self.display());
+        // A server may say again what it was sent.
+        let message = settings::without_secrets(format!("cannot {verb} `{}`: {cause}", self.display()));
         match refusal(cause) {
             Some(hint) => Fault::new(&codes::O003, message).hint(hint),
             None => Fault::new(&codes::O001, message)

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Simulate(SimulateArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
     Status(OutputArguments),
+    /// Show what a run would go by
+    Config(ConfigArguments),
     /// Delete files of superseded line sets, and files that nothing names
     Gc(GcArguments),
     /// Give up an unfinished run: delete its files and its plan
@@ -237,6 +239,42 @@ pub(super) enum DiffBy {
     Charge,
     /// Single lines
     Line,
+}
+
+/// Words of `config`.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(super) command: ConfigCommand,
+}
+
+/// What can be done about settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print every setting that a run would use; secrets are never shown
+    Show(ShowArguments),
+}
+
+/// Words of `config show`: those of `run` that are settings, and which pipeline.
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// Say where each value is from: a flag, an environment variable, a line of a file, or the default
+    #[arg(long)]
+    pub(super) origin: bool,
+    /// As of `run`
+    #[arg(long)]
+    pub(super) output: Option<String>,
+    /// As of `run`
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) partitions: Option<u16>,
+    /// As of `run`
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub(super) batch_rows: Option<u32>,
+    /// As of `run`
+    #[arg(long, value_parser = bytes)]
+    pub(super) memory_limit: Option<usize>,
 }
 
 /// Words of `gc`.

@@ -15,6 +15,9 @@ use crate::fault::Outcome;
 use crate::store::{Found, Location};
 use crate::tables::Table;
 
+/// The folder of notes that only save the next run work: JSON, one file for each run.
+pub const STAMPS: &str = "stamps";
+
 /// Manifests and plans read at the same time.
 const AT_ONCE: usize = 16;
 
@@ -23,7 +26,7 @@ const AT_ONCE: usize = 16;
 pub struct Survey {
     /// Periods with a manifest or a plan, ascending.
     pub periods: Vec<PeriodRuns>,
-    /// The Parquet files of the tables, by their paths below the output.
+    /// The Parquet files of the tables and the notes of runs, by their paths below the output.
     pub files: BTreeMap<String, Found>,
     /// Files that a writer to a local folder was killed over, or is still writing.
     pub staged: Vec<Found>,
@@ -57,7 +60,8 @@ impl Survey {
     /// # Errors
     /// `O001` when the store does not answer, `O005` when a manifest or plan cannot be read.
     pub async fn of(output: &Location) -> Outcome<Self> {
-        let mut known: BTreeSet<String> = Table::ALL.iter().map(|table| table.name().to_owned()).collect();
+        let tables = Table::ALL.iter().map(|table| table.name());
+        let mut known: BTreeSet<String> = tables.chain([STAMPS]).map(ToOwned::to_owned).collect();
         let mut files = listed(output, &known).await?;
         let mut periods = periods(output).await?;
         // Tables of another version of the engine are only known by what manifests name.
@@ -109,7 +113,8 @@ async fn listed(output: &Location, folders: &BTreeSet<String>) -> Outcome<BTreeM
         let folder = folder.clone();
         async move {
             let found = output.join(&folder)?.list_below().await?;
-            let parts = found.into_iter().filter(|found| found.name.ends_with(".parquet"));
+            let end = if folder == STAMPS { ".json" } else { ".parquet" };
+            let parts = found.into_iter().filter(|found| found.name.ends_with(end));
             Ok::<_, crate::fault::Faults>(
                 parts.map(|found| (format!("{folder}/{}", found.name), found)).collect::<Vec<_>>(),
             )

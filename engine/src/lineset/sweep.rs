@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::manifest::Manifest;
 use super::plans;
-use super::survey::{PeriodRuns, Survey};
+use super::survey::{PeriodRuns, STAMPS, Survey};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::store::{Found, Location};
 
@@ -104,17 +105,21 @@ pub fn doomed(survey: &Survey, keep: Keep) -> Swept {
     swept
 }
 
-/// The paths that manifests name, and those of them that stay.
-fn named(survey: &Survey, keep: Keep) -> (BTreeSet<&str>, BTreeSet<&str>) {
+/// The paths that manifests name, and those of them that stay; the notes of a run go with it.
+fn named(survey: &Survey, keep: Keep) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut named, mut kept) = (BTreeSet::new(), BTreeSet::new());
+    let paths = |manifest: &Manifest| {
+        let stamps = format!("{STAMPS}/period={}/run={}.json", manifest.period, manifest.run_id);
+        manifest.paths().map(ToOwned::to_owned).chain([stamps]).collect::<Vec<_>>()
+    };
     for runs in &survey.periods {
         // Newest first; the first has not been superseded, the others when the one before them was written.
         let mut superseded = None;
         for (at, manifest) in runs.manifests.values().rev().enumerate() {
-            named.extend(manifest.says.paths());
+            named.extend(paths(&manifest.says));
             let young = superseded.is_none_or(|since: i64| keep.now.saturating_sub(since) < keep.grace);
             if at < keep.newest || young {
-                kept.extend(manifest.says.paths());
+                kept.extend(paths(&manifest.says));
             }
             superseded = Some(manifest.found.modified);
         }
@@ -149,9 +154,10 @@ fn doom(path: &str, found: &Found, reason: Reason) -> Doomed {
     Doomed { path: path.to_owned(), bytes: found.size, reason, run_id, location: found.location.clone() }
 }
 
-/// The run whose own folder a path lies in.
+/// The run whose own folder a path lies in, or whose own file it is.
 fn run_of(path: &str) -> Option<&str> {
-    path.split('/').find_map(|part| part.strip_prefix("run="))
+    let own = path.split('/').find_map(|part| part.strip_prefix("run="))?;
+    Some(own.strip_suffix(".json").unwrap_or(own))
 }
 
 /// Deletes what is doomed, run by run. Before each, plans are looked at again: what a run may have begun to write or to use

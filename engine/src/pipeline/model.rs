@@ -130,6 +130,29 @@ pub struct ReferencePaths {
     pub allowance_balances: Option<Located>,
 }
 
+impl ReferencePaths {
+    /// The tables that are named, in the order of this struct.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, &Located)> {
+        let all = [
+            ("accounts", Some(&self.accounts)),
+            ("subscriptions", Some(&self.subscriptions)),
+            ("identifiers", Some(&self.identifiers)),
+            ("tax_rates", self.tax_rates.as_ref()),
+            ("fx_rates", self.fx_rates.as_ref()),
+            ("price_overrides", self.price_overrides.as_ref()),
+            ("levels", self.levels.as_ref()),
+            ("tax_exemptions", self.tax_exemptions.as_ref()),
+            ("credits", self.credits.as_ref()),
+            ("commitment_balances", self.commitment_balances.as_ref()),
+            ("amendments", self.amendments.as_ref()),
+            ("coupons", self.coupons.as_ref()),
+            ("allowance_balances", self.allowance_balances.as_ref()),
+        ];
+        all.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
+    }
+}
+
 /// One usage source.
 #[derive(Clone, Debug)]
 pub struct Source {

@@ -22,6 +22,7 @@ use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::Manifest;
 use crate::lineset::failpoint::failpoint;
 use crate::lineset::manifest::Nights;
+use crate::lineset::survey::STAMPS;
 use crate::read::{self, Discovered, InputFile, Known, KnownFile, Stamped};
 use crate::store::{Location, Pattern};
 use crate::usage::{Bucket, Metered, Origin, Suspended, Tally};
@@ -118,7 +119,7 @@ pub(super) fn goes_on<'m>(
 }
 
 fn stamps_path(period: &str, run_id: &str) -> String {
-    format!("stamps/period={period}/run={run_id}.json")
+    format!("{STAMPS}/period={period}/run={run_id}.json")
 }
 
 /// What the files of a run looked like in the store: no fact, it only saves opening them again.

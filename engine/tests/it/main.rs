@@ -123,6 +123,9 @@ mod itemised;
 // Levels that go from one month into the next.
 #[cfg(test)]
 mod levels;
+// What a run would go by, and secrets that are never shown.
+#[cfg(test)]
+mod settings;
 // Reasons of suspense, and what is set aside with them.
 #[cfg(test)]
 mod suspense;

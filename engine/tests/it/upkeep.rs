@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::committed;
 use crate::harness::{Call, Ran, digests, files, ratemill, same_bytes};
+use crate::month::{Month, drops};
 use crate::tiny::Tiny;
 
 const PERIOD: &str = "2026-10";
@@ -308,4 +309,28 @@ fn a_manifest_or_plan_that_cannot_be_read_stops_whoever_deletes() {
         about(&tiny, &["gc"]).run().exits(3).says("O005").says(&name);
         fs::remove_file(tiny.path("out").join(name)).unwrap();
     }
+}
+
+#[test]
+fn nights_go_on_after_gc_with_what_they_share() {
+    let (all, cleared) = (Month::new(), Month::new());
+    let nights = drops(7, 12);
+    for (nth, night) in nights.iter().enumerate().take(6) {
+        for month in [&all, &cleared] {
+            month.arrives(night);
+            month.call("run").run().ok();
+        }
+        age(&cleared.path("out"), 30);
+        let swept = ratemill(&["gc", "pipeline.yaml", "--format", "json"]).cwd(&cleared.path("")).run().ok().json();
+        // Of every night but the last all goes that no later one has kept: its own files, its notes, and days settled again.
+        let gone = paths(&swept);
+        assert_eq!(gone.is_empty(), nth == 0, "{gone:?}");
+        assert_eq!(gone.iter().any(|path| path.starts_with("stamps/")), nth > 0, "{gone:?}");
+    }
+    same_bytes(&all.committed().1, &cleared.committed().1, "nights with and without gc");
+    let left = files(&cleared.path("out"));
+    let named = committed::read(&cleared.path("out"), PERIOD).all_files();
+    let parts: Vec<&String> = left.keys().filter(|name| name.ends_with(".parquet")).collect();
+    assert_eq!(parts.len(), named.iter().filter(|name| name.ends_with(".parquet")).count(), "nothing else is left");
+    assert!(files(&all.path("out")).len() > 2 * left.len());
 }
