@@ -88,7 +88,7 @@ static EXCHANGE: Record = Record {
             "on",
             Kind::OneOf(&["period_end", "period_start", "service_end"]),
             "period_end",
-            "the day whose rate is taken: the last or first of the period, or the last of the period that the line bills",
+            "the day whose rate is taken: the last or first of the period, or the last of the period that the line bills (the last of all when it bills none)",
         ),
         Key::defaulted(
             "max_age_days",

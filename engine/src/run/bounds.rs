@@ -82,7 +82,7 @@ impl<'r> Sharers<'r> {
     }
 
     /// Adds up the amounts of the lines.
-    fn add(&mut self, lines: &[Line], amount: impl Fn(&Line) -> Decimal) -> Outcome<()> {
+    fn add(&mut self, lines: &[Line], amount: impl Fn(&Line) -> Option<Decimal>) -> Outcome<()> {
         let job = self.rater.job;
         for line in lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::Allowance)) {
             let charge = line.charge as usize;
@@ -92,7 +92,8 @@ impl<'r> Sharers<'r> {
             let nth = job.catalog.offer(line.subscription).charges.binary_search(&charge);
             let Some(at) = nth.ok().and_then(|nth| self.of(line.subscription, charge, nth)) else { continue };
             let sharers = &mut self.all[at];
-            sharers.sum = sharers.sum.plus(amount(line)).ok_or_else(|| too_much("the amounts of a charge"))?;
+            let sum = amount(line).and_then(|amount| sharers.sum.plus(amount));
+            sharers.sum = sum.ok_or_else(|| too_much("the amounts of a charge"))?;
             sharers.lines += 1;
         }
         Ok(())
@@ -123,7 +124,7 @@ pub(super) fn charges(
         return Ok(());
     }
     let mut sharers = Sharers::new(rater);
-    sharers.add(lines, |line| if before_discounts { line.rated } else { line.net })?;
+    sharers.add(lines, |line| if before_discounts { rater.discounted_of(line) } else { Some(line.net) })?;
     let mut making = Making::default();
     for one in &sharers.all {
         bound(rater, one, before_discounts, &mut making)?;

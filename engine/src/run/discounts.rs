@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::conditions::hold;
 use super::rater::Rater;
 use super::unpriced::Unpriced;
-use crate::book::model::{Discount, DiscountBase, DiscountLevel, Model, Reduction, Validity};
+use crate::book::model::{Discount, DiscountLevel, Model, Reduction, Validity};
 use crate::discount::Coupon;
 use crate::discount::off::{Due, Minor, Off, Shared, Take, lines as off_lines, together};
 use crate::fault::{Fault, Outcome};
@@ -199,12 +199,7 @@ impl<'s> Stage<'s> {
                 list.push(account);
             }
         }
-        let rounded = job.book.rounding.discount_base == DiscountBase::Rounded;
-        let start = |line: &Line| match (by_line, rounded) {
-            (true, false) => Some(line.rated),
-            (true, true) => line.rated.rounded(rater.digits_of(line), job.book.rounding.mode),
-            (false, _) => Some(line.net),
-        };
+        let start = |line: &Line| if by_line { rater.discounted_of(line) } else { Some(line.net) };
         let start: Vec<Decimal> = lines.iter().map(start).collect::<Option<_>>().ok_or_else(too_much)?;
         let closed = if closed.is_empty() {
             vec![false; lines.len()]

@@ -14,7 +14,7 @@ use super::draws::{After, LineDraw};
 use super::itemised::RatedRecord;
 use super::unpriced::Unpriced;
 use super::witness::{Seen, Witness};
-use crate::book::model::{Each, Model, Price, Scope, ZeroUsage};
+use crate::book::model::{DiscountBase, Each, Model, Price, Scope, ZeroUsage};
 use crate::catalog::Stretch;
 use crate::charge::{Cube, Wanted};
 use crate::fault::{Fault, Outcome};
@@ -113,6 +113,15 @@ impl<'r> Rater<'r> {
     /// Digits of the minor unit that a line is rounded to.
     pub(super) fn digits_of(&self, line: &Line) -> u32 {
         self.job.reference.accounts[self.account_of(line) as usize].minor_digits
+    }
+
+    /// What discounts of a line are taken of: its unrounded amount or, where the book says so, the rounded one.
+    pub(super) fn discounted_of(&self, line: &Line) -> Option<Decimal> {
+        let rounding = self.job.book.rounding;
+        match rounding.discount_base {
+            DiscountBase::Unrounded => Some(line.rated),
+            DiscountBase::Rounded => line.rated.rounded(self.digits_of(line), rounding.mode),
+        }
     }
 
     /// Rates the accounts of some units.
@@ -241,13 +250,16 @@ impl<'r> Rater<'r> {
         self.rate(sharing, &together, piece)
     }
 
-    /// A portion of nothing, at the last price somebody is subscribed at, for charges that are due without usage.
+    /// A portion of nothing, at the last price somebody is subscribed at, for charges that are due without usage: of the
+    /// first who is, as it is at last.
     fn nothing_used(&self, sharing: &Sharing<'_>, subscriptions: &[u32]) -> Option<Portion> {
         let rows = &self.job.reference.subscriptions;
         let last = sharing.stretches.iter().enumerate().rev().find_map(|(number, stretch)| {
             let (start, end) = self.bounds(stretch);
             let active = |at: &&u32| rows[**at as usize].starts_at < end && start < rows[**at as usize].ends_at;
-            Some((u16::try_from(number).ok()?, start, *subscriptions.iter().find(active)?))
+            let whole = rows[*subscriptions.iter().find(active)? as usize].first;
+            let version = subscriptions.iter().filter(active).rfind(|at| rows[**at as usize].first == whole)?;
+            Some((u16::try_from(number).ok()?, start, *version))
         });
         let (stretch, time, subscription) = last?;
         sharing.prices.get(usize::from(stretch)).filter(|price| price.zero_usage != ZeroUsage::None)?;

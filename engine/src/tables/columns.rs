@@ -376,7 +376,11 @@ pub const COMMITMENT_BALANCES: &[Column] = &[
 /// `notices`.
 pub const NOTICES: &[Column] = &[
     RUN,
-    given("account_id", Text, "Whose usage or amount it is; of a wider scope, the account that stands for it"),
+    given(
+        "account_id",
+        Text,
+        "Whose usage or amount it is (of a subscription that moves, each account has its own); of a wider scope, the account that stands for it",
+    ),
     given("subscription_id", Text, "The subscription; blank when the scope is wider"),
     given("threshold", Text, "The threshold"),
     given("reached", Exact, "The quantity or net amount of the period"),

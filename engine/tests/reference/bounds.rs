@@ -11,7 +11,7 @@ use super::features;
 use super::fx;
 use super::measure::Prices;
 use super::portion::sharers;
-use super::price::{Stretch, lineage, period};
+use super::price::{Stretch, lineage, period, stretches};
 use super::promises;
 use super::stages::Line;
 use super::totals::{bill_to, to_money};
@@ -28,26 +28,24 @@ pub(crate) fn of_charges(case: &Case, prices: &Prices, lines: &mut Vec<Line>, pl
     for charge in (0..case.charges.len()).filter(|at| case.charges[*at].meter.is_some()) {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for whose in holders(prices, charge) {
-            let last = prices[&(whose, charge)].last().unwrap();
-            let sharers = sharers(case, whose, last.price.word("scope", "subscription"));
-            let price = if features::SCOPE_BY_PRICE { last.course.as_str() } else { "" };
+            // Who shares is said by the first price of the period.
+            let price = &prices[&(whose, charge)][0];
+            let sharers = sharers(case, whose, price.price.word("scope", "subscription"));
+            let price = if features::SCOPE_BY_PRICE { price.course.as_str() } else { "" };
             groups.entry(format!("{sharers} {price}")).or_default().push(whose);
         }
         for whose in groups.into_values() {
-            // Of those who are there at the last price, else of all.
-            let there = |at: &usize| {
-                let (days, last) = (case.subscriptions[*at].days, prices[&(*at, charge)].last().unwrap().days);
-                active(case, *at) && days.to.is_none_or(|to| last.from.is_none_or(|from| from < to))
+            // The last price at which anybody is there, and the first who is.
+            let all = stretches(case, &case.subscriptions[whose[0]], charge);
+            let there = |stretch: &Stretch, at: usize| {
+                let (days, held) = (case.subscriptions[at].days, stretch.days);
+                days.from.max(held.from) < [days.to, held.to].into_iter().flatten().min()
             };
-            let found = whose.iter().copied().find(there);
-            let Some(first) = found.or_else(|| whose.iter().copied().find(|whose| active(case, *whose))) else {
-                continue;
-            };
-            // The last price at which it is there.
-            let end = case.subscriptions[first].days.to;
-            let held = |stretch: &&Stretch| end.is_none_or(|end| stretch.days.from.is_none_or(|from| from < end));
-            let all = &prices[&(first, charge)];
-            let stretch = all.iter().rfind(held).unwrap_or(&all[0]);
+            let last = all.iter().rev().find_map(|stretch| {
+                let first = whose.iter().copied().find(|at| there(stretch, *at))?;
+                Some((stretch, first))
+            });
+            let Some((stretch, first)) = last else { continue };
             let early = stretch.price.one("bounds") == Some("before_discounts");
             let bounded = stretch.price.contains_key("minimum") || stretch.price.contains_key("maximum");
             if !bounded || stretch.model() == "percentage" || early != (place == Place::BeforeDiscounts) {

@@ -215,11 +215,9 @@ pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> Stri
     let singles = singles(case);
     let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &singles)).collect::<Vec<Row>>();
     let (ours, theirs) = (lines(&reference.lines), lines(&engine.lines));
-    let owed = |rows: &[Row]| rows.iter().map(owed).collect::<Vec<Row>>();
-    let taxes = (owed(&reference.taxes), owed(&engine.taxes));
     let mut tables = vec![
         ("lines", &ours, &theirs),
-        ("taxes", &taxes.0, &taxes.1),
+        ("taxes", &reference.taxes, &engine.taxes),
         ("invoices", &reference.invoices, &engine.invoices),
         ("suspense", &reference.suspense, &engine.suspense),
     ];
@@ -262,15 +260,6 @@ fn singles(case: &Case) -> BTreeSet<String> {
         }
     }
     found
-}
-
-/// Without what a tax is taken of where taxes may be included or nobody pays them: that is told, not billed.
-fn owed(row: &Row) -> Row {
-    let mut row = row.clone();
-    if row["exempt"] == "true" || on(Feature::TaxTerms) {
-        row.remove("taxable_amount");
-    }
-    row
 }
 
 fn uncounted(row: &Row, singles: &BTreeSet<String>) -> Row {

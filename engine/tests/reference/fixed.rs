@@ -1,15 +1,15 @@
 //! Charges without usage: recurring by intervals, and one-time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::bill::{Draft, holders};
 use super::conditions::Facts;
 use super::exact::Exact;
 use super::intervals::{intervals, share};
 use super::measure::Prices;
-use super::price::{Stretch, period};
+use super::price::{Stretch, period, stretches};
 use super::words::{Case, Days, Read};
 
 /// Days of one version of a subscription at one price.
@@ -19,6 +19,8 @@ struct Piece<'a> {
     stretch: &'a Stretch,
     from: NaiveDate,
     to: NaiveDate,
+    /// The day its version ends.
+    ends: NaiveDate,
 }
 
 pub(crate) fn fixed(case: &Case, facts: &Facts<'_>, charge: usize) -> Vec<Draft> {
@@ -60,7 +62,7 @@ fn pieces<'a>(case: &Case, prices: &'a Prices, charge: usize, versions: &[usize]
             let from = from.max(paid_from(case, whose, stretch));
             let to = if at + 1 == stretches.len() { end } else { end.min(stretch.days.to.unwrap()) };
             if from < to && from < after {
-                found.push(Piece { whose, stretch, from, to });
+                found.push(Piece { whose, stretch, from, to, ends: end });
             }
         }
     }
@@ -122,56 +124,85 @@ fn part(
     interval: (NaiveDate, NaiveDate),
     (from, to): (NaiveDate, NaiveDate),
 ) -> Option<Draft> {
-    let share = share(case, &piece.stretch.price, interval, (from, to));
+    let share = share(case, &piece.stretch.price, interval, (from, to), to == piece.ends);
     Some(draft(case, charge, piece, kind, (from, to), &share)).filter(|draft| !draft.quantity.is_zero())
 }
 
-/// A line for each piece of an interval; a price that is not prorated is that of the first day, for all of them.
-fn whole(case: &Case, charge: usize, pieces: &[Piece<'_>], interval: (NaiveDate, NaiveDate)) -> Vec<Draft> {
+/// A line for each piece of a version in an interval; a price that is not prorated is that of the first day, for all of
+/// them, and is owed by the first version alone.
+fn whole(
+    case: &Case,
+    charge: usize,
+    (all, version): (&[Piece<'_>], &[Piece<'_>]),
+    interval: (NaiveDate, NaiveDate),
+) -> Vec<Draft> {
     let inside = |piece: &Piece<'_>| (piece.from.max(interval.0), piece.to.min(interval.1));
-    let held: Vec<Piece<'_>> = pieces.iter().copied().filter(|piece| inside(piece).0 < inside(piece).1).collect();
-    let Some(first) = held.first() else { return Vec::new() };
+    let held: Vec<Piece<'_>> = version.iter().copied().filter(|piece| inside(piece).0 < inside(piece).1).collect();
+    let (Some(first), Some(last)) = (held.first(), held.last()) else { return Vec::new() };
     if first.stretch.price.word("prorate", "by_day") == "none" {
-        let version = held.iter().rfind(|piece| piece.whose == first.whose).unwrap();
-        let days = (inside(first).0, inside(version).1);
-        return part(case, charge, *first, "recurring", interval, days).into_iter().collect();
+        let paid =
+            |piece: &Piece<'_>| piece.whose != first.whose && piece.from < inside(first).0 && piece.to > interval.0;
+        let days = (inside(first).0, inside(last).1);
+        let owed = if all.iter().any(paid) { None } else { part(case, charge, *first, "recurring", interval, days) };
+        return owed.into_iter().collect();
     }
     held.iter().filter_map(|piece| part(case, charge, *piece, "recurring", interval, inside(piece))).collect()
+}
+
+/// The intervals of each version of a subscription, which may have another account and its cycles.
+fn each<'p, 'a>(
+    case: &Case,
+    pieces: &'p [Piece<'a>],
+) -> impl Iterator<Item = (&'p [Piece<'a>], (NaiveDate, NaiveDate))> {
+    let within = period(&case.settings);
+    let versions = pieces.chunk_by(|one, next| one.whose == next.whose);
+    versions.flat_map(move |version| {
+        let all = intervals(case, version[0].whose, &version[0].stretch.price, within);
+        all.into_iter().map(move |interval| (version, interval))
+    })
 }
 
 /// Intervals that end in the period.
 fn in_arrears(case: &Case, charge: usize, pieces: &[Piece<'_>]) -> Vec<Draft> {
     let (first, after) = period(&case.settings);
-    let all = intervals(case, pieces[0].whose, &pieces[0].stretch.price, (first, after));
-    let due = all.into_iter().filter(|(_, ends)| *ends > first && *ends <= after);
-    due.flat_map(|interval| whole(case, charge, pieces, interval)).collect()
+    let due = each(case, pieces).filter(|(_, (_, ends))| *ends > first && *ends <= after);
+    due.flat_map(|(version, interval)| whole(case, charge, (pieces, version), interval)).collect()
 }
 
-/// Intervals that begin in the period; and of those that began before it, what changes.
+/// Of each version the intervals that begin in the period, or in which it begins there; and what the end of one that has
+/// begun earlier leaves unused of its interval.
 fn in_advance(case: &Case, charge: usize, pieces: &[Piece<'_>]) -> Vec<Draft> {
     let (first, after) = period(&case.settings);
     let mut drafts = Vec::new();
-    for interval in intervals(case, pieces[0].whose, &pieces[0].stretch.price, (first, after)) {
-        if interval.0 >= first {
-            drafts.extend(whole(case, charge, pieces, interval));
+    for (version, interval) in each(case, pieces) {
+        let begins = version[0].from.max(interval.0);
+        let ends = version.last().unwrap().to;
+        if begins >= interval.1.min(after).min(ends) {
             continue;
         }
-        let changes: BTreeSet<NaiveDate> = pieces.iter().flat_map(|piece| [piece.from, piece.to]).collect();
-        for day in changes.into_iter().filter(|day| *day >= first && *day < interval.1.min(after)) {
-            let rest = (day, interval.1);
-            for old in pieces.iter().filter(|piece| piece.to == day) {
-                let price = &old.stretch.price;
-                if price.word("credit_unused", "true") == "true" && price.word("prorate", "by_day") != "none" {
-                    drafts.extend(part(case, charge, *old, "credit", interval, rest));
-                }
-            }
-            for new in pieces.iter().filter(|piece| piece.from == day) {
-                let begun = pieces.iter().any(|piece| piece.from < day && piece.to > interval.0);
-                if new.stretch.price.word("prorate", "by_day") != "none" || !begun {
-                    drafts.extend(part(case, charge, *new, "recurring", interval, rest));
-                }
-            }
+        if begins >= first {
+            drafts.extend(whole(case, charge, (pieces, version), interval));
+        } else if ends >= first && ends < interval.1.min(after) {
+            drafts.extend(unused(case, charge, version[0], interval, (begins, ends)));
         }
     }
     drafts
+}
+
+/// What is given back of an interval, at the price of the last day of the period that has billed it.
+fn unused(
+    case: &Case,
+    charge: usize,
+    piece: Piece<'_>,
+    interval: (NaiveDate, NaiveDate),
+    (begun, ended): (NaiveDate, NaiveDate),
+) -> Option<Draft> {
+    let mut then = case.clone();
+    (then.settings.year, then.settings.month) = (begun.year(), begun.month());
+    let paid = stretches(&then, &then.subscriptions[piece.whose], charge);
+    let stretch = paid.last().unwrap();
+    let back = stretch.price.word("credit_unused", "true") == "true";
+    let prorated = stretch.price.word("prorate", "by_day") != "none";
+    let old = Piece { stretch, ..piece };
+    (back && prorated).then(|| part(case, charge, old, "credit", interval, (ended, interval.1))).flatten()
 }

@@ -25,7 +25,8 @@ pub(crate) fn rate_of(case: &Case, draft: &super::bill::Draft) -> Option<Exact> 
     let (first, after) = period(&case.settings);
     let day = match terms.word("on", "period_end") {
         "period_start" => first,
-        "service_end" => draft.days.to.unwrap_or(after).min(after).pred_opt().unwrap(),
+        // What bills no day of the period has the rate of its last one.
+        "service_end" => draft.days.to.filter(|to| *to > first).unwrap_or(after).min(after).pred_opt().unwrap(),
         _ => after.pred_opt().unwrap(),
     };
     Some(rate(case, terms, (currency, to), day))

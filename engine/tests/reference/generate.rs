@@ -58,9 +58,11 @@ pub(crate) fn settings(number: u64) -> Settings {
         rounded_base: pick(7, 2) == 1,
         percent_first: on(Feature::Discounts) && pick(11, 3) == 1,
         tax_per_invoice: on(Feature::TaxPerInvoice) && pick(13, 2) == 1,
-        fx: on(Feature::Fx).then(|| {
+        fx: (on(Feature::Fx) && pick(6, 2) == 1).then(|| {
             let day = ["period_end", "period_start", "service_end"][pick(9, 3)];
-            let terms = [("on", day), ("max_age_days", "31")].map(|(key, text)| (key.to_owned(), one(text)));
+            let inverse = ["false", "true"][pick(2, 2)];
+            let terms = [("on", day), ("max_age_days", "31"), ("inverse", inverse)]
+                .map(|(key, text)| (key.to_owned(), one(text)));
             ("USD".to_owned(), terms.into())
         }),
     }

@@ -63,14 +63,14 @@ fn intervals(dice: &mut Dice<'_>, case: &mut Case) {
             continue;
         }
         let price = &mut charge.price;
-        maybe(dice, price, "every", &["month", "quarter", "year", "week", "day", "10 days", "2 months"]);
+        maybe(dice, price, "every", &["month", "quarter", "year", "week", "day", "10 days", "2 months", "5 months"]);
         maybe(dice, price, "bill", &["advance", "arrears"]);
         let every = price.word("every", "month").to_owned();
-        // Where a cycle begins is said of months alone, and of what is counted from the start nothing is said.
+        // Where a cycle begins is said of months alone, and days are counted from the start.
         let anchors = match every.as_str() {
             "week" => &["calendar", "start"][..],
-            "month" | "quarter" | "year" => &["calendar", "start", "cycle"],
-            _ => &["start"],
+            "day" | "10 days" => &["start"],
+            _ => &["calendar", "start", "cycle"],
         };
         maybe(dice, price, "anchor", anchors);
         let ways = ["by_day", "by_second", "both_ends", "none", "thirty_day"];

@@ -7,7 +7,7 @@ use super::exact::Exact;
 use super::features::{AMOUNTS, CAPS, Feature, on};
 use super::generate_around::{maybe, put};
 use super::price::period;
-use super::words::{Case, Field, Fields, Read, Row, row};
+use super::words::{Case, Days, Field, Fields, Rate, Read, Row, row};
 
 /// A condition of the forms that the rater reads.
 pub(crate) fn condition(dice: &mut Dice<'_>, case: &Case) -> String {
@@ -124,11 +124,15 @@ pub(crate) fn due(dice: &mut Dice<'_>, case: &mut Case) {
 /// The same for all cases: they share one table.
 pub(crate) fn fx_rates(_: &mut Dice<'_>, case: &mut Case) {
     let (first, after) = period(&case.settings);
+    let Some((_, terms)) = &case.settings.fx else { return };
+    let inverse = terms.one("inverse") == Some("true");
     let mut rows = Vec::new();
     for (to, rates) in [("JPY", ["151.25", "149.9"]), ("KWD", ["0.306", "0.3071"]), ("EUR", ["0.92", "0.91"])] {
         for (day, rate) in [(first - Shift::new(3), rates[0]), (after - Shift::new(3), rates[1])] {
+            // One over a rate, where the book takes those.
+            let (from, to) = if inverse && to == "KWD" { (to, "USD") } else { ("USD", to) };
             rows.push(row([
-                ("from", "USD".to_owned()),
+                ("from", from.to_owned()),
                 ("to", to.to_owned()),
                 ("date", day.to_string()),
                 ("rate", rate.to_owned()),
@@ -144,6 +148,23 @@ pub(crate) fn fx_rates(_: &mut Dice<'_>, case: &mut Case) {
 }
 
 pub(crate) fn tax_terms(dice: &mut Dice<'_>, case: &mut Case) {
+    for place in ["~J1", "~J2"] {
+        let mut more = |tax: &str, category: &str, percent: &str, compound: bool| {
+            let text = str::to_owned;
+            let (jurisdiction, tax, category, percent) = (text(place), text(tax), text(category), text(percent));
+            let rate = Rate { jurisdiction, tax, category, percent, days: Days::ALWAYS, compound, more: Row::new() };
+            case.rates.push(rate);
+        };
+        if dice.holds(1, 2) {
+            more("duty", "", dice.of(&["2", "0.5", "33.333"]), dice.holds(1, 2));
+        }
+        if dice.holds(1, 3) {
+            more("excise", dice.of(&["", "goods"]), dice.of(&["1", "20"]), dice.holds(2, 3));
+        }
+        if dice.holds(1, 3) {
+            more("gst", "goods", dice.of(&["2.5", "0"]), dice.holds(1, 4));
+        }
+    }
     for rate in &mut case.rates {
         let mut put = |key: &str, text: &str| drop(rate.more.insert(key.to_owned(), text.to_owned()));
         let zero = Exact::read(&rate.percent).is_zero();

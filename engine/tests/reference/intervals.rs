@@ -38,16 +38,16 @@ pub(crate) fn intervals(
 ) -> Vec<(NaiveDate, NaiveDate)> {
     let every = price.word("every", "month");
     let start = case.subscriptions[whose].start.unwrap_or(from);
-    let counted = every.contains(' ') || every == "day";
-    let anchor = if counted { "start" } else { price.word("anchor", "calendar") };
-    // A Monday, and the first of a year.
-    let calendar = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap();
+    let length = length(every);
+    let of_days = matches!(length, Length::Days(_)) && every != "week";
+    let anchor = price.word("anchor", if of_days { "start" } else { "calendar" });
+    // A Monday; and a January, from which months are counted.
+    let calendar = NaiveDate::from_ymd_opt(2000, 1, if every == "week" { 3 } else { 1 }).unwrap();
     let base = match anchor {
         "start" => start,
-        "cycle" if every != "week" => calendar.with_day(cycle_day(case, case.subscriptions[whose].account)).unwrap(),
+        "cycle" => calendar.with_day(cycle_day(case, case.subscriptions[whose].account)).unwrap(),
         _ => calendar,
     };
-    let length = length(every);
     let bound = |number: u32| match length {
         Length::Days(days) => base + Shift::new(days * u64::from(number)),
         Length::Months(months) => base + Months::new(months * number),
@@ -71,12 +71,13 @@ fn cycle_day(case: &Case, account: usize) -> u32 {
     lineage(case, account).into_iter().find_map(own).map_or(1, |text| text.parse().unwrap())
 }
 
-/// What part of an interval some days of it are; `changed` when they end by a change inside it.
+/// What part of an interval some days of it are; `changed` when the subscription changes or ends with them.
 pub(crate) fn share(
     case: &Case,
     price: &Fields,
     (begins, ends): (NaiveDate, NaiveDate),
     (from, to): (NaiveDate, NaiveDate),
+    changed: bool,
 ) -> Exact {
     let days = |from: NaiveDate, to: NaiveDate| Exact::whole((to - from).num_days());
     match price.word("prorate", "by_day") {
@@ -89,7 +90,7 @@ pub(crate) fn share(
             seconds(from, to).over(&seconds(begins, ends))
         }
         "thirty_day" => thirty(from, to).over(&thirty(begins, ends)),
-        "both_ends" if to < ends => days(from, to).plus(&Exact::whole(1)).over(&days(begins, ends)),
+        "both_ends" if changed && to < ends => days(from, to).plus(&Exact::whole(1)).over(&days(begins, ends)),
         _ => days(from, to).over(&days(begins, ends)),
     }
 }

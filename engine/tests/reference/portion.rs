@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::bill::{Draft, holders, name, theirs};
+use super::conditions::active;
 use super::exact::{Exact, Mode};
 use super::features;
 use super::levels::Span;
@@ -165,7 +166,7 @@ fn portions<'a>(case: &'a Case, prices: &'a Prices, uses: &[Use<'a>], charge: us
         }
     }
     // Prices that hold earlier fill the tiers first.
-    found.sort_by_key(|portion: &Portion<'_>| portion.stretch.days.from);
+    found.sort_by_key(|portion: &Portion<'_>| portion.stretch.since);
     found
 }
 
@@ -215,7 +216,7 @@ fn order(portions: &[Portion<'_>]) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
     for (at, portion) in portions.iter().enumerate() {
         for (number, thing) in portion.things.iter().enumerate() {
-            all.push(((portion.stretch.days.from, portion.subscription, thing.since, at, number), (at, number)));
+            all.push(((portion.stretch.since, portion.subscription, thing.since, at, number), (at, number)));
         }
     }
     all.sort();
@@ -282,16 +283,21 @@ fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BT
 
 /// Whose usage comes together with that of a portion.
 pub(crate) fn scope(case: &Case, portion: &Portion<'_>) -> String {
-    let subscription = &case.subscriptions[portion.subscription];
     let kind = portion.stretch.price.word("scope", "subscription");
     let whose = sharers(case, portion.subscription, kind);
     // Versions of one subscription share what the same plan or product sells.
     let alone = kind == "subscription";
-    let sold = if alone { format!("{:?} {:?}", subscription.plan, subscription.product) } else { String::new() };
+    let sold = if alone { sold(case, portion.subscription) } else { String::new() };
     let restart = portion.stretch.price.one("groups") == Some("restart");
     let group = if restart { format!("{:?}", portion.group) } else { String::new() };
     let price = if features::SCOPE_BY_PRICE { portion.prices.as_str() } else { "" };
     format!("{kind} {whose} {sold} {group} {price}")
+}
+
+/// What a version of a subscription is of.
+fn sold(case: &Case, whose: usize) -> String {
+    let subscription = &case.subscriptions[whose];
+    format!("{:?} {:?}", subscription.plan, subscription.product)
 }
 
 /// Those who share a scope with a subscription, as a name.
@@ -299,7 +305,8 @@ pub(crate) fn sharers(case: &Case, whose: usize, kind: &str) -> String {
     let subscription = &case.subscriptions[whose];
     let account = subscription.account;
     match kind {
-        "subscription" => subscription.id.clone(),
+        // What moves to another account begins again there.
+        "subscription" => format!("{} {account}", subscription.id),
         "package" => format!("{account} {:?} {:?}", subscription.plan, subscription.product),
         "account" => account.to_string(),
         "subtree" => super::price::lineage(case, account).last().unwrap().to_string(),
@@ -384,7 +391,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
                 // What is rated together is rounded together: the parts add up to the rounded whole.
                 let digits = round.one("digits").unwrap().parse().unwrap();
                 let mode = Mode::named(round.word("mode", "half_up"));
-                let all = scope.amounts.entry(format!("{:?}", portion.stretch.days)).or_insert_with(Exact::zero);
+                let all = scope.amounts.entry(portion.stretch.since.to_string()).or_insert_with(Exact::zero);
                 let before = if together { all } else { &mut alone };
                 let start = before.clone();
                 let after = start.plus(&part.amount);
@@ -414,16 +421,22 @@ fn join(lines: &mut Vec<Part>, part: Part) {
 
 /// Lines of subscriptions that have the charge and no usage, where the charge asks for them.
 fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: usize) -> Vec<Draft> {
-    let (first, after) = period(&case.settings);
     let mut drafts = Vec::new();
-    for whose in holders(prices, charge) {
-        let used = portions.iter().filter(|portion| portion.subscription == whose);
-        let used = used.flat_map(|portion| &portion.things).any(|thing| !thing.quantity.is_zero())
-            || portions.iter().any(|portion| {
-                portion.subscription == whose && !(portion.included.is_zero() && portion.free.is_zero())
-            });
+    // Versions that share tiers have one line, on the last of them.
+    let mut versions: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for whose in holders(prices, charge).filter(|whose| active(case, *whose)) {
+        let course = &prices[&(whose, charge)][0].course;
+        let key = format!("{} {} {course}", sharers(case, whose, "subscription"), sold(case, whose));
+        versions.entry(key).or_default().push(whose);
+    }
+    for versions in versions.into_values() {
+        let whose = *versions.last().unwrap();
+        let mut used = portions.iter().filter(|portion| versions.contains(&portion.subscription));
+        let used = used.any(|portion| {
+            portion.things.iter().any(|thing| !thing.quantity.is_zero())
+                || !(portion.included.is_zero() && portion.free.is_zero())
+        });
         let days = case.subscriptions[whose].days;
-        let active = days.from.is_none_or(|from| from < after) && days.to.is_none_or(|to| to > first);
         // Of the last price of its days.
         let held = |stretch: &&Stretch| {
             days.from.is_none_or(|from| stretch.days.to.is_none_or(|to| from < to))
@@ -433,7 +446,7 @@ fn zero_usage(case: &Case, prices: &Prices, portions: &[Portion<'_>], charge: us
         let asked = stretch.price.word("zero_usage", "none");
         let tiered = stretch.price.contains_key("tiers");
         let fee = if asked == "fee" && tiered { tiers::first_fee(&stretch.price) } else { None };
-        if used || !active || (asked != "line" && fee.is_none()) {
+        if used || (asked != "line" && fee.is_none()) {
             continue;
         }
         let (group, uses, things) = (BTreeMap::new(), Vec::new(), Vec::new());

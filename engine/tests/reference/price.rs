@@ -14,6 +14,8 @@ use super::words::{Case, Days, Field, Fields, Patch, Read, Settings, Subscriptio
 #[derive(Clone, Debug)]
 pub(crate) struct Stretch {
     pub(crate) days: Days,
+    /// Its first day, of whichever version of a subscription.
+    pub(crate) since: NaiveDate,
     pub(crate) price: Fields,
     /// `list`, `plan:<id>` and so on.
     pub(crate) layer: String,
@@ -66,7 +68,8 @@ pub(crate) fn stretches(case: &Case, subscription: &Subscription, charge: usize)
             }
             before.days.to = Some(day);
         }
-        found.push(Stretch { days: Days { from: Some(day), to: Some(after) }, price, layer, course: String::new() });
+        let (days, course) = (Days { from: Some(day), to: Some(after) }, String::new());
+        found.push(Stretch { days, since: day, price, layer, course });
     }
     let course = format!("{found:?}");
     found.iter_mut().for_each(|stretch| stretch.course.clone_from(&course));

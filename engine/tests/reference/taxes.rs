@@ -26,15 +26,15 @@ pub(crate) struct Tax {
     code: String,
 }
 
-/// Puts the taxes on all lines, one after the other: those that are not compound first, then by name.
+/// Puts the taxes on all lines, one after the other: included ones first, those that are not compound, then by name.
 pub(crate) fn apply(case: &Case, lines: &mut [Line]) {
     let due: Vec<Vec<Rate>> = lines.iter().map(|line| due(case, line)).collect();
     include(case, lines, &due);
-    let order: BTreeSet<(bool, &str)> = due.iter().flatten().map(|rate| (rate.compound, rate.tax.as_str())).collect();
-    for (compound, name) in order {
-        let mut together: BTreeMap<[String; 4], Vec<usize>> = BTreeMap::new();
+    let order: BTreeSet<(bool, bool, &str)> = due.iter().flatten().map(rank).collect();
+    for turn in order {
+        let mut together: BTreeMap<[String; 5], Vec<usize>> = BTreeMap::new();
         for (at, line) in lines.iter_mut().enumerate() {
-            let Some(rate) = due[at].iter().find(|rate| rate.tax == name && rate.compound == compound) else {
+            let Some(rate) = due[at].iter().find(|rate| rank(rate) == turn) else {
                 continue;
             };
             let tax = of_line(case, line, rate);
@@ -52,11 +52,16 @@ pub(crate) fn apply(case: &Case, lines: &mut [Line]) {
     }
 }
 
-/// What taxes are rounded together: those of an invoice, a place, a name and a rate.
-fn key(case: &Case, line: &Line, rate: &Rate) -> [String; 4] {
+fn rank(rate: &Rate) -> (bool, bool, &str) {
+    (!inclusive(rate), rate.compound, rate.tax.as_str())
+}
+
+/// What taxes are rounded together: those of an invoice, a place, a name and a rate; what is not paid, apart.
+fn key(case: &Case, line: &Line, rate: &Rate) -> [String; 5] {
     let (who, currency) = invoice(case, line);
     let place = if features::TAX_BY_PLACE { rate.jurisdiction.clone() } else { String::new() };
-    [format!("{who} {currency}"), place, rate.tax.clone(), Exact::read(&rate.percent).to_string()]
+    let paid = exempt(case, line, &rate.tax).is_none().to_string();
+    [format!("{who} {currency}"), place, rate.tax.clone(), Exact::read(&rate.percent).to_string(), paid]
 }
 
 fn rounded(case: &Case, lines: &[Line], places: &[usize], exact: &[Exact]) -> Vec<Exact> {
@@ -77,7 +82,7 @@ pub(crate) fn jurisdiction(case: &Case, line: &Line) -> String {
     place.or_else(theirs).cloned().unwrap_or_default()
 }
 
-/// The rates of a line, those that are not compound first, then by name.
+/// The rates of a line in their order; a rate for the very category replaces that of the same tax for all.
 fn due(case: &Case, line: &Line) -> Vec<Rate> {
     let jurisdiction = jurisdiction(case, line);
     let category = &case.products[case.charges[line.draft.charge].product].category;
@@ -92,10 +97,12 @@ fn due(case: &Case, line: &Line) -> Vec<Rate> {
         rate.jurisdiction == jurisdiction
             && (rate.category.is_empty() || rate.category == *category)
             && rate.days.hold(last)
-            && within(rate)
     };
-    let mut due: Vec<Rate> = case.rates.iter().filter(fits).cloned().collect();
-    due.sort_by_key(|rate| (rate.compound, rate.tax.clone()));
+    let all: Vec<&Rate> = case.rates.iter().filter(fits).collect();
+    let closer = |rate: &Rate| all.iter().any(|other| other.tax == rate.tax && !other.category.is_empty());
+    let counts = |rate: &&&Rate| (!rate.category.is_empty() || !closer(rate)) && within(rate);
+    let mut due: Vec<Rate> = all.iter().filter(counts).map(|rate| (*rate).clone()).collect();
+    due.sort_by(|one, other| rank(one).cmp(&rank(other)));
     if jurisdiction.is_empty() { Vec::new() } else { due }
 }
 
@@ -123,7 +130,7 @@ fn exempt(case: &Case, line: &Line, tax: &str) -> Option<String> {
 /// Takes taxes that prices include out of the net, those that an account is exempt from as well: what is charged is split
 /// over 1 and the share of each.
 fn include(case: &Case, lines: &mut [Line], due: &[Vec<Rate>]) {
-    let mut all: BTreeMap<[String; 4], Vec<(usize, String, Exact)>> = BTreeMap::new();
+    let mut all: BTreeMap<[String; 5], Vec<(usize, String, Exact)>> = BTreeMap::new();
     for (line, due) in lines.iter_mut().zip(due) {
         let mut weights = vec![Exact::whole(1)];
         for rate in due.iter().filter(|rate| inclusive(rate)) {
@@ -186,9 +193,9 @@ fn code(rate: &Rate, reason: Option<&str>) -> String {
 }
 
 fn of_line(case: &Case, line: &Line, rate: &Rate) -> Tax {
-    // What is included is a part of a price that no tax on top is in.
-    let earlier = line.taxes.iter().filter(|tax| !inclusive(rate) || inclusive(&tax.rate));
-    let earlier: Vec<Exact> = earlier.map(|tax| tax.amount.clone()).collect();
+    // What is included is taken of a price that others are included in, whether they are paid or not.
+    let part = |tax: &Tax| if inclusive(rate) { line.included[&tax.rate.tax].clone() } else { tax.amount.clone() };
+    let earlier: Vec<Exact> = line.taxes.iter().map(part).collect();
     let base = if rate.compound { line.net.plus(&sum(earlier.iter())) } else { line.net.clone() };
     let reason = exempt(case, line, &rate.tax);
     let mut exact = base.times(&Exact::read(&rate.percent)).over(&Exact::whole(100));

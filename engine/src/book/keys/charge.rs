@@ -120,7 +120,7 @@ pub(super) const APPLIED: &[Key] = &[
         "bounds",
         Kind::OneOf(&["after_discounts", "before_discounts"]),
         "after_discounts",
-        "whether minimum and maximum hold for what line discounts leave, or for what they are taken of",
+        "whether minimum and maximum hold for what line discounts leave, or for what they are taken of: with `discount_base: rounded` the rounded lines",
     ),
 ];
 
@@ -240,13 +240,13 @@ pub(super) const NUMBERS: &[Key] = &[
     Key::optional(
         "anchor",
         Kind::OneOf(&["calendar", "cycle", "start"]),
-        "what intervals are counted from: the calendar (weeks: Mondays), the account's bill_cycle_day, or the first day of the subscription; calendar when left out, and start for intervals of days",
+        "what intervals are counted from: the calendar (weeks: Mondays; months: January, of the year 2000 where they are no part of a year), the account's bill_cycle_day, or the first day of the subscription; calendar when left out, and start for intervals of days",
     ),
     Key::defaulted(
         "prorate",
         Kind::OneOf(&["by_day", "by_second", "thirty_day", "both_ends", "none"]),
         "by_day",
-        "what a part of an interval costs: its days, its seconds, its days in months of 30 days, its days with the day of a change counted for both sides, or the whole amount once",
+        "what a part of an interval costs: its days, its seconds, its days in months of 30 days, its days with the day on which the subscription changes or ends counted too, or the whole amount once",
     ),
     Key::defaulted(
         "in_trial",
