@@ -4,6 +4,7 @@
 
 mod abandon;
 mod arguments;
+mod close;
 mod completions;
 mod config;
 mod diff;
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
         }
     });
     if let Err(faults) = &outcome {
-        let commits = matches!(arguments.command, Command::Run(_));
+        let commits = matches!(arguments.command, Command::Run(_) | Command::Close(_));
         report::show(faults, arguments.shape.format(), commits);
     }
     ExitCode::from(exit_code(&outcome))
@@ -121,6 +122,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Explain(own) => explain::carry_out(own, format).await,
         Command::Diff(own) => diff::carry_out(own, arguments.shape).await,
+        Command::Close(own) => close::carry_out(own, format).await,
         Command::Simulate(own) => simulate::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,
         Command::Config(own) => config::carry_out(own, arguments.log_format, format).await,

@@ -104,6 +104,14 @@ impl Period {
         self.first_day.checked_add_days(Days::new(u64::from(day))).unwrap_or(self.first_day)
     }
 
+    /// The local day that is this many days after 1970-01-01; `None` outside the period.
+    #[must_use]
+    pub fn day_at(&self, date: i32) -> Option<u16> {
+        let first = self.first_day.signed_duration_since(NaiveDate::default()).num_days();
+        let day = i64::from(date) - first;
+        u16::try_from(day).ok().filter(|day| usize::from(*day) < self.days())
+    }
+
     /// The first day after the period.
     #[must_use]
     pub fn end_day(&self) -> NaiveDate {

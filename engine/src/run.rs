@@ -11,6 +11,7 @@ mod batches;
 mod beyond;
 mod bounds;
 mod circles;
+mod closing;
 mod commitments;
 mod committed;
 mod conditions;
@@ -49,6 +50,7 @@ pub mod watch;
 mod witness;
 
 use account_bounds::Holds;
+pub use closing::{CloseReport, Gate, close};
 use committed::Groups;
 use conditions::Conditions;
 use deferred::Computations;
@@ -124,6 +126,9 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         check_whole(&output, manifest, *number).await?;
         return Ok(publish::report(RunState::AlreadyDone, *number, &output, manifest.clone(), Vec::new()));
+    }
+    if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.closed.is_some()) {
+        return Err(closing::is_closed(manifest, *number).into());
     }
     let place = Place {
         output: &output,

@@ -69,6 +69,8 @@ pub(super) enum Command {
     Explain(ExplainArguments),
     /// Say what changed between two committed line sets, biggest changes first
     Diff(DiffArguments),
+    /// Close a period: check that it is complete, then let nothing of its tables change any more
+    Close(CloseArguments),
     /// Say what another price book would change of a committed line set, without reading usage or writing anything
     Simulate(SimulateArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
@@ -210,6 +212,22 @@ pub(super) struct DiffArguments {
     /// Most rows of each kind and currency [default: 10 as text, else all]
     #[arg(long)]
     pub(super) top: Option<usize>,
+}
+
+/// Words of `close`.
+#[derive(Debug, Args)]
+pub(super) struct CloseArguments {
+    /// The pipeline file: a path or URL
+    pub(super) pipeline: String,
+    /// The period to close, as YYYY-MM
+    #[arg(long)]
+    pub(super) period: String,
+    /// Where the tables are, instead of the pipeline's `output`
+    #[arg(long)]
+    pub(super) output: Option<String>,
+    /// Close it although checks fail, for this reason, which is kept
+    #[arg(long, value_name = "REASON")]
+    pub(super) despite: Option<String>,
 }
 
 /// Words of `simulate`.

@@ -86,6 +86,7 @@ codes! {
     O012 Rules "A committed run cannot be abandoned.";
     O013 Rules "No line set of this name, or two that cannot be compared so.";
     O014 Rules "The usage of a line set is not kept, or would be taken in otherwise now.";
+    O015 Committed "The period is closed.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

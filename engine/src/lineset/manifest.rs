@@ -47,8 +47,22 @@ pub struct Manifest {
     /// What the next night may go on from; only of incremental pipelines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nights: Option<Nights>,
+    /// How the period was closed; left out while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
     /// What a person looks at first.
     pub totals: Totals,
+}
+
+/// How a period was closed: nothing of its tables changes any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The checks that did not hold, by name, with what was wrong.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<String, String>,
+    /// Why it was closed all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub despite: Option<String>,
 }
 
 /// By what the usage of a run was taken in: as long as it is the same, what was taken in holds.

@@ -52,6 +52,11 @@ static SOURCE: Record = Record {
         ),
         Key::optional("dedup", Kind::Record(&DEDUP), "what makes two records the same"),
         Key::optional(
+            "expect",
+            Kind::OneOf(&["day", "hour"]),
+            "`close` asks whether every day, or every hour, of the period has records of this source; for incremental pipelines",
+        ),
+        Key::optional(
             "suspend",
             Kind::List(&Kind::Record(&SUSPEND)),
             "records to set aside; the first rule that holds wins",

@@ -170,10 +170,21 @@ pub struct Source {
     pub dedup_key: Vec<Located>,
     /// Days the key is remembered over nights.
     pub dedup_window_days: u32,
+    /// What of a period must have records before it is closed.
+    pub expect: Option<Expected>,
     /// Suspend rules; the first that holds wins.
     pub suspend: Vec<SuspendRule>,
     /// Where it stands.
     pub place: Place,
+}
+
+/// Stretches of a period that each must have records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Every local day.
+    Day,
+    /// Every hour.
+    Hour,
 }
 
 /// File format of a source.

@@ -2,7 +2,7 @@
 
 use super::columns::columns;
 use super::keys::WINDOW;
-use super::model::{Format, Source, SuspendRule};
+use super::model::{Expected, Format, Source, SuspendRule};
 use super::paths::{Environment, path, pattern};
 use super::{SqlFiles, named};
 use crate::fault::{Fault, Faults, Located, codes};
@@ -37,9 +37,14 @@ pub(super) fn source(
         mediate: mediate?,
         dedup_key: dedup_key.map(Node::texts).unwrap_or_default(),
         dedup_window_days: window.unwrap_or(Some(0))?,
+        expect: node.get("expect").and_then(Node::text).map(expected),
         suspend: suspend.into_iter().collect::<Option<_>>()?,
         place: name.place.clone(),
     })
+}
+
+fn expected(word: &str) -> Expected {
+    if word == "hour" { Expected::Hour } else { Expected::Day }
 }
 
 fn format(written: &Node, source: &Node, faults: &mut Faults) -> Option<Format> {

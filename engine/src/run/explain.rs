@@ -23,6 +23,7 @@ pub use model::Explanation;
 use model::{Committed, Exact, Rerated, Row};
 use own::Own;
 use rerate::{Again, rerate, taxes_follow};
+pub(super) use rows::instant;
 
 use super::numbers::first_of;
 use super::{Prepared, RunOptions, nights};

@@ -247,6 +247,7 @@ pub(super) fn manifest(
         invoice_numbers: numbers.into_iter().collect(),
         tax_answers,
         nights,
+        closed: None,
         totals: Totals { lines_without_tax, ..totals.into() },
     }
 }

@@ -183,3 +183,72 @@ fn simulate_says_without_a_usage_file_what_a_run_with_the_other_book_would_chang
     let told = month.call("simulate").words(&["--book", "other.yaml"]).run().exits(2).json();
     assert_eq!(told["faults"][0]["code"], "O014");
 }
+
+#[test]
+fn a_period_is_closed_when_it_is_complete_and_then_nothing_of_it_changes() {
+    let drops = drops(8, 40);
+    let month = Month::new();
+    let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
+    month.put("pipeline.yaml", &pipeline.replace("    suspend:", "    expect: day\n    suspend:"));
+    let close = |words: &[&str]| {
+        let words: Vec<&str> = ["close", "pipeline.yaml", "--period", "2026-10", "--format", "json"]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect();
+        crate::harness::ratemill(&words).cwd(month.folder()).run()
+    };
+    let failing = |ran: crate::harness::Ran| -> Vec<String> {
+        let told = ran.exits(1).json();
+        assert_eq!(told["closed"], false, "{told:#}");
+        let gates = told["gates"].as_array().unwrap().clone();
+        gates
+            .iter()
+            .filter(|gate| gate["holds"] == false)
+            .map(|gate| gate["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(close(&[]).exits(2).json()["faults"][0]["code"], "O009");
+    drops.iter().take(12).for_each(|drop| month.arrives(drop));
+    month.call("run").run().ok();
+    assert_eq!(failing(close(&[])), ["complete"]);
+    drops.iter().skip(12).for_each(|drop| month.arrives(drop));
+    assert_eq!(failing(close(&[])), ["facts", "complete"]);
+    month.call("run").run().ok();
+    let before = month.committed();
+    let told = close(&[]).ok().json();
+    assert_eq!((&told["closed"], told["number"].as_u64()), (&true.into(), Some(3)), "{told:#}");
+    assert_eq!(close(&[]).ok().json()["already"], true);
+    assert_eq!(month.call("run").run().ok().json()["outcome"], "already_done");
+    // What comes later is not billed in it.
+    month.arrives(&("late.csv".to_owned(), drops[2].1.replace("\nr", "\nx")));
+    assert_eq!(month.call("run").run().exits(4).json()["faults"][0]["code"], "O015");
+    let after = month.committed();
+    same_bytes(&before.1, &after.1, "a closed period");
+    assert_eq!(before.0.lines().count() + 1, after.0.lines().count(), "{}", after.0);
+}
+
+#[test]
+fn a_period_that_is_not_complete_is_closed_for_a_reason_that_is_kept() {
+    let month = Month::new();
+    drops(9, 20).iter().for_each(|drop| month.arrives(drop));
+    let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
+    let pipeline = pipeline
+        .replace("    suspend:", "    expect: hour\n    suspend:")
+        .replace("suspense_records: 1", "suspense_records: 0");
+    month.put("pipeline.yaml", &pipeline);
+    month.call("run").run().exits(1);
+    let told = month.call("close").run().exits(1).json();
+    let gates: Vec<&serde_json::Value> =
+        told["gates"].as_array().unwrap().iter().filter(|gate| gate["holds"] == false).collect();
+    let names: Vec<&str> = gates.iter().map(|gate| gate["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["suspense", "complete"], "{told:#}");
+    assert!(gates[1]["said"].as_str().unwrap().starts_with("source `calls` has nothing of 2026-10-01T"), "{told:#}");
+    month.call("close").words(&["--despite", "the bridge was down"]).run().ok();
+    let manifest: serde_json::Value = serde_json::from_str(&month.committed().0).unwrap();
+    assert_eq!(manifest["closed"]["despite"], "the bridge was down");
+    assert_eq!(manifest["closed"]["failed"].as_object().unwrap().len(), 2);
+    let lost = crate::harness::files(&month.path("out/invoices"));
+    std::fs::remove_file(lost.values().next().unwrap()).unwrap();
+    month.call("close").run().ok();
+}

@@ -80,7 +80,7 @@ fn value(column: &ArrayRef, at: usize) -> Value {
 }
 
 /// An instant as RFC 3339 in UTC.
-pub(super) fn instant(micros: i64) -> String {
+pub(in crate::run) fn instant(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros)
         .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
         .unwrap_or_default()
