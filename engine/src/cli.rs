@@ -15,6 +15,7 @@ mod page;
 mod plan;
 mod progress;
 mod report;
+mod rerate;
 mod run;
 mod schema;
 mod simulate;
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
         }
     });
     if let Err(faults) = &outcome {
-        let commits = matches!(arguments.command, Command::Run(_) | Command::Close(_));
+        let commits = matches!(arguments.command, Command::Run(_) | Command::Rerate(_) | Command::Close(_));
         report::show(faults, arguments.shape.format(), commits);
     }
     ExitCode::from(exit_code(&outcome))
@@ -122,6 +123,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Test(own) => test::carry_out(own, arguments.shape).await,
         Command::Explain(own) => explain::carry_out(own, format).await,
         Command::Diff(own) => diff::carry_out(own, arguments.shape).await,
+        Command::Rerate(own) => rerate::carry_out(own, format).await,
         Command::Close(own) => close::carry_out(own, format).await,
         Command::Simulate(own) => simulate::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,

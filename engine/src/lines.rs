@@ -61,6 +61,8 @@ pub enum Band {
     Maximum,
     /// What is billed on top of what goes beyond a commitment.
     Overage,
+    /// What a line of a closed period comes to more or less: the number of the adjustment.
+    Adjusted(u32),
 }
 
 /// A rated part of a portion: what becomes one line, or is added to one.
@@ -102,16 +104,19 @@ pub enum LineKind {
     Commitment,
     /// What is given back.
     Credit,
+    /// What a line of a closed period comes to more or less.
+    Adjustment,
 }
 
 /// All kinds, each at its number.
-pub const KINDS: [LineKind; 6] = [
+pub const KINDS: [LineKind; 7] = [
     LineKind::Usage,
     LineKind::Allowance,
     LineKind::Recurring,
     LineKind::OneTime,
     LineKind::Commitment,
     LineKind::Credit,
+    LineKind::Adjustment,
 ];
 
 impl LineKind {
@@ -125,6 +130,7 @@ impl LineKind {
             Self::OneTime => "one_time",
             Self::Commitment => "commitment",
             Self::Credit => "credit",
+            Self::Adjustment => "adjustment",
         }
     }
 }

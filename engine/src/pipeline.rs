@@ -137,8 +137,9 @@ fn build(
         faults.push(fault.at(&rates.place).hint("leave out `tax_rates`, or `tax: { exchange: … }`"));
     }
     let incremental = root.get("incremental").map(|node| {
-        let changed = node.get("changed_files").and_then(Node::text);
-        Incremental { corrections: changed == Some("correct") }
+        let said = |key: &str| node.get(key).and_then(Node::text);
+        let (corrections, left) = (said("changed_files") == Some("correct"), said("late_usage") == Some("leave"));
+        Incremental { corrections, adjusts_late: !left }
     });
     let numbering = root.get("invoices").and_then(|node| numbers::numbering(node, &mut faults));
     let assembled = (|| {

@@ -38,7 +38,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use discover::{Discovered, InputFile, Known, KnownFile, Stamped, discover, discover_more};
+pub use discover::{Discovered, InputFile, Known, KnownFile, Stamped, discover, discover_more, numbered};
 
 /// The zone of every timestamp column.
 pub const UTC: &str = "UTC";

@@ -4,6 +4,7 @@
 //! duplicates, fill usage buckets, rate them, write the line set, read it back, commit it.
 
 mod account_bounds;
+mod adjustments;
 mod around;
 mod assembly;
 mod balances;
@@ -24,6 +25,7 @@ mod exchange;
 pub mod explain;
 mod intake;
 mod itemised;
+mod late;
 mod layers;
 mod levels;
 mod line_discounts;
@@ -39,6 +41,7 @@ mod prepare;
 mod publish;
 mod rater;
 mod rating;
+mod rerating;
 mod recurring;
 mod settle;
 mod settlement;
@@ -50,14 +53,17 @@ pub mod watch;
 mod witness;
 
 use account_bounds::Holds;
+use adjustments::Adjustments;
 pub use closing::{CloseReport, Gate, close};
 use committed::Groups;
 use conditions::Conditions;
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
+pub use late::{LateUsage, late_usage};
 use options::Reason;
 pub use options::{Outlook, RunOptions, RunReport, RunState};
 pub use prepare::{Prepared, prepare, prepare_with_book};
+pub use rerating::{RerateReport, rerate};
 pub use simulation::{Simulation, simulate};
 use watch::Stage;
 
@@ -106,6 +112,7 @@ pub(crate) struct Job<'j> {
     pub(crate) files: &'j [InputFile],
     pub(crate) sources: &'j [SourceRules],
     pub(crate) cells: &'j Cells,
+    pub(crate) adjustments: &'j Adjustments,
 }
 
 /// Runs a prepared pipeline: usage in, a verified and committed line set out.
@@ -120,7 +127,8 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     options.watch.begins(Stage::Discover);
     let found = nights::discover(prepared, &output, options.partitions, before).await?;
     let first_number = numbers::first(prepared, &output).await?;
-    let run_id = prepared.run_id(&found.files, first_number);
+    let adjustments = adjustments::due(prepared, &output, None).await?;
+    let run_id = prepared.run_id(&found.files, first_number, adjustments.digests());
     options.watch.named(&run_id);
     tracing::info!(run_id, files = found.files.len(), "usage files found and fingerprinted");
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
@@ -137,6 +145,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         first_number,
         standing: standing.as_ref(),
         keeps: true,
+        bills: Some(&adjustments),
     };
     let (manifest, reasons) = rated(prepared, options, &place, found, before).await?;
     options.watch.begins(Stage::Commit);
@@ -159,6 +168,8 @@ pub(crate) struct Place<'p> {
     standing: Option<&'p (u32, Manifest)>,
     /// Whether it leaves a plan, and what the next night needs; a trial leaves nothing but tables.
     keeps: bool,
+    /// What it bills of closed periods; `None`: it is no line set of a period, and takes no invoice numbers.
+    bills: Option<&'p Adjustments>,
 }
 
 /// Everything between the usage files and the commit: the manifest to be committed, and what is in suspense. What the run
@@ -177,7 +188,8 @@ async fn rated(
     let files = found.files;
     let sources = prepared.sources(&files).await?;
     let cells = Cells::default();
-    let job = prepared.job(&guide, &files, &sources, &cells);
+    let none = Adjustments::default();
+    let job = prepared.job(&guide, &files, &sources, &cells, place.bills.unwrap_or(&none));
 
     if place.keeps {
         planned::put(&job, run_id, output, place.standing).await?;
@@ -205,9 +217,9 @@ async fn rated(
     let mut rated = rating::rate(&job, &usage.buckets)?;
     let (taxed, tax_answers) = exchange::tax(&job, &mut rated, run_id).await?;
     let billing = rating::bill(&job, rated, taxed)?;
-    let numbers = match place.keeps {
-        true => numbers::taken(prepared, output, first_number, &billing).await?,
-        false => None,
+    let numbers = match place.bills {
+        Some(_) => numbers::taken(prepared, output, first_number, &billing).await?,
+        None => None,
     };
     tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
     let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
@@ -249,7 +261,8 @@ pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook>
     let before = standing.as_ref().map(|(_, manifest)| manifest);
     let files = nights::discover(prepared, &output, options.partitions, before).await?.files;
     prepared.sources(&files).await?;
-    let run_id = prepared.run_id(&files, numbers::first(prepared, &output).await?);
+    let adjustments = adjustments::due(prepared, &output, None).await?;
+    let run_id = prepared.run_id(&files, numbers::first(prepared, &output).await?, adjustments.digests());
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         check_whole(&output, manifest, *number).await?;
     }

@@ -52,6 +52,10 @@ pub enum Table {
     Notices,
     /// Counts and sums that must agree between the rooms.
     ControlTotals,
+    /// What a line of the closed period comes to more or less by what has become known since.
+    Adjustments,
+    /// A tax of such a difference.
+    AdjustmentTaxes,
     /// Kept for the next night: where the records of every file and day went.
     UsageFiles,
     /// Kept for the next night: every record that takes part in telling duplicates, by day.
@@ -61,9 +65,11 @@ pub enum Table {
 impl Table {
     /// Tables that only incremental pipelines have: what one night keeps for the next.
     pub const KEPT: [Self; 2] = [Self::UsageFiles, Self::UsageRecords];
+    /// Tables that only closed periods have which were rerated.
+    pub const RERATED: [Self; 2] = [Self::Adjustments, Self::AdjustmentTaxes];
 
     /// All tables, in the order they are written.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvoiceLines,
         Self::InvoiceTaxes,
         Self::LineDiscounts,
@@ -81,6 +87,8 @@ impl Table {
         Self::CommitmentBalances,
         Self::Notices,
         Self::ControlTotals,
+        Self::Adjustments,
+        Self::AdjustmentTaxes,
         Self::UsageFiles,
         Self::UsageRecords,
     ];
@@ -106,6 +114,8 @@ impl Table {
             Self::CommitmentBalances => "commitment_balances",
             Self::Notices => "notices",
             Self::ControlTotals => "control_totals",
+            Self::Adjustments => "adjustments",
+            Self::AdjustmentTaxes => "adjustment_taxes",
             Self::UsageFiles => "usage_files",
             Self::UsageRecords => "usage_records",
         }
@@ -132,6 +142,8 @@ impl Table {
             Self::CommitmentBalances => columns::COMMITMENT_BALANCES,
             Self::Notices => columns::NOTICES,
             Self::ControlTotals => columns::CONTROL_TOTALS,
+            Self::Adjustments => columns::ADJUSTMENTS,
+            Self::AdjustmentTaxes => columns::ADJUSTMENT_TAXES,
             Self::UsageFiles => columns::USAGE_FILES,
             Self::UsageRecords => columns::USAGE_RECORDS,
         }
@@ -156,6 +168,8 @@ impl Table {
             Self::CommitmentBalances => &["account_id", "subscription_id", "commitment", "period"],
             Self::Notices => &["account_id", "subscription_id", "threshold"],
             Self::ControlTotals => &["scope", "source", "file", "meter", "charge", "allowance", "currency", "measure"],
+            Self::Adjustments => &["account_id", "subscription_id", "charge"],
+            Self::AdjustmentTaxes => &["account_id"],
             Self::UsageFiles => &["source", "file", "day"],
             Self::UsageRecords => &["source", "file", "row"],
         }

@@ -71,6 +71,8 @@ pub(super) enum Command {
     Diff(DiffArguments),
     /// Close a period: check that it is complete, then let nothing of its tables change any more
     Close(CloseArguments),
+    /// Rate a closed period by what is known now: what is different is billed in the next open period
+    Rerate(RunArguments),
     /// Say what another price book would change of a committed line set, without reading usage or writing anything
     Simulate(SimulateArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing

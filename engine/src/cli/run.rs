@@ -10,7 +10,7 @@ use crate::money::Decimal;
 use crate::money::currency::minor_digits;
 use crate::run::options::Total;
 use crate::run::watch::{Moment, Stage, Watch};
-use crate::run::{Prepared, RunOptions, RunReport, RunState, prepare, run};
+use crate::run::{LateUsage, Prepared, RunOptions, RunReport, RunState, late_usage, prepare, rerate, run};
 
 /// The options a command line asks for.
 pub(super) fn options(arguments: &RunArguments, prepared: &Prepared) -> RunOptions {
@@ -39,7 +39,7 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format, observer
     let watch = Watch::by(move |moment| watcher.note(moment));
     let options = RunOptions { watch, ..options(arguments, &prepared) };
     tracing::info!(pipeline = prepared.pipeline.name, period = prepared.period.label, "run started");
-    let outcome = run(&prepared, &options).await;
+    let outcome = settled(arguments, &prepared, &options).await;
     progress::done();
     let report = outcome?;
     observer.reported(&report);
@@ -76,6 +76,25 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format, observer
         talk::say(&format!("{lines} without tax: the rows of `invoice_taxes` with a blank `tax` say which"));
     }
     Ok(if over || untaxed > 0 { Ending::OverThreshold } else { Ending::Done })
+}
+
+/// Runs the period; what it has read of closed periods is settled as adjustments, and then billed.
+async fn settled(arguments: &RunArguments, prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport> {
+    let report = run(prepared, options).await?;
+    let late = late_usage(prepared, options).await?;
+    if late.is_empty() {
+        return Ok(report);
+    }
+    for LateUsage { period, files } in late {
+        let closed = prepare(&arguments.pipeline, &period, &|name| std::env::var(name).ok()).await?;
+        let rerated = rerate(&closed, options, Some(&files)).await?;
+        let lines = counted(rerated.adjustments, "line");
+        talk::say(&format!(
+            "{} with late usage of {period}, which is closed: {lines} adjusted",
+            counted(files.len() as u64, "file")
+        ));
+    }
+    run(prepared, options).await
 }
 
 fn over_threshold(report: &RunReport, share: Decimal) -> bool {

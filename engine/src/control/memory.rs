@@ -94,6 +94,8 @@ fn kept_columns(table: Table, compared: Compared) -> &'static [&'static str] {
         | Table::AllowanceBalances
         | Table::CommitmentBalances
         | Table::Notices
+        | Table::Adjustments
+        | Table::AdjustmentTaxes
         | Table::UsageFiles
         | Table::UsageRecords => &[],
     }

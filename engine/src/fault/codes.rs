@@ -57,6 +57,7 @@ codes! {
     R007 Rules "Validities overlap.";
     R008 Rules "An end that is not after its start.";
     R009 Rules "Unknown currency.";
+    R022 Rules "A line of a closed period is adjusted whose subscription or charge is gone.";
     R020 Rules "A line for whose jurisdiction and tax category there is no tax rate.";
     R021 Input "No exchange rate of the day, nor one that is young enough.";
     R010 Rules "An amendment that does not fit its subscription.";
@@ -87,6 +88,7 @@ codes! {
     O013 Rules "No line set of this name, or two that cannot be compared so.";
     O014 Rules "The usage of a line set is not kept, or would be taken in otherwise now.";
     O015 Committed "The period is closed.";
+    O016 Rules "Only closed periods are rerated.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

@@ -50,6 +50,12 @@ pub struct Manifest {
     /// How the period was closed; left out while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
+    /// By closed period: the digests of the parts of `adjustments` that are billed here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adjusts: BTreeMap<String, Vec<String>>,
+    /// Of a closed period: what it would come to by what has become known since; its tables are not the period's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerated: Option<Box<Self>>,
     /// What a person looks at first.
     pub totals: Totals,
 }
@@ -166,7 +172,14 @@ pub struct Amounts {
 impl Manifest {
     /// The paths of all its parts, below the output.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.tables.values().flatten().map(|part| part.path.as_str())
+        let rerated = self.rerated.iter().flat_map(|rerated| rerated.tables.values());
+        self.tables.values().chain(rerated).flatten().map(|part| part.path.as_str())
+    }
+
+    /// Whether it says that this run is done: as the line set of its period, or as what a closed one would come to.
+    #[must_use]
+    pub fn holds(&self, run_id: &str) -> bool {
+        self.run_id == run_id || self.rerated.as_ref().is_some_and(|rerated| rerated.run_id == run_id)
     }
 
     /// The object's bytes.

@@ -98,7 +98,7 @@ impl PeriodRuns {
     /// Whether the run stands in a manifest.
     #[must_use]
     pub fn is_committed(&self, run_id: &str) -> bool {
-        self.manifests.values().any(|kept| kept.says.run_id == run_id)
+        self.manifests.values().any(|kept| kept.says.holds(run_id))
     }
 
     /// The plans of runs that stand in no manifest.

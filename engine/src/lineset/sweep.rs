@@ -134,7 +134,7 @@ fn open_runs(survey: &Survey, keep: Keep) -> BTreeSet<&str> {
     for runs in &survey.periods {
         for plan in runs.plans.values() {
             let run_id = plan.says.run_id.as_str();
-            let commits = runs.manifests.values().filter(|kept| kept.says.run_id == run_id);
+            let commits = runs.manifests.values().filter(|kept| kept.says.holds(run_id));
             let committed = commits.map(|kept| kept.found.modified).max();
             let young = keep.now.saturating_sub(plan.found.modified) < keep.grace.max(DAY);
             let is_open = match committed {

@@ -191,12 +191,20 @@ static INVOICES: Record = Record {
 static INCREMENTAL: Record = Record {
     title: "an incremental pipeline",
     choice: None,
-    keys: &[&[Key::defaulted(
-        "changed_files",
-        Kind::OneOf(&["refuse", "correct"]),
-        "refuse",
-        "what to do with a file of other bytes under a known name: refuse the run, or let it take the place of what it was",
-    )]],
+    keys: &[&[
+        Key::defaulted(
+            "changed_files",
+            Kind::OneOf(&["refuse", "correct"]),
+            "refuse",
+            "what to do with a file of other bytes under a known name: refuse the run, or let it take the place of what it was",
+        ),
+        Key::defaulted(
+            "late_usage",
+            Kind::OneOf(&["adjust", "leave"]),
+            "adjust",
+            "what to do with usage of a closed period: bill what it changes as adjustments in the open one, or leave it out of window",
+        ),
+    ]],
 };
 
 static LIMITS: Record = Record {

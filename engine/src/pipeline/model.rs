@@ -47,6 +47,8 @@ pub struct TaxExchange {
 pub struct Incremental {
     /// Whether a file that comes with other bytes under a known name takes the place of what it was; otherwise it is refused.
     pub corrections: bool,
+    /// Whether late usage of closed periods is billed as adjustments; otherwise it is left.
+    pub adjusts_late: bool,
 }
 
 /// How invoices are numbered (`invoices:`).

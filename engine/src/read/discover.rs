@@ -168,7 +168,10 @@ fn other_bytes(location: &Location) -> Fault {
 }
 
 /// Sorted by source and name, with their places as numbers.
-fn numbered(mut files: Vec<InputFile>) -> Outcome<Vec<InputFile>> {
+///
+/// # Errors
+/// Our bug when there are more than 2^32.
+pub fn numbered(mut files: Vec<InputFile>) -> Outcome<Vec<InputFile>> {
     files.sort_by(|a, b| (a.source, &a.name).cmp(&(b.source, &b.name)));
     for (index, file) in files.iter_mut().enumerate() {
         file.index = u32::try_from(index).map_err(|_| Fault::ours("more than 2^32 usage files"))?;

@@ -43,6 +43,7 @@ fn source(format: Format, columns: &str) -> Source {
     let place = Place::file("pipeline.yaml");
     let located = |text: &str| Located { text: text.to_owned(), place: place.clone() };
     Source {
+        expect: None,
         name: "calls".to_owned(),
         path: located("usage"),
         format,

@@ -131,8 +131,20 @@ pub(super) fn invoice_lines(
         of_price(&pools.price_layers)?,
         of_price(&pools.price_refs)?,
         build::whole(lines.iter().map(|line| i64::try_from(line.records).unwrap_or(i64::MAX)).collect()),
-        build::no_text(rows.len()),
+        adjusted(job, lines),
     ])
+}
+
+/// The lines that adjustments adjust.
+fn adjusted(job: &Job<'_>, lines: &[Line]) -> ArrayRef {
+    if job.adjustments.rows.is_empty() {
+        return build::no_text(lines.len());
+    }
+    let of = |line: &Line| match line.band {
+        Band::Adjusted(number) => Some(job.adjustments.rows[number as usize].line_id.as_str()),
+        _ => None,
+    };
+    build::text_or_null(&lines.iter().map(of).collect::<Vec<_>>())
 }
 
 fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
@@ -151,6 +163,9 @@ fn tiers(job: &Job<'_>, lines: &[Line]) -> Outcome<ArrayRef> {
 
 /// The text of the `tier` column.
 pub(super) fn tier(job: &Job<'_>, line: &Line) -> String {
+    if let Band::Adjusted(number) = line.band {
+        return job.adjustments.rows[number as usize].tier.clone();
+    }
     band_text(line.band, &job.catalog.prices[line.price as usize].model)
 }
 
@@ -165,6 +180,7 @@ pub(super) fn band_text(band: Band, model: &Model) -> String {
         Band::Minimum => "minimum".to_owned(),
         Band::Maximum => "maximum".to_owned(),
         Band::Overage => "overage".to_owned(),
+        Band::Adjusted(_) => String::new(),
         Band::Named(name) => model.band_name(name).unwrap_or_default().to_owned(),
     }
 }
@@ -360,8 +376,14 @@ pub(super) fn line_ids(job: &Job<'_>, lines: &[Line], groups: &Groups) -> Vec<u1
             Band::Fee => Some("for each record"),
             Band::Minimum | Band::Maximum => Some("a bound"),
             Band::Amount(_) => Some(amount.as_str()),
+            Band::Adjusted(number) => Some(job.adjustments.rows[number as usize].line_id.as_str()),
             _ => None,
         };
+        let found_by = match line.band {
+            Band::Adjusted(number) => Some(job.adjustments.rows[number as usize].run_id.as_str()),
+            _ => None,
+        };
+        let apart = apart.into_iter().chain(found_by);
         natural_key(fixed.into_iter().chain(group).chain(begin.as_deref()).chain(version.as_deref()).chain(apart))
     };
     lines.par_iter().map(id).collect()
@@ -396,7 +418,13 @@ fn natural_key<'k>(parts: impl Iterator<Item = &'k str>) -> u128 {
 /// the product's own, but what an allowance covers has not been priced.
 fn list_unit_price(job: &Job<'_>, line: &Line) -> Option<Decimal> {
     match &job.book.charges[line.charge as usize].price.model {
-        _ if matches!(line.band, Band::Minimum | Band::Maximum | Band::Overage | Band::Amount(_)) => None,
+        _ if matches!(
+            line.band,
+            Band::Minimum | Band::Maximum | Band::Overage | Band::Amount(_) | Band::Adjusted(_)
+        ) =>
+        {
+            None
+        }
         Model::PerUnit { unit_price, per } if line.band != Band::Fee => unit_price.over(*per),
         _ if matches!(line.band, Band::Included | Band::Free) => None,
         _ if job.catalog.prices[line.price as usize].layer == "list" => line.unit_price,

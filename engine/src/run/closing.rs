@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Prepared, nights, numbers};
+use super::{Prepared, adjustments, nights, numbers};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::{check_pipeline, check_whole, periods};
 use crate::lineset::manifest::{Closed, Part};
@@ -58,6 +58,12 @@ pub(super) fn is_closed(manifest: &Manifest, number: u32) -> Fault {
         .hint("its line set stays; `ratemill rerate` bills what is different in the next open period")
 }
 
+/// The fault of whoever asks for a period without a line set.
+pub(super) fn nothing(output: &Location, label: &str) -> Fault {
+    let message = format!("nothing is committed for {label} in `{}`", output.display());
+    Fault::new(&codes::O009, message).hint("run the period first, or name its --output")
+}
+
 /// Closes the period when every check holds, or for the reason `despite`.
 ///
 /// # Errors
@@ -67,10 +73,7 @@ pub async fn close(prepared: &Prepared, output: &str, despite: Option<&str>) -> 
     let output = Location::parse(output)?;
     output.check_folder()?;
     let label = &prepared.period.label;
-    let Some((number, manifest)) = current(&output, label).await? else {
-        let message = format!("nothing is committed for {label} in `{}`", output.display());
-        return Err(Fault::new(&codes::O009, message).hint("run the period first, or name its --output").into());
-    };
+    let Some((number, manifest)) = current(&output, label).await? else { return Err(nothing(&output, label).into()) };
     check_pipeline(&output, &manifest, &prepared.pipeline.name)?;
     let mut report = CloseReport {
         period: label.clone(),
@@ -107,7 +110,8 @@ pub async fn close(prepared: &Prepared, output: &str, despite: Option<&str>) -> 
 async fn facts(prepared: &Prepared, output: &Location, manifest: &Manifest) -> Outcome<Gate> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let found = nights::discover(prepared, output, threads, Some(manifest)).await?;
-    let now = prepared.run_id(&found.files, numbers::first(prepared, output).await?);
+    let adjustments = adjustments::due(prepared, output, None).await?;
+    let now = prepared.run_id(&found.files, numbers::first(prepared, output).await?, adjustments.digests());
     let read: BTreeSet<(&str, &str)> =
         manifest.inputs.iter().map(|input| (input.source.as_str(), input.name.as_str())).collect();
     let source = |at: usize| prepared.pipeline.sources[at].name.as_str();

@@ -5,11 +5,12 @@
 use bytes::Bytes;
 
 use super::Job;
+use super::adjustments::add_taxes;
 use super::batches::line_ids;
 use super::rating::Rated;
 use super::taxation::{Taxed, by, by_table, of_line};
 use crate::fault::{Fault, Located, Outcome, codes};
-use crate::lines::Line;
+use crate::lines::{Line, LineKind};
 use crate::pipeline::model::TaxExchange;
 use crate::reference::{AskedLine, tax_answers};
 use crate::store::Location;
@@ -38,8 +39,11 @@ const REQUESTED: [&str; 14] = [
 /// # Errors
 /// Those of the tables; `U006` while there are no answers, faults of the answers.
 pub(super) async fn tax(job: &Job<'_>, rated: &mut Rated, run_id: &str) -> Outcome<(Taxed, Option<String>)> {
-    let Some(exchange) = job.pipeline.tax_exchange.as_ref().filter(|_| !rated.lines.is_empty()) else {
-        return Ok((by_table(job, &mut rated.lines)?, None));
+    let is_asked = |line: &Line| line.kind != LineKind::Adjustment;
+    let Some(exchange) = job.pipeline.tax_exchange.as_ref().filter(|_| rated.lines.iter().any(is_asked)) else {
+        let mut taxed = by_table(job, &mut rated.lines)?;
+        add_taxes(job, &rated.lines, &mut taxed);
+        return Ok((taxed, None));
     };
     let ids: Vec<String> =
         line_ids(job, &rated.lines, &rated.groups).into_iter().map(|id| format!("{id:032x}")).collect();
@@ -53,6 +57,7 @@ pub(super) async fn tax(job: &Job<'_>, rated: &mut Rated, run_id: &str) -> Outco
         .iter()
         .zip(&ids)
         .enumerate()
+        .filter(|(_, (line, _))| is_asked(line))
         .map(|(at, (line, id))| {
             let taxable = of_line(job, at, line);
             AskedLine { id, jurisdiction: taxable.jurisdiction, amount: taxable.amount, digits: taxable.digits }
@@ -60,7 +65,9 @@ pub(super) async fn tax(job: &Job<'_>, rated: &mut Rated, run_id: &str) -> Outco
         .collect();
     let answers = Answers::new(tax_answers(&path, answers, &asked, job.period.timezone)?);
     drop(asked);
-    Ok((by(job, &answers, &mut rated.lines)?, Some(digest)))
+    let mut taxed = by(job, &answers, &mut rated.lines)?;
+    add_taxes(job, &rated.lines, &mut taxed);
+    Ok((taxed, Some(digest)))
 }
 
 /// Puts the requests where the pipeline says, and tells that the answers are awaited.
@@ -83,7 +90,8 @@ fn below(folder: &Located, name: &str) -> Located {
 fn requested(job: &Job<'_>, lines: &[Line], ids: &[String]) -> Option<Bytes> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(REQUESTED).ok()?;
-    for (at, (line, id)) in lines.iter().zip(ids).enumerate() {
+    let all = lines.iter().zip(ids).enumerate();
+    for (at, (line, id)) in all.filter(|(_, (line, _))| line.kind != LineKind::Adjustment) {
         let taxable = of_line(job, at, line);
         let subscription = &job.reference.subscriptions[line.subscription as usize];
         let account = &job.reference.accounts[subscription.account as usize];

@@ -26,7 +26,7 @@ use rerate::{Again, rerate, taxes_follow};
 pub(super) use rows::instant;
 
 use super::numbers::first_of;
-use super::{Prepared, RunOptions, nights};
+use super::{Prepared, RunOptions, adjustments, nights};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
 use crate::lineset::{Manifest, current};
@@ -35,6 +35,9 @@ use crate::period::Period;
 use crate::read::InputFile;
 use crate::store::Location;
 use crate::tables::Table;
+
+/// What is said of a line that adjusts another.
+const ADJUSTS: &str = "it adjusts a line of a closed period: the table `adjustments` there says by how much and why";
 
 /// Which lines are to be explained.
 #[derive(Clone, Debug)]
@@ -71,9 +74,13 @@ pub async fn explain(mut prepared: Prepared, wanted: &Lines, options: &RunOption
     match facts(&prepared, &manifest, options).await {
         Ok(files) => {
             mark(&mut prepared, &lines);
-            let own = own::walk(&prepared, &files, &lines, options).await?;
+            let adjustments = adjustments::due(&prepared, &output, Some(&manifest.adjusts)).await?;
+            let own = own::walk(&prepared, (&files, &adjustments), &lines, options).await?;
             for (explanation, own) in explanations.iter_mut().zip(own) {
-                complete(explanation, own)?;
+                match own {
+                    Some(own) => complete(explanation, own)?,
+                    None => explanation.run.warnings.push(ADJUSTS.to_owned()),
+                }
             }
         }
         Err(warnings) => {
@@ -207,8 +214,11 @@ async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -
         let output = Location::parse(&options.output)?;
         nights::discover(prepared, &output, options.partitions, Some(manifest)).await
     };
+    let billed = || manifest.adjusts.values().flatten().map(String::as_str);
     match found.await.map(|found| found.files) {
-        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest)) == manifest.run_id => return Ok(files),
+        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest), billed()) == manifest.run_id => {
+            return Ok(files);
+        }
         Ok(files) => {
             let known = |file: &InputFile| {
                 let source = &prepared.pipeline.sources[file.source].name;

@@ -189,7 +189,9 @@ impl Outlook {
         let folder =
             |table: Table| format!("{}/{}/period={}/run={run_id}/", output.display(), table.name(), period.label);
         let kept = pipeline.incremental.is_some();
-        let written = Table::ALL.into_iter().filter(|table| kept || !Table::KEPT.contains(table));
+        let written = Table::ALL
+            .into_iter()
+            .filter(|table| (kept || !Table::KEPT.contains(table)) && !Table::RERATED.contains(table));
         let already_done = standing.as_ref().is_some_and(|(_, manifest)| manifest.run_id == run_id);
         let number = standing.as_ref().map_or(1, |(number, _)| number + u32::from(!already_done));
         Self {

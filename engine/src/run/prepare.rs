@@ -3,6 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::account_bounds::Holds;
+use super::adjustments::Adjustments;
 use super::committed::Groups;
 use super::conditions::{Conditions, Known, asked, condition_names};
 use super::deferred::{Computations, circular, ordered};
@@ -279,9 +280,14 @@ fn unknown_key(key: &Located, source: &str) -> Fault {
 impl Prepared {
     /// The run's id: a hash of everything that decides its result (DESIGN section 1, "A run is a value"), and of nothing
     /// else: not of where files lie, in which order they are read, or with how many workers. `first_number` is that of
-    /// the first invoice, when invoices are numbered.
+    /// the first invoice, when invoices are numbered; `adjustments` are the digests of what is billed of closed periods.
     #[must_use]
-    pub fn run_id(&self, files: &[InputFile], first_number: Option<u64>) -> String {
+    pub fn run_id<'a>(
+        &self,
+        files: &[InputFile],
+        first_number: Option<u64>,
+        adjustments: impl IntoIterator<Item = &'a str>,
+    ) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
             hasher.update(&text.len().to_le_bytes());
@@ -298,6 +304,10 @@ impl Prepared {
         }
         if let Some(number) = first_number {
             add(&format!("invoices from {number}"));
+        }
+        for digest in adjustments {
+            add("adjustments");
+            add(digest);
         }
         for file in files {
             add(&self.pipeline.sources[file.source].name);
@@ -340,6 +350,7 @@ impl Prepared {
         files: &'j [InputFile],
         sources: &'j [SourceRules],
         cells: &'j Cells,
+        adjustments: &'j Adjustments,
     ) -> Job<'j> {
         let Self { pipeline, period, book, reference, catalog, fx, discounts, .. } = self;
         let Self { groups, account_bounds, computations, conditions, .. } = self;
@@ -359,6 +370,7 @@ impl Prepared {
             files,
             sources,
             cells,
+            adjustments,
         }
     }
 }

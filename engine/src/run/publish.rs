@@ -248,6 +248,8 @@ pub(super) fn manifest(
         tax_answers,
         nights,
         closed: None,
+        adjusts: job.adjustments.bills.clone(),
+        rerated: None,
         totals: Totals { lines_without_tax, ..totals.into() },
     }
 }

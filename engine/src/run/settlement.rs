@@ -11,7 +11,7 @@ use super::made::Made;
 use super::notices::{Notice, notices as reached};
 use super::rater::Rater;
 use super::unpriced::Unpriced;
-use super::{account_bounds, bounds};
+use super::{account_bounds, adjustments, bounds};
 use crate::book::model::DiscountBase;
 use crate::fault::Outcome;
 use crate::lines::{Line, is_payable};
@@ -54,10 +54,14 @@ pub(super) fn settle(rater: &Rater<'_>, lines: Vec<Line>) -> Outcome<Settled> {
     *commitments = held_against(rater, lines, made)?;
     account_bounds::accounts(rater, lines, made)?;
     discounting.off_accounts(rater, lines)?;
+    *notices = reached(rater, lines)?;
+    lines.extend(adjustments::lines(rater.job));
+    if !rater.job.adjustments.rows.is_empty() {
+        rater.sort(lines, true);
+    }
     // When no stage adds a line any more.
     discounting.settle(lines)?;
     commitments.place(lines)?;
-    *notices = reached(rater, lines)?;
     made.sort_unstable_by_key(|made| made.line);
     Ok(settled)
 }

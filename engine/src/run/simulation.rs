@@ -48,10 +48,17 @@ pub async fn simulate(prepared: &Prepared, options: &RunOptions) -> Outcome<Simu
         return Err(Fault::new(&codes::O014, message).hint(hint).into());
     }
     let first_number = numbers::first_of(prepared, before);
-    let run_id = prepared.run_id(&found.files, first_number);
+    let run_id = prepared.run_id(&found.files, first_number, []);
     let memory = Location::parse("memory://simulation")?;
-    let place =
-        Place { output: &memory, kept_in: &output, run_id: &run_id, first_number, standing: None, keeps: false };
+    let place = Place {
+        output: &memory,
+        kept_in: &output,
+        run_id: &run_id,
+        first_number,
+        standing: None,
+        keeps: false,
+        bills: None,
+    };
     let (simulated, _) = rated(prepared, options, &place, found, Some(before)).await?;
     Ok(Simulation { output, committed, memory, simulated })
 }

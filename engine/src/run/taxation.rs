@@ -7,7 +7,7 @@ use super::Job;
 use super::unpriced::Unpriced;
 use crate::book::model::MissingTax;
 use crate::fault::{Fault, Faults, Outcome, codes};
-use crate::lines::{Levies, Levy, Line, TaxRow, is_payable};
+use crate::lines::{Levies, Levy, Line, LineKind, TaxRow, is_payable};
 use crate::money::Decimal;
 use crate::pieces::in_order;
 use crate::tax::{TaxSource, TaxTable, Taxable, Taxation, Untaxed};
@@ -71,13 +71,15 @@ pub(super) fn by(job: &Job<'_>, source: &dyn TaxSource, lines: &mut [Line]) -> O
 /// What the source says of all lines, in their order.
 fn ask(job: &Job<'_>, source: &dyn TaxSource, lines: &[Line]) -> Taxation {
     let taxable = |(number, line): (usize, &Line)| of_line(job, number, line);
+    // Adjustments have the taxes of the period they adjust.
+    let own = |(_, line): &(usize, &Line)| line.kind != LineKind::Adjustment;
     if !source.line_by_line() {
-        let all: Vec<Taxable<'_>> = lines.iter().enumerate().map(taxable).collect();
+        let all: Vec<Taxable<'_>> = lines.iter().enumerate().filter(own).map(taxable).collect();
         return source.taxes(&all);
     }
     let mut all = Taxation::default();
     let taxed = |_: &mut (), (at, lines): (usize, &[Line])| {
-        let lines: Vec<Taxable<'_>> = (at * LINES..).zip(lines).map(taxable).collect();
+        let lines: Vec<Taxable<'_>> = (at * LINES..).zip(lines).filter(own).map(taxable).collect();
         source.taxes(&lines)
     };
     in_order(lines.chunks(LINES).enumerate().collect(), taxed, |own: Taxation, share| {

@@ -437,3 +437,43 @@ pub const USAGE_RECORDS: &[Column] = &[
     given("key_low", Whole, "Lower 64 bits of it"),
     given("content", Whole, "64-bit hash of the whole mediated record"),
 ];
+
+const ADJUSTS: Column =
+    given("adjusts_line_id", Text, "The line of the closed period that is adjusted, or would be there");
+
+/// `adjustments`: what lines of a closed period come to more or less; each `rerate` that finds something adds a file.
+pub const ADJUSTMENTS: &[Column] = &[
+    ADJUSTS,
+    given("period", Text, "The closed period, YYYY-MM"),
+    given("run_id", Text, "The run that found it"),
+    ACCOUNT,
+    BILL_TO,
+    SUBSCRIPTION,
+    given("charge", Text, "The charge, as product/charge"),
+    given("tier", Text, "Tier of the line"),
+    given("service_start", Instant, "First instant the line bills"),
+    given("service_end", Instant, "First instant the line no longer bills"),
+    given("cause", Text, "usage, price, terms (neither changes what is counted nor its price) or tax, joined by +"),
+    given("quantity", Exact, "Quantity more, or less"),
+    given("amount", Money, "Amount after discount more, or less, with the taxes that the price includes"),
+    given("amount_net", Money, "Net amount more, or less"),
+    CURRENCY,
+];
+
+/// `adjustment_taxes`: the taxes of the differences, as the closed period would have had them.
+pub const ADJUSTMENT_TAXES: &[Column] = &[
+    ADJUSTS,
+    given("run_id", Text, "The run that found it"),
+    ACCOUNT,
+    given("tax", Text, "Name of the tax"),
+    given("tax_jurisdiction", Text, "Jurisdiction that levies it"),
+    given("tax_category", Text, "Tax category of the product"),
+    given("rate_percent", Exact, "Rate in percent"),
+    given("taxable_amount", Money, "Amount the rate is applied to more, or less"),
+    given("amount", Money, "Tax more, or less"),
+    given("amount_included", Money, "What of the price is this tax, more or less"),
+    given("exempt", Flag, "Whether the account is exempt from it"),
+    given("category_code", Text, "UNCL5305"),
+    given("reason", Text, "As in `invoice_taxes`"),
+    CURRENCY,
+];

@@ -184,6 +184,8 @@ fn usual(table: Table) -> &'static [&'static str] {
         Table::AllowanceDraws => &["subscription_id", "charge", "allowance", "granted_period", "quantity", "amount"],
         Table::AllowanceBalances => &["subscription_id", "allowance", "granted_period", "used", "left"],
         Table::ControlTotals => &["scope", "measure", "value"],
+        Table::Adjustments => &["adjusts_line_id", "cause", "quantity", "amount_net"],
+        Table::AdjustmentTaxes => &["adjusts_line_id", "tax", "amount"],
         Table::UsageFiles => &["source", "file", "day", "read", "rated"],
         Table::UsageRecords => &["source", "file", "row", "verdict"],
     }

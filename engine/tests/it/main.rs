@@ -45,6 +45,8 @@ mod mistakes;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]
+mod adjustments;
+#[cfg(test)]
 mod month;
 #[cfg(test)]
 mod nights;

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 
+use super::super::adjustments::Adjustments;
 use super::super::batches::line_ids;
 use super::super::nights::Standing;
 use super::super::pools::place_ref;
@@ -61,14 +62,14 @@ pub(super) struct Own {
 /// Those of a run; our bug when a line comes out otherwise.
 pub(super) async fn walk(
     prepared: &Prepared,
-    files: &[InputFile],
+    (files, adjustments): (&[InputFile], &Adjustments),
     lines: &[(usize, Row)],
     options: &RunOptions,
-) -> Outcome<Vec<Own>> {
+) -> Outcome<Vec<Option<Own>>> {
     let sources = prepared.sources(files).await?;
     let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let cells = Cells::default();
-    let job = prepared.job(&guide, files, &sources, &cells);
+    let job = prepared.job(&guide, files, &sources, &cells, adjustments);
     let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
     let usage = settle_all(&job, intakes, Standing::default(), options.batch_rows).await?;
     let mut rated = rating::rate(&job, &usage.buckets)?;
@@ -87,13 +88,18 @@ pub(super) async fn walk(
         if row.get("line_id").and_then(Value::as_str) != Some(id.as_str()) {
             return Err(Fault::ours(format!("the same facts give line {id} in the place of another one")).into());
         }
+        // How an adjustment came about, the closed period tells.
+        if line.kind == LineKind::Adjustment {
+            own.push(None);
+            continue;
+        }
         let unit = rater.circles.root(job.reference.subscriptions[line.subscription as usize].account);
         if let Entry::Vacant(place) = witnesses.entry(unit) {
             place.insert(rater.witnessed(unit)?);
         }
         let (billed, seen) = (&rated, witnesses[&unit].as_slice());
         let view = View { job: &job, rater: &rater, usage: &usage, billed, line, at: *at, seen };
-        own.push(view.own()?);
+        own.push(Some(view.own()?));
     }
     Ok(own)
 }

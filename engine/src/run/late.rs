@@ -1,0 +1,84 @@
+//! Late usage: records of closed periods among the files that a run of an open one has read.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
+use hashbrown::HashSet;
+
+use super::{Prepared, RunOptions};
+use crate::columns::Texts;
+use crate::fault::{Fault, Outcome};
+use crate::lineset::commit::periods;
+use crate::lineset::manifest::Input;
+use crate::lineset::parts::{of_all, read_part};
+use crate::lineset::{Manifest, current};
+use crate::store::Location;
+use crate::tables::Table;
+
+/// A closed period, and files with records of other periods that it has not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateUsage {
+    /// The closed period.
+    pub period: String,
+    /// The files.
+    pub files: Vec<Input>,
+}
+
+/// What the newest run of the period has read and left, and closed periods before it have not seen.
+///
+/// # Errors
+/// `O001`, `O005` and `O006` for manifests and parts that cannot be read.
+pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Vec<LateUsage>> {
+    if prepared.pipeline.incremental.as_ref().is_none_or(|incremental| !incremental.adjusts_late) {
+        return Ok(Vec::new());
+    }
+    let output = Location::parse(&options.output)?;
+    let label = &prepared.period.label;
+    let mut late = Vec::new();
+    let mut left: Option<Vec<Input>> = None;
+    for period in periods(&output).await?.into_iter().filter(|period| period < label) {
+        let Some((_, closed)) = current(&output, &period).await?.filter(|(_, closed)| closed.closed.is_some()) else {
+            continue;
+        };
+        let left = match &left {
+            Some(left) => left,
+            None => {
+                let Some((_, own)) = current(&output, label).await? else { return Ok(late) };
+                left.insert(strangers(&output, &own, options.partitions, |strange| strange > 0).await?)
+            }
+        };
+        let base = closed.rerated.as_deref().unwrap_or(&closed);
+        let seen: HashSet<(&str, &str)> =
+            base.inputs.iter().map(|input| (input.source.as_str(), input.digest.as_str())).collect();
+        let files = left.iter().filter(|input| !seen.contains(&(input.source.as_str(), input.digest.as_str())));
+        let files: Vec<Input> = files.cloned().collect();
+        if !files.is_empty() {
+            late.push(LateUsage { period, files });
+        }
+    }
+    Ok(late)
+}
+
+/// The inputs of a run of which so many records are of other periods.
+pub(super) async fn strangers(
+    output: &Location,
+    manifest: &Manifest,
+    threads: usize,
+    wanted: impl Fn(i64) -> bool,
+) -> Outcome<Vec<Input>> {
+    let mut found: HashSet<(String, String)> = HashSet::new();
+    let parts = manifest.tables.get(Table::UsageFiles.name()).into_iter().flatten();
+    for batch in of_all(parts, threads, |part| read_part(output, Table::UsageFiles, part)).await?.iter().flatten() {
+        let column = |name: &str| {
+            batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("`usage_files` without `{name}`")))
+        };
+        let (sources, files) = (Texts::of(column("source")?), Texts::of(column("file")?));
+        let (days, strange) = (column("day")?, column("out_of_window")?.as_primitive::<Int64Type>());
+        let (Some(sources), Some(files)) = (sources, files) else { continue };
+        for row in (0..batch.num_rows()).filter(|row| days.is_null(*row) && wanted(strange.value(*row))) {
+            let text = |texts: Texts<'_>| texts.get(row).unwrap_or_default().to_owned();
+            found.insert((text(sources), text(files)));
+        }
+    }
+    let is_one = |input: &&Input| found.contains(&(input.source.clone(), input.name.clone()));
+    Ok(manifest.inputs.iter().filter(is_one).cloned().collect())
+}
