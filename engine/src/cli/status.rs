@@ -121,7 +121,7 @@ fn of_period(runs: &PeriodRuns, survey: &Survey) -> PeriodStatus {
             number,
             run_id: kept.says.run_id.clone(),
             pipeline: kept.says.pipeline.clone(),
-            state: "open",
+            state: if kept.says.closed.is_some() { "closed" } else { "open" },
             committed_at: instant(kept.found.modified),
             records: kept.says.totals.records,
             totals: Total::of(&kept.says.totals.currencies),
