@@ -79,9 +79,9 @@ impl Minor {
         amount.rounded(self.digits, self.mode)
     }
 
-    /// A cap in minor units, never more than it says.
-    fn at_most(self, cap: Option<Decimal>) -> Option<Option<Decimal>> {
-        cap.map_or(Some(None), |cap| cap.rounded(self.digits, Rounding::Down).map(Some))
+    /// Money or a cap in minor units, never more than it says.
+    fn at_most(self, money: Decimal) -> Option<Decimal> {
+        money.rounded(self.digits, Rounding::Down)
     }
 
     fn taken(self, line: usize, left: Decimal, off: Decimal) -> Option<Off> {
@@ -101,9 +101,9 @@ impl Minor {
 /// Takes a discount off lines that are not rounded yet, at most `cap` in minor units; `None` when an amount does not fit.
 #[must_use]
 pub fn lines(due: &[Due], take: Take, cap: Option<Decimal>, minor: Minor) -> Option<(Vec<Off>, Option<Shared>)> {
-    let cap = minor.at_most(cap)?;
+    let cap = cap.map_or(Some(None), |cap| minor.at_most(cap).map(Some))?;
     if let Take::Amount(amount) = take {
-        let amount = minor.round(amount)?;
+        let amount = minor.at_most(amount)?;
         let weights = due.iter().map(|due| Some(minor.round(due.left)?.max(Decimal::ZERO)));
         let weights: Vec<Decimal> = weights.collect::<Option<_>>()?;
         let whole = cap.map_or(amount, |cap| amount.min(cap)).min(sum(&weights)?);
@@ -178,11 +178,11 @@ pub fn together(
     cap: Option<Decimal>,
     minor: Minor,
 ) -> Option<(Vec<Off>, Shared)> {
-    let cap = minor.at_most(cap)?;
+    let cap = cap.map_or(Some(None), |cap| minor.at_most(cap).map(Some))?;
     let left: Vec<Decimal> = due.iter().map(|due| due.left).collect();
     let left = sum(&left)?;
     let amount = match take {
-        Take::Amount(amount) => minor.round(amount)?,
+        Take::Amount(amount) => minor.at_most(amount)?,
         Take::Percent { of_original: true } => {
             let original: Vec<Decimal> = due.iter().map(|due| due.original).collect();
             minor.round(percent.percent_of(sum(&original)?)?)?

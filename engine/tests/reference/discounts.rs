@@ -202,7 +202,18 @@ fn share(case: &Case, discount: &Fields, lines: &[Line], places: &[usize]) -> Ve
     let most = sum(left.iter()).most(Exact::zero());
     let whole = discount.number("amount").unwrap().round(digits, Mode::Down).least(most);
     let parts = split(&whole, &left, digits);
-    places.iter().zip(parts).map(|(at, part)| off_at_most(part, lines[*at].left(case))).collect()
+    places.iter().zip(parts).map(|(at, part)| exactly(case, &lines[*at], part)).collect()
+}
+
+/// What must come off a line so that it is smaller by a part of money once it is rounded.
+fn exactly(case: &Case, line: &Line, part: Exact) -> Exact {
+    if part.is_zero() {
+        return part;
+    }
+    let (left, money) = (line.left(case), |amount: &Exact| to_money(case, line.account(case), amount));
+    let rest = money(&left).less(&part);
+    let off = if money(&left.less(&part)) == rest { part } else { left.less(&rest) };
+    off.least(left)
 }
 
 fn digits(case: &Case, lines: &[Line], places: &[usize]) -> u32 {
@@ -228,12 +239,17 @@ fn capped(
     if sum(all.iter()) <= cap {
         return wanted;
     }
+    // What lines below zero get back makes room for more on the others: the cap is of the sum.
     let digits = digits(case, lines, places);
-    let parts = split(&cap.round(digits, Mode::Down), &all, digits);
-    let part = |((at, wanted), part): ((&usize, &Option<Exact>), Exact)| {
-        wanted.as_ref().map(|_| off_at_most(part, lines[*at].left(case)))
+    let gains: Vec<Exact> = all.iter().map(|lost| lost.clone().most(Exact::zero())).collect();
+    let back = sum(all.iter()).less(&sum(gains.iter()));
+    let whole = cap.round(digits, Mode::Down).less(&back).least(sum(gains.iter())).most(Exact::zero());
+    let parts = split(&whole, &gains, digits);
+    let part = |((at, wanted), (lost, part)): ((&usize, &Option<Exact>), (&Exact, Exact))| {
+        let wanted = wanted.as_ref()?;
+        Some(if lost.is_negative() { wanted.clone() } else { exactly(case, &lines[*at], part) })
     };
-    places.iter().zip(&wanted).zip(parts).map(part).collect()
+    places.iter().zip(&wanted).zip(all.iter().zip(parts)).map(part).collect()
 }
 
 /// Discounts of accounts and invoices, over the rounded lines.
