@@ -104,9 +104,10 @@ pub fn lines(due: &[Due], take: Take, cap: Option<Decimal>, minor: Minor) -> Opt
     let cap = cap.map_or(Some(None), |cap| minor.at_most(cap).map(Some))?;
     if let Take::Amount(amount) = take {
         let amount = minor.at_most(amount)?;
-        let weights = due.iter().map(|due| Some(minor.round(due.left)?.max(Decimal::ZERO)));
-        let weights: Vec<Decimal> = weights.collect::<Option<_>>()?;
-        let whole = cap.map_or(amount, |cap| amount.min(cap)).min(sum(&weights)?);
+        // Lines below zero have none of it, but all lines together never go below zero by it.
+        let left: Vec<Decimal> = due.iter().map(|due| minor.round(due.left)).collect::<Option<_>>()?;
+        let weights: Vec<Decimal> = left.iter().map(|left| (*left).max(Decimal::ZERO)).collect();
+        let whole = cap.map_or(amount, |cap| amount.min(cap)).min(sum(&left)?);
         let (offs, share) = shared(due, &weights, whole, minor)?;
         return Some((offs, Some(share)));
     }
@@ -246,13 +247,16 @@ mod tests {
 
     #[test]
     fn money_is_shared_out_to_the_last_cent_and_never_takes_more_than_there_is() {
-        let (offs, shared) = lines(&due(&["1", "1", "1", "-5"]), Take::Amount(dec("1")), None, cents()).unwrap();
+        let (offs, shared) = lines(&due(&["2", "2", "2", "-5"]), Take::Amount(dec("1")), None, cents()).unwrap();
         let amounts: Vec<String> = offs.iter().map(|off| off.amount.to_string()).collect();
         assert_eq!(amounts, ["0.34", "0.33", "0.33", "0"]);
         assert_eq!(shared.unwrap().whole, dec("1"));
         let (offs, _) = lines(&due(&["1.005", "2"]), Take::Amount(dec("80")), None, cents()).unwrap();
         // 1.005 is billed as 1.01: all of it comes off.
         assert_eq!(shown(&offs), [("1.005".into(), "1.01".into()), ("2".into(), "2".into())]);
+        // What is credited on the other line is not given a second time.
+        let (offs, _) = lines(&due(&["20", "-15"]), Take::Amount(dec("10")), None, cents()).unwrap();
+        assert_eq!(shown(&offs), [("5".into(), "5".into()), ("0".into(), "0".into())]);
         let none = lines(&due(&["-1"]), Take::Amount(dec("80")), None, cents()).unwrap();
         assert_eq!(shown(&none.0), [("0".into(), "0".into())]);
     }

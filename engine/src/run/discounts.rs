@@ -395,8 +395,9 @@ impl<'s> Stage<'s> {
                 continue;
             }
             self.left[off.line] = self.left[off.line].minus(off.off).ok_or_else(too_much)?;
+            // What is given back on a line below zero is no part of what a cap shares out.
             let basis = if off.units.is_zero() {
-                is_shared.then_some(own)
+                (is_shared && !off.amount.is_negative()).then_some(own)
             } else {
                 into.bases.push(Basis::Units(off.units));
                 Some(0)

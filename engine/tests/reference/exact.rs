@@ -65,8 +65,13 @@ impl Exact {
     }
 
     pub(crate) fn plus(&self, other: &Self) -> Self {
-        if self.below == other.below {
-            return Self { above: &self.above + &other.above, below: self.below.clone() };
+        // Nearly all are of powers of ten: without this, what many discounts leave grows to thousands of digits.
+        if (&self.below % &other.below).sign() == Sign::NoSign {
+            let above = &self.above + &other.above * (&self.below / &other.below);
+            return Self { above, below: self.below.clone() };
+        }
+        if (&other.below % &self.below).sign() == Sign::NoSign {
+            return other.plus(self);
         }
         Self { above: &self.above * &other.below + &other.above * &self.below, below: &self.below * &other.below }
     }

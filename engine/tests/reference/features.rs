@@ -143,10 +143,10 @@ pub(crate) const PLAN_OVER_ANCESTORS: bool = true;
 pub(crate) const PRICES_OF_ANCESTORS: bool = true;
 /// Whether only subscriptions of one price fill tiers together; the price language says no more than `scope`.
 pub(crate) const SCOPE_BY_PRICE: bool = true;
-/// Whether discounts may be of money: how it is shared out beside other discounts is read in two ways.
-pub(crate) const AMOUNTS: bool = false;
-/// Whether discounts have a cap: over lines above and below zero it is read in two ways.
-pub(crate) const CAPS: bool = false;
+/// Whether discounts may be of money.
+pub(crate) const AMOUNTS: bool = true;
+/// Whether discounts have a cap.
+pub(crate) const CAPS: bool = true;
 /// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
 pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
 /// Whether minimum and maximum stand beside terms of single records; the price language says "of a line".

@@ -21,7 +21,7 @@ pub(super) static DISCOUNT: Record = Record {
             Key::optional(
                 "amount",
                 Kind::Number,
-                "money off the lines of an account (level invoice: of an invoice; a coupon: of all it covers) once a period, in their currency; never more than is left",
+                "money off the lines of an account (level invoice: of an invoice; a coupon: of all it covers) once a period, in their currency and rounded down to its minor unit; never more than is left of them together, what is below zero counted",
             ),
             Key::optional(
                 "free_units",
@@ -59,7 +59,7 @@ pub(super) static DISCOUNT: Record = Record {
             Key::optional(
                 "cap",
                 Kind::Number,
-                "the most it takes off the lines of an account (level invoice: of an invoice; a coupon: of all it covers) in a period",
+                "the most it takes off the lines of an account (level invoice: of an invoice; a coupon: of all it covers) in a period, net of what it gives back on lines below zero",
             ),
             Key::optional(
                 "periods",
