@@ -50,9 +50,12 @@ pub enum Moment<'m> {
     Named(&'m str),
 }
 
+/// Whoever is told.
+type Watcher = dyn Fn(Moment<'_>) + Send + Sync;
+
 /// Somebody who watches, or nobody.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<dyn Fn(Moment<'_>) + Send + Sync>>);
+pub struct Watch(Option<Arc<Watcher>>);
 
 impl Watch {
     /// Tells `watcher`.
