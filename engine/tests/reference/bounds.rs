@@ -97,7 +97,8 @@ fn bounded_by(
     let early = stretch.price.one("bounds") == Some("before_discounts");
     let account = case.subscriptions[first].account;
     let kept = |bound: &Exact| if early { bound.kept() } else { to_money(case, account, bound) };
-    let least = stretch.price.number("minimum").map(|least| kept(&least.times(&rate).times(&part)));
+    // A bound is converted like any amount, to 18 digits; its days are counted after that.
+    let least = stretch.price.number("minimum").map(|least| kept(&least.times(&rate).kept().times(&part)));
     let most = stretch.price.number("maximum").map(|most| kept(&most.times(&rate)));
     let over = match (least, most) {
         (Some(least), _) if *reached < least => ("minimum", least.less(reached)),

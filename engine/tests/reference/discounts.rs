@@ -159,18 +159,23 @@ fn kept(case: &Case, line: &Line, amount: &Exact) -> Exact {
 /// What a discount that looks at one line takes off it.
 fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let left = line.left(case);
-    // A block is no unit.
-    let units = ["usage", "recurring"].contains(&line.draft.kind) && line.draft.model != "package";
-    let (quantity, unit_price) = (&line.draft.quantity, line.draft.unit_price.as_ref().filter(|_| units));
     let exact = if let Some(fixed) = discount.number("fixed_price") {
-        unit_price?;
-        let dearer = left.less(&quantity.times(&fixed)).most(Exact::zero());
+        unit_price(line)?;
+        let dearer = left.less(&line.draft.quantity.times(&fixed)).most(Exact::zero());
         if left.is_negative() { Exact::zero() } else { dearer }
     } else {
         let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
         base.times(&percent(case, discount, line.account(case))?)
     };
     Some(off_at_most(kept(case, line, &exact), left))
+}
+
+/// What a unit of a line costs in the currency of its account; a block is no unit, nor is a fee of one.
+fn unit_price(line: &Line) -> Option<Exact> {
+    let draft = &line.draft;
+    let of_units = ["usage", "recurring"].contains(&draft.kind) && draft.model != "package" && draft.tier != "fee";
+    let own = draft.unit_price.clone().filter(|_| of_units)?;
+    Some(line.rate.as_ref().map_or(own.clone(), |rate| own.times(rate).kept()))
 }
 
 /// Never more than is left, whichever side of zero that is.
@@ -183,13 +188,12 @@ fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Opt
     let mut given: BTreeMap<(String, usize), Exact> = BTreeMap::new();
     let give = |at: &usize| {
         let line = &lines[*at];
-        let priced = ["usage", "recurring"].contains(&line.draft.kind) && line.draft.model != "package";
-        let unit_price = line.draft.unit_price.as_ref().filter(|_| priced)?;
+        let unit_price = unit_price(line)?;
         let key = (case.subscriptions[line.draft.subscription].id.clone(), line.draft.charge);
         let left = given.entry(key).or_insert_with(|| units.clone());
         let part = line.draft.quantity.clone().least(left.clone()).most(Exact::zero());
         *left = left.less(&part);
-        Some(off_at_most(kept(case, line, &part.times(unit_price)), line.left(case)))
+        Some(off_at_most(kept(case, line, &part.times(&unit_price)), line.left(case)))
     };
     places.iter().map(give).collect()
 }

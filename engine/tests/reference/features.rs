@@ -117,6 +117,7 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Commitments,
     Feature::Terms,
     Feature::Discounts,
+    Feature::UnitDiscounts,
     Feature::Conditions,
     Feature::TaxMissing,
     Feature::Subtotals,
