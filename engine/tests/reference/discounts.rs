@@ -161,7 +161,7 @@ fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let left = line.left(case);
     let exact = if let Some(fixed) = discount.number("fixed_price") {
         unit_price(line)?;
-        let dearer = left.less(&line.draft.quantity.times(&fixed)).most(Exact::zero());
+        let dearer = left.less(&line.draft.quantity.times(&fixed).kept()).most(Exact::zero());
         if left.is_negative() { Exact::zero() } else { dearer }
     } else {
         let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
