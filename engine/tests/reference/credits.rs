@@ -31,17 +31,23 @@ pub(crate) fn draw(case: &Case, lines: &[Line]) -> Drawn {
         let granted = credit["granted_on"].parse::<NaiveDate>().is_ok_and(|day| day >= after);
         let valid = !granted && expires(credit) > first;
         for (key, open) in invoices.iter_mut().filter(|_| valid) {
-            let mut paid = Exact::zero();
+            let mut covered: Vec<&mut Exact> = Vec::new();
             for ((account, product), rest) in &mut open.parts {
-                if !covers(case, credit, *account, product) {
-                    continue;
+                if covers(case, credit, *account, product) {
+                    covered.push(rest);
                 }
-                let part = rest.clone().least(left.clone()).least(open.room.clone()).most(Exact::zero());
-                *rest = rest.less(&part);
-                open.room = open.room.less(&part);
-                left = left.less(&part);
-                paid = paid.plus(&part);
             }
+            // What is credited on lines it may pay for is taken off first.
+            let due = covered.iter().fold(Exact::zero(), |sum, rest| sum.plus(rest));
+            let paid = due.least(left.clone()).least(open.room.clone()).most(Exact::zero());
+            let mut over = paid.clone();
+            for rest in covered {
+                let part = rest.clone().least(over.clone()).most(Exact::zero());
+                *rest = rest.less(&part);
+                over = over.less(&part);
+            }
+            open.room = open.room.less(&paid);
+            left = left.less(&paid);
             if paid.is_zero() {
                 continue;
             }
