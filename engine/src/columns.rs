@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, LargeStringArray, StringArray, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, DictionaryArray, LargeStringArray, RecordBatch, StringArray, StringViewArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 
@@ -112,6 +114,24 @@ pub fn to_text(array: &ArrayRef) -> Outcome<ArrayRef> {
     }
     cast(array, &DataType::Utf8)
         .map_err(|cause| Fault::ours(format!("no text for {}: {cause}", array.data_type())).into())
+}
+
+/// The column `name` of a batch of a committed table.
+///
+/// # Errors
+/// Our bug when there is none.
+pub fn named<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<&'b ArrayRef> {
+    batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("a committed table has no column `{name}`")).into())
+}
+
+/// The text column `name` of a batch of a committed table.
+///
+/// # Errors
+/// Our bug when there is none, or it is no text.
+pub fn texts_named<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<Texts<'b>> {
+    let column = named(batch, name)?;
+    let odd = || Fault::ours(format!("the column `{name}` of a committed table is {}", column.data_type()));
+    Ok(Texts::of(column).ok_or_else(odd)?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::arguments::{Format, RunArguments};
 use super::observe::Observer;
 use super::{Ending, progress, talk};
 use crate::fault::Outcome;
-use crate::money::Decimal;
 use crate::money::currency::minor_digits;
 use crate::run::options::Total;
 use crate::run::watch::{Moment, Stage, Watch};
@@ -63,7 +62,7 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format, observer
     let share = prepared.pipeline.limits.suspense_records;
     // The process ends with this: nobody needs to wait until the reference tables are taken apart.
     std::thread::spawn(move || drop(prepared));
-    let over = over_threshold(&report, share);
+    let over = report.records.over(share);
     if over {
         talk::say(&format!(
             "suspense is over the threshold: {} of {} records, more than the share {share}",
@@ -95,15 +94,6 @@ async fn settled(arguments: &RunArguments, prepared: &Prepared, options: &RunOpt
         ));
     }
     run(prepared, options).await
-}
-
-fn over_threshold(report: &RunReport, share: Decimal) -> bool {
-    let whole = |number: u64| i64::try_from(number).ok().map(Decimal::whole);
-    let allowed = whole(report.records.read).and_then(|read| read.times(share));
-    match (whole(report.records.suspended), allowed) {
-        (Some(suspended), Some(allowed)) => suspended > allowed,
-        _ => false,
-    }
 }
 
 /// The summary a person reads.

@@ -5,7 +5,8 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::Manifest;
 use super::manifest::Part;
-use crate::fault::{Fault, Outcome, codes};
+use super::parts::{broken, whole};
+use crate::fault::{Fault, Outcome};
 use crate::store::Location;
 use crate::tables::Table;
 
@@ -43,18 +44,8 @@ async fn open<'p>(
     output: &'p Location,
     part: &'p Part,
 ) -> Outcome<(ParquetRecordBatchReader, impl Fn(&str) -> Fault + 'p)> {
-    let told = |cause: &str, hint: &str| {
-        let message = format!("`{}/{}` is not what was committed: {cause}", output.display(), part.path);
-        Fault::new(&codes::O006, message).hint(hint)
-    };
-    let broken = move |cause: &str| told(cause, "restore the file, or move the manifest away and run again");
-    let Some(bytes) = output.join(&part.path)?.read_if_there().await? else {
-        let hint = "`ratemill gc` deletes files of superseded line sets: the same facts, run again, write them again";
-        return Err(told("it is missing", hint).into());
-    };
-    if blake3::hash(&bytes).to_hex().as_str() != part.digest {
-        return Err(broken("its bytes are others").into());
-    }
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
-    Ok((reader.map_err(|cause| broken(&cause.to_string()))?, broken))
+    let broken = move |cause: &str| broken(output, part, cause);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(whole(output, part).await?);
+    let reader = reader.and_then(|builder| builder.build()).map_err(|cause| broken(&cause.to_string()))?;
+    Ok((reader, broken))
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Written;
 use crate::control::ControlTotals;
 use crate::fault::{Fault, Outcome, codes};
+use crate::money::Decimal;
 
 /// The version of this layout.
 pub const FORMAT: u32 = 1;
@@ -142,6 +143,16 @@ pub struct Records {
     pub out_of_window: u64,
     /// Left out by the mediation.
     pub filtered: u64,
+}
+
+impl Records {
+    /// Whether more than this share of the records read are in suspense.
+    #[must_use]
+    pub fn over(&self, share: Decimal) -> bool {
+        let whole = |number: u64| i64::try_from(number).ok().map(Decimal::whole);
+        let allowed = whole(self.read).and_then(|read| read.times(share));
+        whole(self.suspended).zip(allowed).is_some_and(|(suspended, allowed)| suspended > allowed)
+    }
 }
 
 /// Amounts in one currency, as decimal texts.

@@ -30,15 +30,31 @@ const FOOTER: usize = 1 << 14;
 /// # Errors
 /// `O001` when it cannot be read, `O006` when it is not what was committed.
 pub async fn read_part(output: &Location, table: Table, part: &Part) -> Outcome<Vec<RecordBatch>> {
-    let bytes = output.join(&part.path)?.read().await?;
-    let (part, shown) = (part.clone(), output.display());
-    let decoded = tokio::task::spawn_blocking(move || {
-        if blake3::hash(&bytes).to_hex().as_str() != part.digest {
-            return Err(broken(&shown, &part, "its bytes are others").into());
-        }
-        decode(table, bytes).map_err(|cause| broken(&shown, &part, &cause.to_string()).into())
-    });
-    decoded.await.map_err(|cause| Fault::ours(format!("reading a part broke off: {cause}")))?
+    let bytes = whole(output, part).await?;
+    let decoded = tokio::task::spawn_blocking(move || decode(table, bytes)).await;
+    let decoded = decoded.map_err(|cause| Fault::ours(format!("reading a part broke off: {cause}")))?;
+    decoded.map_err(|cause| broken(output, part, &cause.to_string()).into())
+}
+
+/// The bytes of a part, the same that were committed.
+///
+/// # Errors
+/// `O001` when it cannot be read, `O006` when it is missing or has other bytes.
+pub(super) async fn whole(output: &Location, part: &Part) -> Outcome<Bytes> {
+    let Some(bytes) = output.join(&part.path)?.read_if_there().await? else {
+        let hint = "`ratemill gc` deletes files of superseded line sets: the same facts, run again, write them again";
+        return Err(broken(output, part, "it is missing").hint(hint).into());
+    };
+    let kept = bytes.clone();
+    let digest = tokio::task::spawn_blocking(move || blake3::hash(&bytes).to_hex()).await;
+    let digest = digest.map_err(|cause| Fault::ours(format!("reading a part broke off: {cause}")))?;
+    if digest.as_str() == part.digest { Ok(kept) } else { Err(broken(output, part, "its bytes are others").into()) }
+}
+
+/// The fault of a part that is not what was committed.
+pub(super) fn broken(output: &Location, part: &Part, cause: &str) -> Fault {
+    let message = format!("`{}/{}` is not what was committed: {cause}", output.display(), part.path);
+    Fault::new(&codes::O006, message).hint("restore the file, or move the manifest away and run again")
 }
 
 fn decode(table: Table, bytes: Bytes) -> Result<Vec<RecordBatch>, ParquetError> {
@@ -99,7 +115,7 @@ pub async fn read_column(output: &Location, part: &Part, column: &str) -> Outcom
         ParquetError::External(cause) if cause.is::<Faults>() => {
             cause.downcast().map(|faults| *faults).unwrap_or_default()
         }
-        cause => broken(&output.display(), part, &cause.to_string()).into(),
+        cause => broken(output, part, &cause.to_string()).into(),
     })
 }
 
@@ -116,9 +132,4 @@ where
     F: Future<Output = Outcome<T>>,
 {
     futures::stream::iter(parts.into_iter().map(read)).buffered(threads.max(1)).try_collect().await
-}
-
-fn broken(output: &str, part: &Part, cause: &str) -> Fault {
-    let message = format!("`{output}/{}` is not what was committed: {cause}", part.path);
-    Fault::new(&codes::O006, message).hint("restore the file, or move the manifest away and run again")
 }

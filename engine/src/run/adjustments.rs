@@ -11,12 +11,12 @@ use hashbrown::HashMap;
 
 use super::taxation::Taxed;
 use super::{Job, Prepared};
-use crate::columns::Texts;
+use crate::columns::{named as column, texts_named};
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::lines::{Band, Levy, Line, LineKind, Relief, TaxRow};
 use crate::lineset::commit::periods;
 use crate::lineset::manifest::Part;
-use crate::lineset::parts::{of_all, read_part};
+use crate::lineset::parts::read_part;
 use crate::lineset::{Manifest, current};
 use crate::money::Decimal;
 use crate::reference::model::Index;
@@ -126,8 +126,7 @@ impl Adjustments {
 
 async fn taxes_of(output: &Location, part: &Part) -> Outcome<HashMap<String, Vec<Tax>>> {
     let mut taxes: HashMap<String, Vec<Tax>> = HashMap::new();
-    for batch in of_all([part], 1, |part| read_part(output, Table::AdjustmentTaxes, part)).await?.into_iter().flatten()
-    {
+    for batch in read_part(output, Table::AdjustmentTaxes, part).await? {
         for row in 0..batch.num_rows() {
             let text = |name: &str| text(&batch, name, row).map(str::to_owned);
             let (code, reason) = (text("category_code")?, text("reason")?);
@@ -251,13 +250,8 @@ fn place<T: Clone + PartialEq>(list: &mut Vec<T>, wanted: &T) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<&'b arrow::array::ArrayRef> {
-    batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("a committed table without `{name}`")).into())
-}
-
 fn text<'b>(batch: &'b RecordBatch, name: &str, row: usize) -> Outcome<&'b str> {
-    let texts = Texts::of(column(batch, name)?);
-    Ok(texts.and_then(|texts| texts.get(row)).unwrap_or_default())
+    Ok(texts_named(batch, name)?.get(row).unwrap_or_default())
 }
 
 fn exact(batch: &RecordBatch, name: &str, row: usize) -> Outcome<Decimal> {

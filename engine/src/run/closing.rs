@@ -10,7 +10,6 @@ use crate::lineset::commit::{check_pipeline, check_whole, periods};
 use crate::lineset::manifest::{Closed, Part};
 use crate::lineset::parts::of_all;
 use crate::lineset::{Commit, Manifest, commit, current};
-use crate::money::Decimal;
 use crate::store::Location;
 
 mod complete;
@@ -127,11 +126,8 @@ async fn facts(prepared: &Prepared, output: &Location, manifest: &Manifest) -> O
 fn suspense(prepared: &Prepared, manifest: &Manifest) -> Gate {
     let records = manifest.totals.records;
     let share = prepared.pipeline.limits.suspense_records;
-    let whole = |number: u64| i64::try_from(number).ok().map(Decimal::whole);
-    let allowed = whole(records.read).and_then(|read| read.times(share));
-    let over = whole(records.suspended).zip(allowed).is_none_or(|(suspended, allowed)| suspended > allowed);
     let said = format!("{} of {} records are in suspense; the share {share} may be", records.suspended, records.read);
-    Gate::new("suspense", over.then(|| said.clone()), said)
+    Gate::new("suspense", records.over(share).then(|| said.clone()), said)
 }
 
 fn untaxed(manifest: &Manifest) -> Gate {

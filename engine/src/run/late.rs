@@ -1,12 +1,12 @@
 //! Late usage: records of closed periods among the files that a run of an open one has read.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use hashbrown::HashSet;
 
 use super::{Prepared, RunOptions};
-use crate::columns::Texts;
-use crate::fault::{Fault, Outcome};
+use crate::columns::{Texts, named, texts_named};
+use crate::fault::Outcome;
 use crate::lineset::commit::periods;
 use crate::lineset::manifest::Input;
 use crate::lineset::parts::{of_all, read_part};
@@ -43,7 +43,7 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
             Some(left) => left,
             None => {
                 let Some((_, own)) = current(&output, label).await? else { return Ok(late) };
-                left.insert(strangers(&output, &own, options.partitions, |strange| strange > 0).await?)
+                left.insert(strangers(&output, &own, options.partitions).await?)
             }
         };
         let base = closed.rerated.as_deref().unwrap_or(&closed);
@@ -58,23 +58,14 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
     Ok(late)
 }
 
-/// The inputs of a run of which so many records are of other periods.
-pub(super) async fn strangers(
-    output: &Location,
-    manifest: &Manifest,
-    threads: usize,
-    wanted: impl Fn(i64) -> bool,
-) -> Outcome<Vec<Input>> {
+/// The inputs of a run that have records of other periods.
+async fn strangers(output: &Location, manifest: &Manifest, threads: usize) -> Outcome<Vec<Input>> {
     let mut found: HashSet<(String, String)> = HashSet::new();
     let parts = manifest.tables.get(Table::UsageFiles.name()).into_iter().flatten();
     for batch in of_all(parts, threads, |part| read_part(output, Table::UsageFiles, part)).await?.iter().flatten() {
-        let column = |name: &str| {
-            batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("`usage_files` without `{name}`")))
-        };
-        let (sources, files) = (Texts::of(column("source")?), Texts::of(column("file")?));
-        let (days, strange) = (column("day")?, column("out_of_window")?.as_primitive::<Int64Type>());
-        let (Some(sources), Some(files)) = (sources, files) else { continue };
-        for row in (0..batch.num_rows()).filter(|row| days.is_null(*row) && wanted(strange.value(*row))) {
+        let (sources, files) = (texts_named(batch, "source")?, texts_named(batch, "file")?);
+        let strange = named(batch, "out_of_window")?.as_primitive::<Int64Type>();
+        for row in (0..batch.num_rows()).filter(|row| strange.value(*row) > 0) {
             let text = |texts: Texts<'_>| texts.get(row).unwrap_or_default().to_owned();
             found.insert((text(sources), text(files)));
         }

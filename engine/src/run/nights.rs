@@ -25,7 +25,7 @@ use crate::lineset::manifest::Nights;
 use crate::lineset::survey::STAMPS;
 use crate::read::{self, Discovered, InputFile, Known, KnownFile, Stamped};
 use crate::store::{Location, Pattern};
-use crate::usage::{Bucket, Metered, Origin, Suspended, Tally};
+use crate::usage::{Bucket, Metered, Origin, Suspended, Tally, Verdict};
 
 /// What stands of earlier nights.
 #[derive(Debug, Default)]
@@ -166,20 +166,17 @@ pub(super) async fn load(
     threads: usize,
 ) -> Outcome<Standing> {
     let reading = Reading::new(job, output, manifest, threads);
-    let days = reading.days(intakes, same_prices).await?;
-    let again: Vec<u16> = (0_u16..).zip(&days).filter(|(_, stands)| !**stands).map(|(day, _)| day).collect();
-    let mut standing = Standing { days, ..Standing::default() };
-    reading.files(&mut standing).await?;
     let mut intake = Intake::new(job.files.len());
     let mut set_aside: HashSet<Origin> = HashSet::new();
-    for day in again {
-        for (measure, verdict) in reading.records(day, |_| true).await? {
-            if verdict.is_suspended() {
-                set_aside.insert(measure.origin);
-            }
-            intake.push(measure);
+    let again = |measure: Metered, verdict: Verdict| {
+        if verdict.is_suspended() {
+            set_aside.insert(measure.origin);
         }
-    }
+        intake.push(measure);
+    };
+    let days = reading.days(intakes, same_prices, again).await?;
+    let mut standing = Standing { days, ..Standing::default() };
+    reading.files(&mut standing).await?;
     intakes.push(intake);
     reading.suspense(&mut standing, &set_aside).await?;
     reading.buckets(&mut standing).await?;

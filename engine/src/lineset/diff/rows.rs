@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Amounts, Moved, SCALE, Sums};
+use crate::columns::named as column;
 use crate::fault::{Fault, Faults, Outcome};
 use crate::lineset::Manifest;
 use crate::lineset::batches::{batches, columns};
@@ -122,10 +123,6 @@ impl<'r> Read<'r> {
         })
         .await
     }
-}
-
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<&'b ArrayRef> {
-    batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("a committed table has no column `{name}`")).into())
 }
 
 fn odd(name: &str, array: &ArrayRef) -> Faults {

@@ -7,7 +7,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::TimestampMicrosecondType;
 use hashbrown::HashMap;
 
-use super::{column, exact, money, text};
+use super::{exact, money, text};
+use crate::columns::named as column;
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::Manifest;
 use crate::lineset::parts::{of_all, read_part};

@@ -8,8 +8,8 @@ use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use super::super::Prepared;
 use super::super::explain::instant;
 use super::Gate;
-use crate::columns::Texts;
-use crate::fault::{Fault, Outcome};
+use crate::columns::{named as column, texts_named};
+use crate::fault::Outcome;
 use crate::lineset::Manifest;
 use crate::lineset::parts::{of_all, read_part};
 use crate::pipeline::model::Expected;
@@ -71,7 +71,7 @@ async fn batches(output: &Location, manifest: &Manifest, table: Table) -> Outcom
 fn days<'b>(prepared: &Prepared, batches: &'b [RecordBatch]) -> Outcome<BTreeSet<(&'b str, u16)>> {
     let mut found = BTreeSet::new();
     for batch in batches {
-        let (sources, dates) = (named(batch)?, column(batch, "day")?.as_primitive::<Date32Type>());
+        let (sources, dates) = (texts_named(batch, "source")?, column(batch, "day")?.as_primitive::<Date32Type>());
         let read = column(batch, "read")?.as_primitive::<Int64Type>();
         for (row, date) in dates.iter().enumerate().filter(|(row, _)| read.value(*row) > 0) {
             found.extend(date.and_then(|date| Some((sources.get(row)?, prepared.period.day_at(date)?))));
@@ -85,7 +85,7 @@ fn hours(batches: &[RecordBatch]) -> Outcome<BTreeSet<(&str, i64)>> {
     let mut found = BTreeSet::new();
     for batch in batches {
         let (sources, times) =
-            (named(batch)?, column(batch, "record_time")?.as_primitive::<TimestampMicrosecondType>());
+            (texts_named(batch, "source")?, column(batch, "record_time")?.as_primitive::<TimestampMicrosecondType>());
         let mut last = None;
         for (row, time) in times.values().iter().enumerate() {
             let hour = (sources.get(row).unwrap_or_default(), time.div_euclid(HOUR));
@@ -96,14 +96,6 @@ fn hours(batches: &[RecordBatch]) -> Outcome<BTreeSet<(&str, i64)>> {
         }
     }
     Ok(found)
-}
-
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<&'b arrow::array::ArrayRef> {
-    batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("a kept table without `{name}`")).into())
-}
-
-fn named(batch: &RecordBatch) -> Outcome<Texts<'_>> {
-    Texts::of(column(batch, "source")?).ok_or_else(|| Fault::ours("a source of no text").into())
 }
 
 /// What a source lacks, if anything.

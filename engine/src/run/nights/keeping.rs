@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::Datelike;
 use futures::{StreamExt, TryStreamExt};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::super::Job;
@@ -66,7 +66,7 @@ pub(in crate::run) async fn keep(
     check(&counts, &usage.tallies)?;
     let mut records: Vec<Part> = Vec::new();
     let before = before.and_then(|before| before.tables.get(Table::UsageRecords.name())).map_or(&[][..], Vec::as_slice);
-    let known: HashMap<&str, ()> = before.iter().map(|part| (part.path.as_str(), ())).collect();
+    let known: HashSet<&str> = before.iter().map(|part| part.path.as_str()).collect();
     let mut puts = Vec::new();
     for (day, parts) in written {
         if days.get(usize::from(day)).copied().unwrap_or(false) {
@@ -75,7 +75,7 @@ pub(in crate::run) async fn keep(
             continue;
         }
         for (part, bytes) in parts {
-            if !known.contains_key(part.path.as_str()) {
+            if !known.contains(part.path.as_str()) {
                 puts.push((part.path.clone(), bytes));
             }
             records.push(part);

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::super::Job;
-use super::super::batches::EPOCH_DAYS;
 use super::super::intake::Intake;
 use super::Standing;
 use super::facts::ends;
 use crate::book::model::{Aggregate, Meter};
-use crate::columns::Texts;
+use crate::columns::{named as column, texts_named as texts};
 use crate::fault::{Fault, Outcome};
 use crate::lineset::Manifest;
 use crate::lineset::manifest::Part;
@@ -60,9 +59,15 @@ impl<'r> Reading<'r> {
         Ok(read.into_iter().flatten().collect())
     }
 
-    /// By day: whether it stands. A day does not when a new record is of it, or has the key of one of its records; and
-    /// none does when prices have changed that decide which records count.
-    pub(super) async fn days(&self, intakes: &[Intake], same_prices: bool) -> Outcome<Vec<bool>> {
+    /// By day whether it stands; `take` gets the records of the days that do not, with their fates. A day does not when a new
+    /// record is of it, or has the key of one of its records; and none does when prices have changed that decide which
+    /// records count.
+    pub(super) async fn days(
+        &self,
+        intakes: &[Intake],
+        same_prices: bool,
+        mut take: impl FnMut(Metered, Verdict),
+    ) -> Outcome<Vec<bool>> {
         let mut stands = vec![same_prices; self.job.period.days()];
         let mut keys: HashSet<u64> = HashSet::new();
         for measure in intakes.iter().flat_map(|intake| intake.shards.iter().flatten().flatten()) {
@@ -73,21 +78,21 @@ impl<'r> Reading<'r> {
         if !keys.is_empty() && ends(self.job.catalog) {
             stands.fill(false);
         }
-        if self.job.pipeline.sources.iter().all(|source| source.dedup_key.is_empty()) {
-            return Ok(stands);
-        }
-        // Records of one key on several days conflict: such days are settled together.
+        // Records of one key on several days conflict: such days are settled together. Without keys none do.
+        let has_keys = self.job.pipeline.sources.iter().any(|source| !source.dedup_key.is_empty());
         let mut seen = vec![false; stands.len()];
         loop {
-            for (day, seen) in seen.iter_mut().enumerate().filter(|(day, seen)| !stands[*day] && !**seen) {
+            for (day, seen) in (0_u16..).zip(&mut seen).filter(|(day, seen)| !stands[usize::from(*day)] && !**seen) {
                 *seen = true;
-                keys.extend(self.keys(day).await?);
-            }
-            if keys.is_empty() {
-                return Ok(stands);
+                for (measure, verdict) in self.records(day, |_| true).await? {
+                    keys.insert(high(measure.key));
+                    take(measure, verdict);
+                }
             }
             let mut shared = false;
-            for (day, stands) in stands.iter_mut().enumerate().filter(|(_, stands)| **stands) {
+            for (day, stands) in
+                (0_u16..).zip(&mut stands).filter(|(_, stands)| **stands && has_keys && !keys.is_empty())
+            {
                 if self.has_key(day, &keys).await? {
                     (*stands, shared) = (false, true);
                 }
@@ -98,21 +103,11 @@ impl<'r> Reading<'r> {
         }
     }
 
-    /// The upper halves of the keys of a day.
-    async fn keys(&self, day: usize) -> Outcome<Vec<u64>> {
-        let batches = self.key_column(day).await?;
-        let of = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
-        Ok(batches.iter().flat_map(of).map(i64::cast_unsigned).collect())
-    }
-
-    async fn key_column(&self, day: usize) -> Outcome<Vec<RecordBatch>> {
-        let day = u16::try_from(day).unwrap_or(u16::MAX);
+    /// Whether a record of a day has one of these keys, by their upper halves.
+    async fn has_key(&self, day: u16, keys: &HashSet<u64>) -> Outcome<bool> {
         let read = |part| read_column(self.output, part, "key_high");
-        Ok(of_all(self.of_day(day), self.threads, read).await?.into_iter().flatten().collect())
-    }
-
-    async fn has_key(&self, day: usize, keys: &HashSet<u64>) -> Outcome<bool> {
-        let batches = self.key_column(day).await?;
+        let batches: Vec<RecordBatch> =
+            of_all(self.of_day(day), self.threads, read).await?.into_iter().flatten().collect();
         Ok(batches.par_iter().any(|batch| {
             let column = batch.column(0).as_primitive::<Int64Type>();
             column.values().iter().any(|key| keys.contains(&key.cast_unsigned()))
@@ -153,8 +148,7 @@ impl<'r> Reading<'r> {
 
     /// The local day of a date.
     fn day(&self, date: i32) -> Outcome<u16> {
-        let first = self.job.period.first_day.num_days_from_ce() - EPOCH_DAYS;
-        u16::try_from(date - first).map_err(|_| Fault::ours("a kept day outside the period").into())
+        Ok(self.job.period.day_at(date).ok_or_else(|| Fault::ours("a kept day outside the period"))?)
     }
 
     /// The file of every row.
@@ -405,14 +399,6 @@ impl<'s> Sets<'s> {
 
 fn high(key: u128) -> u64 {
     u64::try_from(key >> 64).unwrap_or_default()
-}
-
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<&'b ArrayRef> {
-    batch.column_by_name(name).ok_or_else(|| Fault::ours(format!("a kept table without `{name}`")).into())
-}
-
-fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Outcome<Texts<'b>> {
-    Texts::of(column(batch, name)?).ok_or_else(|| Fault::ours(format!("a kept table with `{name}` of no text")).into())
 }
 
 /// The date of a day in a path.
