@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use crate::book::model::{AccountOverride, Price, PriceBook, ZeroUsage};
 use crate::fault::{Faults, Outcome};
 use crate::period::Period;
-use crate::reference::model::{Index, Reference};
+use crate::reference::model::{Index, Reference, Subscription};
 use crate::yaml::did_you_mean;
 use offers::{NO_CONTRACT, NO_OFFER};
 use resolve::Resolver;
@@ -127,12 +128,11 @@ impl Catalog {
         let mut rows: Vec<u32> = Vec::new();
         let mut row_of = Vec::with_capacity(reference.subscriptions.len());
         let mut known: HashMap<Standing, usize> = HashMap::new();
-        for (number, subscription) in reference.subscriptions.iter().enumerate() {
-            if offer_of[number] == NO_OFFER {
+        for standing in standings(&mut stacks, book, reference, applies, &offer_of) {
+            let Some(standing) = standing else {
                 row_of.push(usize::MAX);
                 continue;
-            }
-            let standing = stacks.standing(subscription, number, offer_of[number], layers_of(book, applies, number));
+            };
             row_of.push(*known.entry(standing).or_insert_with_key(|standing| {
                 let (offer, start) = (&offers[standing.offer as usize], rows.len());
                 for charge in &offer.charges {
@@ -209,6 +209,28 @@ impl Catalog {
     pub fn offer(&self, subscription: Index) -> &Offer {
         &self.offers[self.offer_of[subscription as usize] as usize]
     }
+}
+
+/// By subscription: what decides its stacks; `None` for one without an offer.
+fn standings(
+    stacks: &mut Stacks<'_>,
+    book: &PriceBook,
+    reference: &Reference,
+    applies: &Applies,
+    offer_of: &[u32],
+) -> Vec<Option<Standing>> {
+    let rows = &reference.subscriptions;
+    let sets: Vec<u32> = if applies.iter().all(Option::is_none) {
+        vec![stacks.set(layers_of(book, applies, 0)); rows.len()]
+    } else {
+        (0..rows.len()).map(|number| stacks.set(layers_of(book, applies, number))).collect()
+    };
+    let stacks = &*stacks;
+    let standing = |(number, subscription): (usize, &Subscription)| {
+        let offer = Some(offer_of[number]).filter(|offer| *offer != NO_OFFER)?;
+        Some(stacks.standing(subscription, number, offer, sets[number]))
+    };
+    rows.par_iter().enumerate().map(standing).collect()
 }
 
 /// The layers that hold for a subscription, as declared.

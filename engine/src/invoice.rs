@@ -3,71 +3,45 @@
 use std::collections::BTreeMap;
 
 use crate::fault::{Fault, Outcome, codes};
-use crate::lines::{Invoice, Line, TaxRow, is_payable};
+use crate::lines::{Invoice, is_payable};
 use crate::money::Decimal;
-use crate::reference::model::Reference;
+use crate::reference::model::{Index, Reference};
 
 mod subtotals;
+mod sums;
 
 pub use subtotals::subtotals;
+pub use sums::{Sums, sums};
 
-/// Rolls up; sorted by bill-to account and currency.
+/// Rolls up what the lines of accounts come to; sorted by bill-to account and currency.
 ///
 /// # Errors
 /// `G003` when a total has more than 14 digits before the point.
-pub fn invoices(lines: &[Line], taxes: &[TaxRow], reference: &Reference) -> Outcome<Vec<Invoice>> {
-    let mut roll = Roll { reference, invoices: Vec::new(), of_account: vec![None; reference.accounts.len()] };
-    let mut known: BTreeMap<(u32, &str), usize> = BTreeMap::new();
-    for line in lines {
-        let invoice = roll.invoice(line, &mut known);
-        invoice.lines += 1;
-        invoice.list = sum(invoice.list, line.list, invoice, reference)?;
-        invoice.discount = sum(invoice.discount, line.discount, invoice, reference)?;
-        invoice.net = sum(invoice.net, line.net, invoice, reference)?;
+pub fn invoices(sums: &[Sums], reference: &Reference) -> Outcome<Vec<Invoice>> {
+    let mut known: BTreeMap<(Index, &str), Invoice> = BTreeMap::new();
+    for own in sums.chunk_by(|one, next| one.account == next.account) {
+        let Some(account) = own.first().map(|first| &reference.accounts[first.account as usize]) else { continue };
+        let (bill_to, currency) = (account.bill_to, account.currency.as_str());
+        let invoice = known.entry((bill_to, currency)).or_insert_with(|| {
+            let zero = Decimal::ZERO;
+            let (list, discount, net, tax, credit) = (zero, zero, zero, zero, zero);
+            Invoice { bill_to, currency: currency.to_owned(), lines: 0, list, discount, net, tax, credit }
+        });
+        for one in own {
+            invoice.lines += one.lines;
+            invoice.list = sum(invoice.list, one.list, bill_to, reference)?;
+            invoice.discount = sum(invoice.discount, one.discount, bill_to, reference)?;
+            invoice.net = sum(invoice.net, one.net, bill_to, reference)?;
+            invoice.tax = sum(invoice.tax, one.tax, bill_to, reference)?;
+        }
+        sum(invoice.net, invoice.tax, bill_to, reference)?;
     }
-    for tax in taxes {
-        let line = lines.get(tax.line as usize).ok_or_else(|| Fault::ours("a tax row without a line"))?;
-        let invoice = roll.invoice(line, &mut known);
-        invoice.tax = sum(invoice.tax, tax.amount, invoice, reference)?;
-        sum(invoice.net, invoice.tax, invoice, reference)?;
-    }
-    let mut invoices = roll.invoices;
-    invoices.sort_by(|a, b| (a.bill_to, &a.currency).cmp(&(b.bill_to, &b.currency)));
-    Ok(invoices)
+    Ok(known.into_values().collect())
 }
 
-/// The invoices so far, and which one each account's lines go to.
-struct Roll<'r> {
-    reference: &'r Reference,
-    invoices: Vec<Invoice>,
-    of_account: Vec<Option<usize>>,
-}
-
-impl<'r> Roll<'r> {
-    fn invoice(&mut self, line: &Line, known: &mut BTreeMap<(u32, &'r str), usize>) -> &mut Invoice {
-        let index = self.reference.subscriptions[line.subscription as usize].account as usize;
-        let number = match self.of_account[index] {
-            Some(number) => number,
-            None => {
-                let account = &self.reference.accounts[index];
-                let (bill_to, currency) = (account.bill_to, account.currency.as_str());
-                let number = *known.entry((bill_to, currency)).or_insert(self.invoices.len());
-                if number == self.invoices.len() {
-                    let (currency, zero) = (currency.to_owned(), Decimal::ZERO);
-                    let (list, discount, net, tax, credit) = (zero, zero, zero, zero, zero);
-                    self.invoices.push(Invoice { bill_to, currency, lines: 0, list, discount, net, tax, credit });
-                }
-                self.of_account[index] = Some(number);
-                number
-            }
-        };
-        &mut self.invoices[number]
-    }
-}
-
-fn sum(a: Decimal, b: Decimal, of: &Invoice, reference: &Reference) -> Outcome<Decimal> {
+fn sum(a: Decimal, b: Decimal, bill_to: Index, reference: &Reference) -> Outcome<Decimal> {
     a.plus(b).filter(|sum| is_payable(*sum)).ok_or_else(|| {
-        let account = &reference.accounts[of.bill_to as usize];
+        let account = &reference.accounts[bill_to as usize];
         let message = format!("the invoice of `{}` has a total of more than 14 digits before the point", account.id);
         Fault::new(&codes::G003, message).at(&account.place).hint("lower the prices, or bill its accounts apart").into()
     })

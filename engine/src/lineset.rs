@@ -4,6 +4,7 @@
 //! (put-if-absent of the manifest); [`current`] finds what is committed. Nothing here computes an amount, and nothing
 //! but [`sweep`] deletes.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -79,14 +80,16 @@ pub fn write<'r>(
     threads: usize,
     inspect: &(dyn Fn(Table, &RecordBatch) -> Outcome<()> + Sync),
 ) -> Outcome<Vec<Written>> {
-    let parts: Vec<(&Rows<'r>, usize, Range<usize>)> = tables.iter().flat_map(cut).collect();
+    let mut parts: Vec<(usize, Part<'_, 'r>)> = tables.iter().flat_map(cut).enumerate().collect();
+    // The largest first: no worker is left with one when the others are done.
+    parts.sort_by_key(|(_, (_, _, range))| Reverse(range.len()));
     let runtime = tokio::runtime::Handle::current();
     let next = AtomicUsize::new(0);
     let work = || -> Vec<(usize, Outcome<Written>)> {
         let mut done = Vec::new();
         loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((rows, number, range)) = parts.get(at) else { return done };
+            let taken = parts.get(next.fetch_add(1, Ordering::Relaxed));
+            let Some((at, (rows, number, range))) = taken else { return done };
             let path = folder.part(rows.table, *number);
             let written = (rows.make)(range.clone()).and_then(|batch| {
                 inspect(rows.table, &batch)?;
@@ -94,7 +97,7 @@ pub fn write<'r>(
                 drop(batch);
                 runtime.block_on(put_part(output, rows.table, path, count, bytes))
             });
-            done.push((at, written));
+            done.push((*at, written));
         }
     };
     let mut written = tokio::task::block_in_place(|| {
@@ -125,8 +128,11 @@ impl RunFolder<'_> {
     }
 }
 
+/// A part to be written: of which rows, its number, and where they stand.
+type Part<'a, 'r> = (&'a Rows<'r>, usize, Range<usize>);
+
 /// The parts of a table, cut at fixed places: an empty table has one, which shows its columns.
-fn cut<'a, 'r>(rows: &'a Rows<'r>) -> impl Iterator<Item = (&'a Rows<'r>, usize, Range<usize>)> {
+fn cut<'a, 'r>(rows: &'a Rows<'r>) -> impl Iterator<Item = Part<'a, 'r>> {
     let starts = (0..rows.count.max(1)).step_by(PART_ROWS).enumerate();
     starts.map(move |(number, start)| (rows, number, start..rows.count.min(start + PART_ROWS)))
 }

@@ -1,7 +1,5 @@
 //! Reference data: accounts and their hierarchy, subscriptions and their amendments, identifiers, tax and FX rates, tax
 //! exemptions, price overrides, levels, balances of commitments, prepaid credits, coupons.
-//! Reference data: accounts and their hierarchy, subscriptions, identifiers, tax and FX rates, price overrides, levels,
-//! allowance balances.
 //!
 //! [`load`] reads every table and checks every row of every table before it says anything, so that the user sees all
 //! that is broken at once. What leaves this room is [`Reference`], in which every index is valid. It never looks at the
@@ -163,7 +161,8 @@ async fn read(path: &Located) -> Outcome<Bytes> {
 fn parse(files: Files) -> [Option<Outcome<Table>>; ROLES.len()] {
     let mut tables = ROLES.map(|_| None);
     let work: Vec<_> = tables.iter_mut().zip(files).collect();
-    work.into_par_iter().for_each(|(table, file)| {
+    // The large ones stand side by side, and must not fall to one worker.
+    work.into_par_iter().with_max_len(1).for_each(|(table, file)| {
         *table = file.map(|file| file.bytes.and_then(|bytes| Table::open(&file.path, bytes)));
     });
     tables

@@ -48,6 +48,7 @@ mod settlement;
 mod simulation;
 mod subjects;
 mod taxation;
+mod totals;
 mod unpriced;
 pub mod watch;
 mod witness;
@@ -222,7 +223,7 @@ async fn rated(
         None => None,
     };
     tracing::info!(run_id, lines = billing.lines.len(), invoices = billing.invoices.len(), "usage rated");
-    let totals: ControlTotals = publish::totals(&job, &usage, &billing)?;
+    let totals: ControlTotals = totals::totals(&job, &usage, &billing)?;
     totals.reconcile()?;
     let reasons = publish::reasons(&job, &usage.suspended);
     options.watch.begins(Stage::Write);

@@ -185,25 +185,23 @@ impl<'a> Stacks<'a> {
         self.book.plans[plan].currency.as_deref().or(self.book.currency.as_deref())
     }
 
-    /// What decides the stacks of a subscription for which these layers hold.
-    pub(super) fn standing(
-        &mut self,
-        subscription: &Subscription,
-        number: usize,
-        offer: u32,
-        layers: Vec<u32>,
-    ) -> Standing {
+    /// The number of a set of layers.
+    pub(super) fn set(&mut self, layers: Vec<u32>) -> u32 {
+        let next = u32::try_from(self.set_list.len()).unwrap_or(u32::MAX);
+        *self.sets.entry(layers).or_insert_with_key(|layers| {
+            self.set_list.push(layers.clone());
+            next
+        })
+    }
+
+    /// What decides the stacks of a subscription for which the layers of this set hold.
+    pub(super) fn standing(&self, subscription: &Subscription, number: usize, offer: u32, layers: u32) -> Standing {
         let account = subscription.account;
         let above = self.above(account);
         let own = Some(account).filter(|account| self.has_own[*account as usize]);
         let priced_in = self.plan_of[number].and_then(|plan| self.priced_in(plan)).or(self.book.currency.as_deref());
         let priced_in = priced_in.unwrap_or(&self.reference.accounts[account as usize].currency);
         let currency = above.and_then(|_| self.currencies.get(priced_in).copied());
-        let next = u32::try_from(self.set_list.len()).unwrap_or(u32::MAX);
-        let layers = *self.sets.entry(layers).or_insert_with_key(|layers| {
-            self.set_list.push(layers.clone());
-            next
-        });
         let contract = self.contract_of[number];
         Standing { offer, contract, own, above, currency: currency.unwrap_or(u32::MAX), layers }
     }

@@ -76,19 +76,20 @@ pub(super) fn add_included(
     draws: &[DrawRow],
     totals: &mut [ChargeTotals],
 ) -> Outcome<()> {
-    let mut sums: BTreeMap<&str, Included> = BTreeMap::new();
-    let charge = |line: &Line| job.book.charges[line.charge as usize].id.as_str();
+    let mut sums: Vec<Option<Included>> = vec![None; job.book.charges.len()];
     for line in lines.iter().filter(|line| line.band == Band::Included) {
-        let sum = sums.entry(charge(line)).or_default();
+        let sum = sums[line.charge as usize].get_or_insert_default();
         sum.quantity_covered = plus(sum.quantity_covered, line.quantity)?;
     }
     for draw in draws {
-        let sum = sums.entry(charge(&lines[draw.line as usize])).or_default();
+        let sum = sums[lines[draw.line as usize].charge as usize].get_or_insert_default();
         sum.quantity_drawn = plus(sum.quantity_drawn, draw.quantity)?;
         sum.amount_drawn = plus(sum.amount_drawn, draw.amount)?;
     }
+    let sums: HashMap<&str, Option<Included>> =
+        job.book.charges.iter().map(|charge| charge.id.as_str()).zip(sums).collect();
     for total in totals {
-        total.included = sums.get(total.charge.as_str()).copied();
+        total.included = sums.get(total.charge.as_str()).copied().flatten();
     }
     Ok(())
 }

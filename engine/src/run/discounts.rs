@@ -200,7 +200,7 @@ impl<'s> Stage<'s> {
             }
         }
         let start = |line: &Line| if by_line { rater.discounted_of(line) } else { Some(line.net) };
-        let start: Vec<Decimal> = lines.iter().map(start).collect::<Option<_>>().ok_or_else(too_much)?;
+        let start: Vec<Decimal> = lines.par_iter().map(start).collect::<Option<_>>().ok_or_else(too_much)?;
         let closed = if closed.is_empty() {
             vec![false; lines.len()]
         } else {

@@ -1,6 +1,5 @@
 //! What discounts have taken off lines -> the table `line_discounts`.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
@@ -9,7 +8,7 @@ use super::Job;
 use super::discounts::Taken;
 use super::pools::{Pool, Pools};
 use super::rating::Billing;
-use crate::control::CurrencyTotals;
+use super::totals::Totals;
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::Line;
 use crate::money::Decimal;
@@ -21,16 +20,10 @@ pub(super) fn rows_of(billing: &Billing) -> Vec<&Taken> {
 }
 
 /// Adds the rows to the totals of their currencies.
-pub(super) fn add_discounts<'j>(
-    job: &'j Job<'_>,
-    billing: &Billing,
-    totals: &mut BTreeMap<&'j str, CurrencyTotals>,
-) -> Outcome<()> {
+pub(super) fn add_discounts(billing: &Billing, totals: &mut Totals<'_>) -> Outcome<()> {
     let too_much = || Fault::new(&codes::G002, "a total of the run has more than 20 digits");
     for taken in rows_of(billing) {
-        let subscription = billing.lines[taken.line as usize].subscription;
-        let account = job.reference.subscriptions[subscription as usize].account;
-        let total = totals.entry(job.reference.accounts[account as usize].currency.as_str()).or_default();
+        let total = totals.of_line(&billing.lines[taken.line as usize]);
         total.line_discounts += 1;
         total.amount_line_discounts = total.amount_line_discounts.plus(taken.amount).ok_or_else(too_much)?;
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
+use rayon::prelude::*;
 
 use super::Job;
 use super::batches::{invoice_key, line_ids};
@@ -82,7 +83,7 @@ impl Pools {
             account_ids: Pool::of(accounts.iter().map(|account| &account.id)),
             account_paths: Pool::of(accounts.iter().map(|account| &account.path)),
             account_currencies: Pool::of(accounts.iter().map(|account| &account.currency)),
-            invoice_ids: Pool::of(accounts.iter().map(invoice)),
+            invoice_ids: Pool::of(accounts.par_iter().map(invoice).collect::<Vec<String>>()),
             subscription_ids: Pool::of(subscriptions.iter().map(|row| &row.id)),
             order_ids: Pool::of(subscriptions.iter().map(|row| &row.order_id)),
             jurisdictions: Pool::of(subscriptions.iter().map(|row| job.reference.tax_jurisdiction(row))),

@@ -8,11 +8,11 @@ use arrow::array::RecordBatch;
 
 use super::around;
 use super::assembly;
-use super::balances::{self, allowance_balances, allowance_draws};
+use super::balances::{allowance_balances, allowance_draws};
 use super::batches;
 use super::itemised::rated_usage;
 use super::levels::levels;
-use super::line_discounts::{add_discounts, line_discounts, rows_of};
+use super::line_discounts::{line_discounts, rows_of};
 use super::options::{Reason, Total};
 use super::planned::inputs;
 use super::pools::Pools;
@@ -21,118 +21,14 @@ use super::rating::Billing;
 use super::settle::Usage;
 use super::watch::Stage;
 use super::{Job, RunOptions, RunReport, RunState};
-use crate::control::{Compared, ControlTotals, CurrencyTotals, FileTotals, MemoryCheck, MeterTotals, recount_part};
-use crate::fault::{Fault, Faults, Outcome, codes};
-use crate::lines::Line;
+use crate::control::{Compared, ControlTotals, MemoryCheck, recount_part};
+use crate::fault::{Faults, Outcome};
 use crate::lineset::manifest::{FORMAT, Nights, Numbers, Part, Totals, tables};
 use crate::lineset::{self, Manifest, Rows, RunFolder, Written, commit};
-use crate::money::Decimal;
 use crate::store::{Location, escaped};
 use crate::tables::Table;
 use crate::usage::Suspended;
 use crate::verify::read_back;
-
-/// The control totals of a run, as the stages counted them.
-pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome<ControlTotals> {
-    let files = job.files.iter().zip(&usage.tallies).map(|(file, tally)| FileTotals {
-        source: job.pipeline.sources[file.source].name.clone(),
-        file: file.name.clone(),
-        read: tally.read,
-        rated: tally.rated,
-        suspended: tally.suspended,
-        duplicate: tally.duplicate,
-        out_of_window: tally.out_of_window,
-        filtered: tally.filtered,
-    });
-    Ok(ControlTotals {
-        files: files.collect(),
-        meters: meters(job, usage)?,
-        charges: billing.charges.clone(),
-        allowances: balances::totals(job, billing)?,
-        currencies: currencies(job, billing)?,
-        notices: billing.notices.len() as u64,
-    })
-}
-
-fn meters(job: &Job<'_>, usage: &Usage) -> Outcome<Vec<MeterTotals>> {
-    let mut totals: Vec<MeterTotals> = Vec::new();
-    for (meter, (records, quantity)) in job.book.meters.iter().zip(&usage.metered) {
-        let (meter, quantity_metered) = (meter.id.clone(), meter.aggregate.adds_up().then_some(*quantity));
-        totals.push(MeterTotals { meter, records: *records, quantity_metered, ..MeterTotals::default() });
-    }
-    let buckets = &usage.buckets;
-    for ((cell, quantity), records) in buckets.cell.iter().zip(&buckets.quantity).zip(&buckets.records) {
-        let total = &mut totals[buckets.cells[*cell as usize].meter as usize];
-        total.bucket_records += u64::from(*records);
-        total.quantity_in_buckets = sum(total.quantity_in_buckets, Decimal::from_units(*quantity))?;
-    }
-    Ok(totals)
-}
-
-fn currencies(job: &Job<'_>, billing: &Billing) -> Outcome<Vec<CurrencyTotals>> {
-    let mut totals: BTreeMap<&str, CurrencyTotals> = BTreeMap::new();
-    let currency = |line: &Line| {
-        let account = job.reference.subscriptions[line.subscription as usize].account;
-        job.reference.accounts[account as usize].currency.as_str()
-    };
-    for line in &billing.lines {
-        let total = totals.entry(currency(line)).or_default();
-        total.lines += 1;
-        total.amount_list = sum(total.amount_list, line.list)?;
-        total.amount_discount = sum(total.amount_discount, line.discount)?;
-        total.amount_net = sum(total.amount_net, line.net)?;
-        let included = line.list.minus(line.discount).and_then(|less| less.minus(line.net)).unwrap_or_default();
-        total.amount_tax_included = sum(total.amount_tax_included, included)?;
-    }
-    add_discounts(job, billing, &mut totals)?;
-    for tax in &billing.taxes {
-        let total = totals.entry(currency(&billing.lines[tax.line as usize])).or_default();
-        total.amount_tax = sum(total.amount_tax, tax.amount)?;
-        total.tax_included = sum(total.tax_included, tax.included)?;
-    }
-    for share in &billing.commitments.shares {
-        let total = totals.entry(currency(&billing.lines[share.line as usize])).or_default();
-        total.shares = (total.shares.0 + 1, sum(total.shares.1, share.covered)?);
-    }
-    for row in &billing.commitments.balances {
-        let account = job.reference.subscriptions[row.subscription as usize].account;
-        let total = totals.entry(&job.reference.accounts[account as usize].currency).or_default();
-        total.balances = (total.balances.0 + 1, sum(total.balances.1, row.billed)?);
-    }
-    for invoice in &billing.invoices {
-        let total = totals.entry(&invoice.currency).or_default();
-        total.invoices += 1;
-        total.invoice_lines += invoice.lines;
-        total.invoice_net = sum(total.invoice_net, invoice.net)?;
-        total.invoice_tax = sum(total.invoice_tax, invoice.tax)?;
-        let gross = sum(invoice.net, invoice.tax)?;
-        total.invoice_gross = sum(total.invoice_gross, gross)?;
-        total.invoice_credit = sum(total.invoice_credit, invoice.credit)?;
-        total.invoice_payable = sum(total.invoice_payable, sum(gross, -invoice.credit)?)?;
-    }
-    for draw in &billing.credit_draws {
-        let total = totals.entry(&job.reference.credits[draw.credit as usize].currency).or_default();
-        total.credits_paid = sum(total.credits_paid, draw.amount)?;
-    }
-    for (credit, balance) in job.reference.credits.iter().zip(&billing.credit_balances) {
-        let total = totals.entry(&credit.currency).or_default();
-        total.credits_opening = sum(total.credits_opening, balance.opening)?;
-        total.credits_drawn = sum(total.credits_drawn, balance.drawn)?;
-        total.credits_expired = sum(total.credits_expired, balance.expired)?;
-        total.credits_left = sum(total.credits_left, balance.left)?;
-    }
-    for subtotal in &billing.subtotals {
-        let total = totals.entry(&billing.invoices[subtotal.invoice as usize].currency).or_default();
-        total.subtotal_net = sum(total.subtotal_net, subtotal.net_own)?;
-        total.subtotal_tax = sum(total.subtotal_tax, subtotal.tax_own)?;
-    }
-    let named = |(currency, total): (&str, CurrencyTotals)| CurrencyTotals { currency: currency.to_owned(), ..total };
-    Ok(totals.into_iter().map(named).collect())
-}
-
-fn sum(a: Decimal, b: Decimal) -> Outcome<Decimal> {
-    a.plus(b).ok_or_else(|| Fault::new(&codes::G002, "a total of the run has more than 20 digits").into())
-}
 
 /// Makes the tables part by part, recounts each part in memory, writes it, and reads the written files back with the
 /// second engine.
@@ -145,8 +41,8 @@ pub(super) async fn write(
     output: &Location,
     options: &RunOptions,
 ) -> Outcome<Vec<Written>> {
-    let pools = Pools::new(job, billing, run_id);
-    let order = batches::account_order(job, &usage.buckets);
+    let (pools, order) =
+        rayon::join(|| Pools::new(job, billing, run_id), || batches::account_order(job, &usage.buckets));
     let controls = totals.to_batch(run_id)?;
     let (lines, taxes, taken) = (billing.lines.len(), billing.taxes.len(), rows_of(billing));
     let tables = [
@@ -193,7 +89,10 @@ pub(super) async fn write(
     tracing::info!(run_id, parts = written.len(), "tables made, recounted in memory and written");
     options.watch.begins(Stage::Verify);
     let check = check.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (checked, verified) = tokio::join!(check.finish(totals), read_back(output, &written, totals));
+    let (checked, verified) = rayon::join(
+        || runtime.block_on(check.finish(totals)),
+        || runtime.block_on(read_back(output, &written, totals)),
+    );
     let mut faults = Faults::default();
     faults.keep(checked);
     faults.keep(verified);

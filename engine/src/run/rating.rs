@@ -25,7 +25,7 @@ use crate::charge::Cube;
 use crate::control::ChargeTotals;
 use crate::credit;
 use crate::fault::Outcome;
-use crate::invoice::{invoices, subtotals};
+use crate::invoice::{invoices, subtotals, sums};
 use crate::lines::{CreditBalance, CreditDraw, Groups, Invoice, Levies, Line, LineKind, Subtotal, TaxRow};
 use crate::money::Decimal;
 use crate::pieces::in_order;
@@ -136,10 +136,11 @@ pub(super) fn rate(job: &Job<'_>, buckets: &Buckets) -> Outcome<Rated> {
     let Settled { lines, covers, discounting, made, commitments, notices } = settle(&rater, lines)?;
     draws.extend(covers.draws);
     let draws = draws::of_lines(draws, &lines)?;
-    let balances = balances(job, &lines, &draws)?;
+    let (balances, charges) =
+        rayon::join(|| balances(job, &lines, &draws), || charge_totals(job, &given, &lines, &draws));
+    let (balances, charges) = (balances?, charges?);
     let mut records = of_lines(job, records, &lines)?;
     exchange_records(job, &lines, &mut records)?;
-    let charges = charge_totals(job, &given, &lines, &draws)?;
     let levels = closing(job, &cube)?;
     drop(rater);
     let (groups, covered) = (cube.groups, covers.charges);
@@ -167,10 +168,11 @@ pub(super) fn bill(job: &Job<'_>, rated: Rated, taxed: Taxed) -> Outcome<Billing
     let Rated { lines, groups, records, charges, discounting, .. } = rated;
     let Rated { draws, balances, levels, commitments, notices, .. } = rated;
     let Taxed { rows: taxes, levies, lines_without_tax } = taxed;
-    let mut invoices = invoices(&lines, &taxes, job.reference)?;
     let product = |charge: &Charge| u32::try_from(charge.product).unwrap_or(u32::MAX);
     let products: Vec<u32> = job.book.charges.iter().map(product).collect();
-    let subtotals = subtotals(&lines, &taxes, &products, &invoices, job.reference)?;
+    let sums = sums(&lines, &taxes, &products, job.reference)?;
+    let mut invoices = invoices(&sums, job.reference)?;
+    let subtotals = subtotals(&sums, &invoices, job.reference)?;
     let (credit_draws, credit_balances) =
         credit::draw(&lines, &taxes, &mut invoices, (job.reference, job.book, job.period))?;
     Ok(Billing {

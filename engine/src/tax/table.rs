@@ -228,12 +228,22 @@ impl TaxSource for TaxTable<'_> {
 
     fn taxes(&self, lines: &[Taxable<'_>]) -> Taxation {
         let mut taxation = Taxation { rows: Vec::with_capacity(lines.len()), untaxed: Vec::new() };
-        let mut known: HashMap<(&str, &str), Option<Vec<usize>>> = HashMap::new();
+        let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut lists: Vec<Option<Vec<usize>>> = Vec::new();
+        let mut last = None;
         let mut together = invoice::Together::new(self);
         for line in lines {
             let key = (line.jurisdiction, line.category);
-            let rates = known.entry(key).or_insert_with(|| self.applicable(key.0, key.1));
-            let Some(rates) = rates else {
+            // Most lines are taxed as the one before them.
+            let at = last.filter(|(before, _)| *before == key).map(|(_, at)| at);
+            let at = at.unwrap_or_else(|| {
+                *known.entry(key).or_insert_with(|| {
+                    lists.push(self.applicable(key.0, key.1));
+                    lists.len() - 1
+                })
+            });
+            last = Some((key, at));
+            let Some(rates) = &lists[at] else {
                 if !self.pays_nothing(line.account) {
                     taxation.untaxed.push((line.line, Untaxed::Missing));
                 }

@@ -1,6 +1,7 @@
 //! The pools of a period and what it grants them: who has the allowances, on which days, how many of them.
 
 use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
 
 use super::openings::{Openings, openings};
 use super::{Grant, Grants, Pool, ancestry};
@@ -33,15 +34,17 @@ pub(in crate::catalog) fn grants(
     }
     let offer = |subscription: Index| offers.get(*offer_of.get(subscription as usize)? as usize);
     let mut gathering = Gathering { reference, period, tops: HashSet::new(), pools: Vec::new() };
-    for (subscription, days) in gathering.active() {
+    let active = gathering.active();
+    let gathered = grants.allowances.iter().any(Allowance::is_gathered);
+    for (subscription, days) in (0..).zip(&active).filter(|_| gathered) {
         let Some(offer) = offer(subscription) else { continue };
         for number in grants.allowances_of(offer, subscription) {
-            if days != 0 && grants.allowances[number as usize].is_gathered() {
+            if *days != 0 && grants.allowances[number as usize].is_gathered() {
                 gathering.tops.insert((number, reference.subscriptions[subscription as usize].account));
             }
         }
     }
-    for (subscription, days) in gathering.active() {
+    for (subscription, days) in (0..).zip(active) {
         let Some(offer) = offer(subscription).filter(|_| days != 0) else { continue };
         for number in grants.allowances_of(offer, subscription) {
             gathering.add(&mut grants, number, subscription, days);
@@ -84,11 +87,10 @@ struct Gathered {
 }
 
 impl<'a> Gathering<'a> {
-    /// Each subscription with the days of the period on which it is active.
-    fn active(&self) -> impl Iterator<Item = (Index, u64)> + use<'a> {
-        let (reference, period) = (self.reference, self.period);
-        let days = |row: &Subscription| days_of(period, Validity { from: Some(row.start), to: row.end });
-        (0..).zip(reference.subscriptions.iter().map(days).collect::<Vec<_>>())
+    /// By subscription: the days of the period on which it is active.
+    fn active(&self) -> Vec<u64> {
+        let days = |row: &Subscription| days_of(self.period, Validity { from: Some(row.start), to: row.end });
+        self.reference.subscriptions.par_iter().map(days).collect()
     }
 
     /// Who shares an allowance that `subscription` has: the key of the pool.
