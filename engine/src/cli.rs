@@ -21,6 +21,7 @@ mod schema;
 mod simulate;
 mod status;
 mod stored;
+mod suspense;
 mod talk;
 mod test;
 mod watched;
@@ -128,6 +129,7 @@ async fn carry_out(arguments: &Arguments) -> Outcome<Ending> {
         Command::Simulate(own) => simulate::carry_out(own, arguments.shape).await,
         Command::Status(own) => status::carry_out(own, format).await,
         Command::Config(own) => config::carry_out(own, arguments.log_format, format).await,
+        Command::Suspense(own) => suspense::carry_out(own, format).await,
         Command::Gc(own) => gc::carry_out(own, format).await,
         Command::Abandon(own) => abandon::carry_out(own, format).await,
         Command::Schema(own) => schema::carry_out(own),

@@ -5,6 +5,8 @@
 //! with DataFusion before anything is written, and `verify.rs` with Polars from what was written. Nothing here corrects
 //! a number.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::{Fault, Faults, Outcome, codes};
 use crate::money::Decimal;
 
@@ -29,6 +31,22 @@ pub struct ControlTotals {
     pub currencies: Vec<CurrencyTotals>,
     /// Rows of the table `notices`.
     pub notices: u64,
+    /// What has become of suspense, where something was decided of it.
+    pub suspense: Option<SuspenseTotals>,
+}
+
+/// What has become of all records that are in suspense, or were when something was decided of them: the first is the sum of
+/// the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspenseTotals {
+    /// All of them.
+    pub came_in: u64,
+    /// Recycled, and not in suspense any more.
+    pub recycled: u64,
+    /// Written off.
+    pub written_off: u64,
+    /// Open.
+    pub open: u64,
 }
 
 /// Where the records of one input file went.
@@ -44,6 +62,8 @@ pub struct FileTotals {
     pub rated: u64,
     /// Records set aside.
     pub suspended: u64,
+    /// Of those: written off.
+    pub written_off: u64,
     /// Further copies of a record.
     pub duplicate: u64,
     /// Records of another period.
@@ -182,6 +202,7 @@ impl FileTotals {
         self.read += other.read;
         self.rated += other.rated;
         self.suspended += other.suspended;
+        self.written_off += other.written_off;
         self.duplicate += other.duplicate;
         self.out_of_window += other.out_of_window;
         self.filtered += other.filtered;
@@ -215,7 +236,21 @@ impl ControlTotals {
         }
         self.allowances.iter().for_each(|allowance| reconcile_allowance(allowance, &mut faults));
         self.currencies.iter().for_each(|currency| reconcile_currency(currency, &mut faults));
+        if let Some(suspense) = &self.suspense {
+            let records = self.records();
+            suspense.reconcile(&mut faults);
+            let open = count(records.suspended.saturating_sub(records.written_off));
+            agree(&mut faults, "suspense", ("open", count(suspense.open)), ("in the files", open));
+        }
         faults.or(())
+    }
+}
+
+impl SuspenseTotals {
+    /// Checks that nothing was lost between coming in and going out.
+    pub fn reconcile(&self, faults: &mut Faults) {
+        let out = count(self.recycled + self.written_off + self.open);
+        agree(faults, "suspense", ("in", count(self.came_in)), ("recycled, written off and open", out));
     }
 }
 

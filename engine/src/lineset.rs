@@ -17,6 +17,7 @@ use crate::tables::Table;
 
 pub mod batches;
 pub mod commit;
+pub mod decisions;
 pub mod diff;
 pub mod encode;
 pub mod failpoint;

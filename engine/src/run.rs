@@ -18,6 +18,7 @@ mod committed;
 mod conditions;
 mod covers;
 mod currencies;
+mod decided;
 mod deferred;
 mod discounts;
 mod draws;
@@ -47,6 +48,7 @@ mod settle;
 mod settlement;
 mod simulation;
 mod subjects;
+pub mod suspense;
 mod taxation;
 mod totals;
 mod unpriced;
@@ -58,6 +60,7 @@ use adjustments::Adjustments;
 pub use closing::{CloseReport, Gate, close};
 use committed::Groups;
 use conditions::Conditions;
+use decided::{Decided, Decisions};
 use deferred::Computations;
 pub use explain::{Explanation, Lines, explain};
 pub use late::{LateUsage, late_usage};
@@ -114,6 +117,7 @@ pub(crate) struct Job<'j> {
     pub(crate) sources: &'j [SourceRules],
     pub(crate) cells: &'j Cells,
     pub(crate) adjustments: &'j Adjustments,
+    pub(crate) decided: &'j Decided,
 }
 
 /// Runs a prepared pipeline: usage in, a verified and committed line set out.
@@ -129,7 +133,8 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
     let found = nights::discover(prepared, &output, options.partitions, before).await?;
     let first_number = numbers::first(prepared, &output).await?;
     let adjustments = adjustments::due(prepared, &output, None).await?;
-    let run_id = prepared.run_id(&found.files, first_number, adjustments.digests());
+    let decisions = Decisions::of(&output, &prepared.period.label).await?;
+    let run_id = prepared.run_id(&found.files, first_number, adjustments.digests(), &decisions);
     options.watch.named(&run_id);
     tracing::info!(run_id, files = found.files.len(), "usage files found and fingerprinted");
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
@@ -147,6 +152,7 @@ pub async fn run(prepared: &Prepared, options: &RunOptions) -> Outcome<RunReport
         standing: standing.as_ref(),
         keeps: true,
         bills: Some(&adjustments),
+        decisions: &decisions,
     };
     let (manifest, reasons) = rated(prepared, options, &place, found, before).await?;
     options.watch.begins(Stage::Commit);
@@ -171,6 +177,8 @@ pub(crate) struct Place<'p> {
     keeps: bool,
     /// What it bills of closed periods; `None`: it is no line set of a period, and takes no invoice numbers.
     bills: Option<&'p Adjustments>,
+    /// What was decided of records in suspense.
+    decisions: &'p Decisions,
 }
 
 /// Everything between the usage files and the commit: the manifest to be committed, and what is in suspense. What the run
@@ -184,13 +192,14 @@ async fn rated(
 ) -> Outcome<(Manifest, Vec<Reason>)> {
     let Place { output, run_id, first_number, .. } = *place;
     let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
-    let facts = nights::facts(prepared, &guide);
+    let facts = nights::facts(prepared, &guide, place.decisions);
     let before = nights::goes_on(&mut found, before, facts.as_ref());
     let files = found.files;
     let sources = prepared.sources(&files).await?;
     let cells = Cells::default();
     let none = Adjustments::default();
-    let job = prepared.job(&guide, &files, &sources, &cells, place.bills.unwrap_or(&none));
+    let decided = place.decisions.said(decided::named_files(&prepared.pipeline.sources, &files));
+    let job = prepared.job(&guide, &files, &sources, &cells, (place.bills.unwrap_or(&none), &decided));
 
     if place.keeps {
         planned::put(&job, run_id, output, place.standing).await?;
@@ -236,6 +245,7 @@ async fn rated(
         nights::note_stamps(output, &job.period.label, run_id, &found.stamps).await?;
     }
     remarks.nights = facts;
+    remarks.decisions = place.decisions.digests().map(str::to_owned).collect();
     // Giving millions of rows back one by one takes a while that nobody needs to wait for.
     std::thread::spawn(move || drop((usage, billing)));
     let manifest = publish::manifest(&job, run_id, written, &totals, remarks);
@@ -263,7 +273,9 @@ pub async fn plan(prepared: &Prepared, options: &RunOptions) -> Outcome<Outlook>
     let files = nights::discover(prepared, &output, options.partitions, before).await?.files;
     prepared.sources(&files).await?;
     let adjustments = adjustments::due(prepared, &output, None).await?;
-    let run_id = prepared.run_id(&files, numbers::first(prepared, &output).await?, adjustments.digests());
+    let (first, decisions) =
+        (numbers::first(prepared, &output).await?, Decisions::of(&output, &prepared.period.label).await?);
+    let run_id = prepared.run_id(&files, first, adjustments.digests(), &decisions);
     if let Some((number, manifest)) = standing.as_ref().filter(|(_, manifest)| manifest.run_id == run_id) {
         check_whole(&output, manifest, *number).await?;
     }

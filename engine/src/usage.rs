@@ -111,12 +111,21 @@ pub enum Verdict {
     Unpriced,
     /// It is past the last tier of a charge.
     Beyond,
+    /// It would count, but was written off when it was in suspense.
+    WrittenOff,
 }
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Counts, Self::Duplicate, Self::Conflicting, Self::Nowhere, Self::Unpriced, Self::Beyond];
+    pub const ALL: [Self; 7] = [
+        Self::Counts,
+        Self::Duplicate,
+        Self::Conflicting,
+        Self::Nowhere,
+        Self::Unpriced,
+        Self::Beyond,
+        Self::WrittenOff,
+    ];
 
     /// Whether the record is in suspense.
     #[must_use]
@@ -134,6 +143,7 @@ impl Verdict {
             Self::Nowhere => "nowhere",
             Self::Unpriced => "unpriced",
             Self::Beyond => "beyond",
+            Self::WrittenOff => "written_off",
         }
     }
 }
@@ -252,6 +262,17 @@ pub struct Suspended {
     pub record_time: Option<i64>,
     /// The record as it arrived.
     pub raw: String,
+    /// What was decided of it.
+    pub mark: Mark,
+}
+
+/// What was decided of a record in suspense.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// For what reason it was written off; `None`: it is open.
+    pub written_off: Option<Arc<str>>,
+    /// How often it was recycled.
+    pub recycled: u32,
 }
 
 /// What became of the records of one file; `read` is the sum of the others.

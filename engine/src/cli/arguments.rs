@@ -2,6 +2,10 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) mod suspense;
+
+use suspense::SuspenseArguments;
+
 /// Batch rating engine: usage files in, exact and explainable Parquet invoice line sets out.
 #[derive(Debug, Parser)]
 #[command(name = "ratemill", version, about, disable_help_subcommand = true)]
@@ -75,6 +79,8 @@ pub(super) enum Command {
     Rerate(RunArguments),
     /// Say what another price book would change of a committed line set, without reading usage or writing anything
     Simulate(SimulateArguments),
+    /// Look after records in suspense: list them, recycle them, write them off
+    Suspense(SuspenseArguments),
     /// Show what lies in an output: line sets, superseded and unfinished runs, bytes; writes nothing
     Status(OutputArguments),
     /// Show what a run would go by

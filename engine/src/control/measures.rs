@@ -34,6 +34,12 @@ use Aggregate::{Rows, Sum};
 pub const RECOUNTS: &[Recount] = &[
     Recount { table: Table::Suspense, by: &["source", "file"], only: None, measures: &[("records_suspended", Rows)] },
     Recount {
+        table: Table::Suspense,
+        by: &["source", "file"],
+        only: Some(("state", &["written_off"])),
+        measures: &[("records_written_off", Rows)],
+    },
+    Recount {
         table: Table::UsageBuckets,
         by: &["meter"],
         only: None,

@@ -131,6 +131,16 @@ impl ControlTotals {
         }
         self.allowances.iter().for_each(|allowance| name_allowance(&mut named, allowance));
         self.currencies.iter().for_each(|currency| name_amounts(&mut named, currency));
+        if let Some(suspense) = self.suspense {
+            for (measure, value) in [
+                ("suspense_in", suspense.came_in),
+                ("suspense_recycled", suspense.recycled),
+                ("suspense_written_off", suspense.written_off),
+                ("suspense_open", suspense.open),
+            ] {
+                put(&mut named, &Subject::Run, measure, count(value));
+            }
+        }
         if self.notices > 0 {
             put(&mut named, &Subject::Run, "notices", count(self.notices));
         }
@@ -176,6 +186,10 @@ fn name_records(named: &mut Named, subject: &Subject, records: &FileTotals) {
         ("records_filtered", records.filtered),
     ] {
         put(named, subject, measure, count(value));
+    }
+    // Files of which nothing is written off do not speak of it.
+    if records.written_off > 0 {
+        put(named, subject, "records_written_off", count(records.written_off));
     }
 }
 

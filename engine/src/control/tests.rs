@@ -186,6 +186,9 @@ fn suspense() -> RecordBatch {
         build::text(&["video.call"]),
         build::text(&["room-9"]),
         build::instants_or_null([Some(START)]),
+        build::text(&["open"]),
+        build::no_text(1),
+        build::whole(vec![0]),
         build::text(&["r9,room-9,\"quoted\"\n"]),
     ];
     Table::Suspense.batch(columns).unwrap()

@@ -80,7 +80,7 @@ codes! {
     O005 Input "A manifest or plan cannot be read.";
     O006 Input "A file of a committed line set is missing or not whole.";
     O007 Rules "The period was committed by another pipeline.";
-    O008 Temporary "The store did not say whether the run is committed; running again is safe.";
+    O008 Temporary "The store did not say whether the run is committed or the decision taken; doing it again is safe.";
     O009 Rules "The committed line set has no such line, or there is none.";
     O010 Rules "Invoice numbers would overlap those of a later period, or leave a gap before them.";
     O011 Rules "There is no unfinished run of this id.";
@@ -89,6 +89,8 @@ codes! {
     O014 Rules "The usage of a line set is not kept, or would be taken in otherwise now.";
     O015 Committed "The period is closed.";
     O016 Rules "Only closed periods are rerated.";
+    O017 Committed "Another decision on suspense was taken meanwhile.";
+    O018 Rules "No record in suspense is selected so.";
     T001 Rules "There is no rule test to run.";
     T002 Rules "A price book or line set that rule tests need is not there.";
     X001 Ours "A fault of Ratemill itself.";

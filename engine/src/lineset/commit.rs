@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use futures::future::try_join_all;
 
 use super::failpoint::failpoint;
@@ -112,21 +113,43 @@ pub async fn commit(output: &Location, manifest: &Manifest, expected_number: u32
     let bytes = manifest.to_bytes()?;
     let object = output.join(&path(&manifest.period, expected_number))?;
     failpoint("before_manifest");
+    match claim(&object, &bytes, || settle(output, manifest, expected_number)).await? {
+        Claimed::Now => {
+            failpoint("after_manifest");
+            Ok(Commit::Done { number: expected_number })
+        }
+        Claimed::Before(settled) => Ok(settled),
+    }
+}
+
+/// How a numbered object came to be there.
+pub(super) enum Claimed<T> {
+    /// By this put.
+    Now,
+    /// It was there, and is the same: what `standing` says of it.
+    Before(T),
+}
+
+/// Puts a numbered object if absent. `standing` says what is there instead: the same, nothing, or a fault.
+///
+/// # Errors
+/// Those of `standing`, `O003` when the store refuses for good, `O008` when it did not say what became of the put.
+pub(super) async fn claim<T, F>(object: &Location, bytes: &Bytes, standing: impl Fn() -> F) -> Outcome<Claimed<T>>
+where
+    F: Future<Output = Outcome<Option<T>>>,
+{
     let mut silence = "the name was taken, and nothing was found under it".to_owned();
     for _ in 0..ATTEMPTS {
         match object.put_if_absent(bytes.clone()).await {
-            Ok(Put::Done) => {
-                failpoint("after_manifest");
-                return Ok(Commit::Done { number: expected_number });
-            }
+            Ok(Put::Done) => return Ok(Claimed::Now),
             Ok(Put::Occupied) => {}
             Err(faults) if decided(&faults) => return Err(faults),
             Err(faults) => silence = faults.to_string(),
         }
         // A put without an answer may have arrived all the same, and a refused one may have lost to a put that then
         // failed: only what stands there decides.
-        match settle(output, manifest, expected_number).await {
-            Ok(Some(settled)) => return Ok(settled),
+        match standing().await {
+            Ok(Some(standing)) => return Ok(Claimed::Before(standing)),
             Ok(None) => {}
             Err(faults) if decided(&faults) => return Err(faults),
             Err(faults) => silence = faults.to_string(),

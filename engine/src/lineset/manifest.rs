@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Written;
-use crate::control::ControlTotals;
+use crate::control::{ControlTotals, SuspenseTotals};
 use crate::fault::{Fault, Outcome, codes};
 use crate::money::Decimal;
 
@@ -48,6 +48,9 @@ pub struct Manifest {
     /// What the next night may go on from; only of incremental pipelines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nights: Option<Nights>,
+    /// Digests of the decisions on suspense that it was rated by, in the order they were taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<String>,
     /// How the period was closed; left out while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
@@ -126,6 +129,9 @@ pub struct Totals {
     /// Lines that were billed without a tax although they should have one.
     #[serde(default)]
     pub lines_without_tax: u64,
+    /// What has become of suspense, where something was decided of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspense: Option<SuspenseTotals>,
 }
 
 /// Where the records of a run went: the first is the sum of the others.
@@ -137,6 +143,9 @@ pub struct Records {
     pub rated: u64,
     /// Set aside.
     pub suspended: u64,
+    /// Of those: written off.
+    #[serde(default, skip_serializing_if = "none")]
+    pub written_off: u64,
     /// Further copies of a record.
     pub duplicate: u64,
     /// Of another period.
@@ -145,13 +154,24 @@ pub struct Records {
     pub filtered: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn none(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Records {
-    /// Whether more than this share of the records read are in suspense.
+    /// Records in suspense that are not written off.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.suspended.saturating_sub(self.written_off)
+    }
+
+    /// Whether more than this share of the records read are in suspense and not written off.
     #[must_use]
     pub fn over(&self, share: Decimal) -> bool {
         let whole = |number: u64| i64::try_from(number).ok().map(Decimal::whole);
         let allowed = whole(self.read).and_then(|read| read.times(share));
-        whole(self.suspended).zip(allowed).is_some_and(|(suspended, allowed)| suspended > allowed)
+        whole(self.open()).zip(allowed).is_some_and(|(suspended, allowed)| suspended > allowed)
     }
 }
 
@@ -242,6 +262,7 @@ impl From<&ControlTotals> for Totals {
             read: all.read,
             rated: all.rated,
             suspended: all.suspended,
+            written_off: all.written_off,
             duplicate: all.duplicate,
             out_of_window: all.out_of_window,
             filtered: all.filtered,
@@ -262,6 +283,6 @@ impl From<&ControlTotals> for Totals {
             };
             (of.currency.clone(), amounts)
         });
-        Self { records, currencies: amounts.collect(), lines_without_tax: 0 }
+        Self { records, currencies: amounts.collect(), lines_without_tax: 0, suspense: totals.suspense }
     }
 }

@@ -101,12 +101,20 @@ impl AsyncFileReader for Ranged {
 /// One column of a part, fetched alone.
 ///
 /// # Errors
-/// `O001` when the store does not answer, `O006` when there is no such column or it cannot be read.
+/// Those of [`read_columns`].
 pub async fn read_column(output: &Location, part: &Part, column: &str) -> Outcome<Vec<RecordBatch>> {
+    read_columns(output, part, &[column]).await
+}
+
+/// Some columns of a part, in the order of the table; nothing else of it is fetched.
+///
+/// # Errors
+/// `O001` when the store does not answer, `O006` when there is no such column or it cannot be read.
+pub async fn read_columns(output: &Location, part: &Part, columns: &[&str]) -> Outcome<Vec<RecordBatch>> {
     let ranged = Ranged { location: output.join(&part.path)?, bytes: part.bytes };
     let read = async {
         let builder = ParquetRecordBatchStreamBuilder::new(ranged).await?;
-        let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let stream = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
         stream.try_collect::<Vec<RecordBatch>>().await
     };

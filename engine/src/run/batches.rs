@@ -349,6 +349,9 @@ pub(super) fn suspense(job: &Job<'_>, pools: &Pools, suspended: &[Suspended]) ->
         texts(|record| record.record_type.as_deref()),
         texts(|record| record.identifier.as_deref()),
         build::instants_or_null(suspended.iter().map(|record| record.record_time)),
+        plain(&|record| if record.mark.written_off.is_some() { "written_off" } else { "open" }.to_owned()),
+        texts(|record| record.mark.written_off.as_deref()),
+        build::whole(suspended.iter().map(|record| i64::from(record.mark.recycled)).collect()),
         build::text(&raw),
     ])
 }

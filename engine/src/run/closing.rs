@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Prepared, adjustments, nights, numbers};
+use super::{Decisions, Prepared, adjustments, nights, numbers};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::{check_pipeline, check_whole, periods};
 use crate::lineset::manifest::{Closed, Part};
@@ -110,13 +110,17 @@ async fn facts(prepared: &Prepared, output: &Location, manifest: &Manifest) -> O
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let found = nights::discover(prepared, output, threads, Some(manifest)).await?;
     let adjustments = adjustments::due(prepared, output, None).await?;
-    let now = prepared.run_id(&found.files, numbers::first(prepared, output).await?, adjustments.digests());
+    let (first, decisions) =
+        (numbers::first(prepared, output).await?, Decisions::of(output, &prepared.period.label).await?);
+    let now = prepared.run_id(&found.files, first, adjustments.digests(), &decisions);
+    let undone = decisions.taken.len().saturating_sub(manifest.decisions.len());
     let read: BTreeSet<(&str, &str)> =
         manifest.inputs.iter().map(|input| (input.source.as_str(), input.name.as_str())).collect();
     let source = |at: usize| prepared.pipeline.sources[at].name.as_str();
     let new = found.files.iter().filter(|file| !read.contains(&(source(file.source), file.name.as_str()))).count();
     let again = "run the period again";
     let wrong = (now != manifest.run_id).then(|| match new {
+        0 if undone > 0 => format!("{undone} decisions on suspense were taken since the newest run: {again}"),
         0 => format!("prices, reference tables, rules or files have changed since the newest run: {again}"),
         new => format!("{new} usage files have come since the newest run: {again}"),
     });

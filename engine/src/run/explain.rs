@@ -26,7 +26,7 @@ use rerate::{Again, rerate, taxes_follow};
 pub(super) use rows::instant;
 
 use super::numbers::first_of;
-use super::{Prepared, RunOptions, adjustments, nights};
+use super::{Decisions, Prepared, RunOptions, adjustments, nights};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
 use crate::lineset::{Manifest, current};
@@ -71,11 +71,12 @@ pub async fn explain(mut prepared: Prepared, wanted: &Lines, options: &RunOption
     check_pipeline(&output, &manifest, &prepared.pipeline.name)?;
     let lines = lines(&output, &manifest, wanted).await?;
     let mut explanations = committed(&output, &manifest, number, &lines, &prepared.period).await?;
-    match facts(&prepared, &manifest, options).await {
+    let decisions = Decisions::of(&output, &label).await?.only(&manifest.decisions);
+    match facts(&prepared, &manifest, &decisions, options).await {
         Ok(files) => {
             mark(&mut prepared, &lines);
             let adjustments = adjustments::due(&prepared, &output, Some(&manifest.adjusts)).await?;
-            let own = own::walk(&prepared, (&files, &adjustments), &lines, options).await?;
+            let own = own::walk(&prepared, (&files, &adjustments, &decisions), &lines, options).await?;
             for (explanation, own) in explanations.iter_mut().zip(own) {
                 match own {
                     Some(own) => complete(explanation, own)?,
@@ -208,7 +209,12 @@ fn behind<'b>(line: &Row, buckets: impl Iterator<Item = &'b Row>, period: &Perio
 }
 
 /// The usage files, when they and everything else are what the run has read; otherwise what has changed.
-async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -> Result<Vec<InputFile>, Vec<String>> {
+async fn facts(
+    prepared: &Prepared,
+    manifest: &Manifest,
+    decisions: &Decisions,
+    options: &RunOptions,
+) -> Result<Vec<InputFile>, Vec<String>> {
     let mut changed = Vec::new();
     let found = async {
         let output = Location::parse(&options.output)?;
@@ -216,7 +222,7 @@ async fn facts(prepared: &Prepared, manifest: &Manifest, options: &RunOptions) -
     };
     let billed = || manifest.adjusts.values().flatten().map(String::as_str);
     match found.await.map(|found| found.files) {
-        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest), billed()) == manifest.run_id => {
+        Ok(files) if prepared.run_id(&files, first_of(prepared, manifest), billed(), decisions) == manifest.run_id => {
             return Ok(files);
         }
         Ok(files) => {

@@ -15,7 +15,7 @@ use crate::guide::Guided;
 use crate::mediate::{Fate, Mediated, text_at};
 use crate::meter::{Measured, Measures, Numbers};
 use crate::read::{self, Batch, InputFile};
-use crate::usage::{Metered, Origin, Slot, Suspended, Tally, reasons};
+use crate::usage::{Mark, Metered, Origin, Slot, Suspended, Tally, reasons};
 
 /// Shards of dedup keys: enough that one shard of ten million records stays in a processor's cache while it is sorted.
 pub(super) const SHARDS: usize = 128;
@@ -337,6 +337,7 @@ impl Worker<'_> {
                 identifier: None,
                 record_time: None,
                 raw: broken.raw.clone(),
+                mark: Mark::default(),
             });
         }
     }
@@ -382,7 +383,8 @@ fn describe(
     let known = mediated.records.column_by_name("record_time").is_some_and(|times| times.is_valid(row));
     let record_time = known.then(|| mediated.times[row]);
     let (record_id, record_type, identifier) = (text("record_id"), text("record_type"), text("identifier"));
-    Suspended { origin, reason, field, detail, record_id, record_type, identifier, record_time, raw: batch.raw(row) }
+    let (raw, mark) = (batch.raw(row), Mark::default());
+    Suspended { origin, reason, field, detail, record_id, record_type, identifier, record_time, raw, mark }
 }
 
 fn open(
@@ -417,11 +419,16 @@ pub(super) enum Late {
         /// Charge index.
         charge: usize,
     },
+    /// It would count, but this copy of it was written off.
+    WrittenOff {
+        /// Where that stands.
+        copy: Origin,
+    },
 }
 
 impl Late {
     /// The reason and detail of its row in suspense.
-    pub(super) fn told(self, job: &Job<'_>) -> (&'static str, String) {
+    pub(super) fn told<'j>(self, job: &Job<'j>) -> (&'j str, String) {
         match self {
             Self::Conflicting => (reasons::CONFLICTING_KEY, "another record with this key came first".to_owned()),
             Self::Unpriced { charge } => {
@@ -430,6 +437,10 @@ impl Late {
             Self::Beyond { charge } => {
                 let charge = &job.book.charges[charge].id;
                 (reasons::NO_PRICE, format!("charge {charge} has no price for it: it is past the last tier"))
+            }
+            Self::WrittenOff { copy } => {
+                let code = job.decided.of(copy).map_or("", |said| &said.code);
+                (code, "it would be rated now, but was written off when it was set aside for this".to_owned())
             }
         }
     }

@@ -230,6 +230,6 @@ impl Outlook {
     }
 }
 
-fn rfc3339(instant: i64) -> String {
+pub(super) fn rfc3339(instant: i64) -> String {
     chrono::DateTime::from_timestamp_micros(instant).map(|instant| instant.to_rfc3339()).unwrap_or_default()
 }

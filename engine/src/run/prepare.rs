@@ -9,7 +9,7 @@ use super::conditions::{Conditions, Known, asked, condition_names};
 use super::deferred::{Computations, circular, ordered};
 use super::recurring::recall;
 use super::subjects::{bucket_schema, formula_names};
-use super::{Job, SourceRules, layers};
+use super::{Decided, Decisions, Job, SourceRules, layers};
 use crate::book::Spoken;
 use crate::book::SqlOfPrice;
 use crate::book::model::{Meter, Model, PriceBook};
@@ -280,13 +280,15 @@ fn unknown_key(key: &Located, source: &str) -> Fault {
 impl Prepared {
     /// The run's id: a hash of everything that decides its result (DESIGN section 1, "A run is a value"), and of nothing
     /// else: not of where files lie, in which order they are read, or with how many workers. `first_number` is that of
-    /// the first invoice, when invoices are numbered; `adjustments` are the digests of what is billed of closed periods.
+    /// the first invoice, when invoices are numbered; `adjustments` are the digests of what is billed of closed periods,
+    /// and `decisions` what was decided of records in suspense.
     #[must_use]
-    pub fn run_id<'a>(
+    pub(crate) fn run_id<'a>(
         &self,
         files: &[InputFile],
         first_number: Option<u64>,
         adjustments: impl IntoIterator<Item = &'a str>,
+        decisions: &Decisions,
     ) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
@@ -305,8 +307,12 @@ impl Prepared {
         if let Some(number) = first_number {
             add(&format!("invoices from {number}"));
         }
-        for digest in adjustments {
-            add("adjustments");
+        for (what, digest) in adjustments
+            .into_iter()
+            .map(|digest| ("adjustments", digest))
+            .chain(decisions.digests().map(|digest| ("decision", digest)))
+        {
+            add(what);
             add(digest);
         }
         for file in files {
@@ -350,7 +356,7 @@ impl Prepared {
         files: &'j [InputFile],
         sources: &'j [SourceRules],
         cells: &'j Cells,
-        adjustments: &'j Adjustments,
+        (adjustments, decided): (&'j Adjustments, &'j Decided),
     ) -> Job<'j> {
         let Self { pipeline, period, book, reference, catalog, fx, discounts, .. } = self;
         let Self { groups, account_bounds, computations, conditions, .. } = self;
@@ -371,6 +377,7 @@ impl Prepared {
             sources,
             cells,
             adjustments,
+            decided,
         }
     }
 }

@@ -119,6 +119,8 @@ pub(super) struct Remarks {
     pub(super) kept: BTreeMap<String, Vec<Part>>,
     /// By what usage was taken in.
     pub(super) nights: Option<Nights>,
+    /// Digests of the decisions on suspense.
+    pub(super) decisions: Vec<String>,
 }
 
 /// The manifest of the run.
@@ -129,7 +131,7 @@ pub(super) fn manifest(
     totals: &ControlTotals,
     remarks: Remarks,
 ) -> Manifest {
-    let Remarks { lines_without_tax, tax_answers, numbers, kept, nights } = remarks;
+    let Remarks { lines_without_tax, tax_answers, numbers, kept, nights, decisions } = remarks;
     let mut tables = tables(&written);
     tables.extend(kept);
     Manifest {
@@ -146,6 +148,7 @@ pub(super) fn manifest(
         invoice_numbers: numbers.into_iter().collect(),
         tax_answers,
         nights,
+        decisions,
         closed: None,
         adjusts: job.adjustments.bills.clone(),
         rerated: None,

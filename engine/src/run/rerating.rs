@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::adjustments::delta;
-use super::{Place, Prepared, RunOptions, closing, nights, numbers, rated};
+use super::{Decisions, Place, Prepared, RunOptions, closing, nights, numbers, rated};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::commit::check_pipeline;
 use crate::lineset::manifest::{Input, Part};
@@ -60,7 +60,8 @@ pub async fn rerate(prepared: &Prepared, options: &RunOptions, late: Option<&[In
     }
     let files = found.files.iter().filter(|file| !file.known).count();
     let first_number = numbers::first_of(prepared, &closed);
-    let run_id = prepared.run_id(&found.files, first_number, []);
+    let decisions = Decisions::of(&output, label).await?;
+    let run_id = prepared.run_id(&found.files, first_number, [], &decisions);
     let mut report =
         RerateReport { period: label.clone(), number, run_id: run_id.clone(), files, adjustments: 0, already: true };
     if run_id == base.run_id {
@@ -77,6 +78,7 @@ pub async fn rerate(prepared: &Prepared, options: &RunOptions, late: Option<&[In
         standing: Some(&standing),
         keeps: true,
         bills: None,
+        decisions: &decisions,
     };
     let (rerated, _) = rated(prepared, options, &place, found, Some(base)).await?;
     let [lines, taxes] = delta::between(&output, base, &rerated, options.partitions).await?;

@@ -33,6 +33,8 @@ pub(super) struct Usage {
     pub(super) judged: Vec<Vec<Vec<Judged>>>,
     /// What the cells and values of `judged` are.
     pub(super) names: Names,
+    /// Records of which something was decided, and that are copies of another one that counts.
+    pub(super) represented: HashSet<Origin>,
 }
 
 /// What numbers of cells and values stand for.
@@ -79,7 +81,7 @@ pub(super) async fn settle_all(
 
     let mut by_subscription: Vec<Vec<Vec<Settled>>> = (0..SHARDS).map(|_| Vec::new()).collect();
     let (buckets, mut metered) = sorting.standing(buckets, &singles, &mut by_subscription)?;
-    let (mut late, mut nowhere) = (Vec::new(), HashSet::new());
+    let (mut late, mut nowhere, mut kept_for) = (Vec::new(), HashSet::new(), HashMap::new());
     let mut judged: Vec<Vec<Vec<Judged>>> = vec![Vec::new(); sorting.days()];
     for shard in settled {
         let shard = shard?;
@@ -90,6 +92,8 @@ pub(super) async fn settle_all(
             *total = (total.0 + own.0, total.1.plus(own.1).ok_or_else(|| too_much(meter))?);
         }
         late.extend(shard.conflicts.into_iter().map(|origin| (origin, Late::Conflicting)));
+        late.extend(shard.written_off.into_iter().map(|(origin, copy)| (origin, Late::WrittenOff { copy })));
+        kept_for.extend(shard.kept_for);
         late.extend(shard.unpriced.into_iter().map(|(origin, charge)| (origin, Late::Unpriced { charge })));
         nowhere.extend(shard.nowhere);
     }
@@ -108,10 +112,12 @@ pub(super) async fn settle_all(
     suspended.extend(pending.into_iter().filter(|record| nowhere.contains(&record.origin)));
     suspended.extend(set_aside(job, (nowhere, late), told, batch_rows).await?);
     suspended.sort_by_key(|record| record.origin);
+    job.decided.mark(&mut suspended, &kept_for);
+    let represented = kept_for.into_values().flatten().collect();
     let metering = Metering { meters: &job.book.meters, by_record: &job.catalog.by_record };
     let names = Names { cells: cells.clone(), values: values.clone(), places, value_places };
     let buckets = bucketed(by_subscription, cells, &values, metering, job.period, buckets)?;
-    Ok(Usage { tallies, suspended, buckets, metered, judged, names })
+    Ok(Usage { tallies, suspended, buckets, metered, judged, names, represented })
 }
 
 /// The rows in suspense of records that are `nowhere`, as far as an earlier night has `told` of them, and of all `late` ones.
@@ -124,13 +130,13 @@ async fn set_aside(
     // Sorted by whoever asks.
     let mut suspended: Vec<Suspended> = nowhere.iter().filter_map(|origin| told.remove(origin)).collect();
     late.sort_unstable();
-    // What an earlier night has said of a record is not looked up again.
+    // What an earlier night has said of a record is not looked up again, but for why it is set aside.
     late.retain(|(origin, late)| {
         let (reason, detail) = late.told(job);
-        let same = |row: &Suspended| &*row.reason == reason && row.detail.as_ref() == Some(&detail);
-        let known = told.get(origin).is_some_and(same).then(|| told.remove(origin)).flatten();
+        let known = told.remove(origin);
         let is_new = known.is_none();
-        suspended.extend(known);
+        let row = |row| Suspended { reason: Arc::from(reason), field: None, detail: Some(detail), ..row };
+        suspended.extend(known.map(row));
         is_new
     });
     suspended.extend(described(job, &late, batch_rows).await?);
@@ -151,6 +157,10 @@ struct Shard {
     judged: Vec<Vec<Judged>>,
     /// Records without a price, with the charge that lacks it.
     unpriced: Vec<(Origin, usize)>,
+    /// Records that would count, each with the copy of it that was written off.
+    written_off: Vec<(Origin, Origin)>,
+    /// Records of whose copies something was decided, each as one of them, with the others.
+    kept_for: Vec<(Origin, Vec<Origin>)>,
     /// Whether a price (by number) has a price for a cell.
     priced: HashMap<(u32, u32), bool>,
 }
@@ -174,6 +184,8 @@ impl Sorting<'_> {
             nowhere: Vec::new(),
             judged: vec![Vec::new(); self.days()],
             unpriced: Vec::new(),
+            written_off: Vec::new(),
+            kept_for: Vec::new(),
             priced: HashMap::new(),
         };
         for origin in settlement.duplicates {
@@ -187,8 +199,10 @@ impl Sorting<'_> {
             verdicts.get_mut(range).into_iter().for_each(|verdicts| verdicts.fill(verdict));
         };
         settlement.conflicts.into_iter().for_each(|range| judge(range, Verdict::Conflicting));
+        let decided = self.job.decided.among(all);
         for kept in settlement.kept {
-            let verdict = self.keep(&mut shard, &all[kept.clone()])?;
+            let copies = all.get(kept.start).and_then(|first| decided.get(&(first.key, first.content)));
+            let verdict = self.keep(&mut shard, &all[kept.clone()], copies.map_or(&[], Vec::as_slice))?;
             judge(kept, verdict);
         }
         for (measure, verdict) in all.iter().zip(verdicts) {
@@ -268,8 +282,19 @@ impl Sorting<'_> {
         shard_of(subscription, self.job.reference.subscriptions.len(), SHARDS)
     }
 
-    /// Keeps one record: all its measures, or its place in suspense.
-    fn keep(&self, shard: &mut Shard, measures: &[Metered]) -> Outcome<Verdict> {
+    /// Keeps one record: all its measures, or its place in suspense. Of `copies` of it something was decided.
+    fn keep(&self, shard: &mut Shard, measures: &[Metered], copies: &[Origin]) -> Outcome<Verdict> {
+        let Some(first) = measures.first() else { return Ok(Verdict::Nowhere) };
+        let verdict = self.judged(shard, measures, copies)?;
+        if let Some(decided) = self.job.decided.latest(copies) {
+            // A record counts once: as the copy in suspense, or as the one that was decided last.
+            let one = if verdict.is_suspended() { first.origin } else { decided };
+            shard.kept_for.push((one, copies.iter().copied().filter(|copy| *copy != one).collect()));
+        }
+        Ok(verdict)
+    }
+
+    fn judged(&self, shard: &mut Shard, measures: &[Metered], copies: &[Origin]) -> Outcome<Verdict> {
         let Some(first) = measures.first() else { return Ok(Verdict::Nowhere) };
         let tally = &mut shard.tallies[first.origin.file()];
         if first.slot == Slot::NOWHERE {
@@ -281,6 +306,11 @@ impl Sorting<'_> {
             tally.suspended += 1;
             shard.unpriced.push((first.origin, charge));
             return Ok(Verdict::Unpriced);
+        }
+        if let Some(copy) = self.job.decided.written_off(copies) {
+            tally.suspended += 1;
+            shard.written_off.push((first.origin, copy));
+            return Ok(Verdict::WrittenOff);
         }
         tally.rated += 1;
         for measure in measures {

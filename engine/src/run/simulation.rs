@@ -2,7 +2,7 @@
 //! left behind.
 
 use super::nights;
-use super::{Place, Prepared, RunOptions, numbers, rated};
+use super::{Decisions, Place, Prepared, RunOptions, numbers, rated};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lineset::Manifest;
 use crate::lineset::current;
@@ -40,7 +40,8 @@ pub async fn simulate(prepared: &Prepared, options: &RunOptions) -> Outcome<Simu
     let before = &committed.1;
     let found = nights::kept(prepared, before)?;
     let guide = super::Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
-    let now = nights::facts(prepared, &guide);
+    let decisions = Decisions::of(&output, label).await?.only(&before.decisions);
+    let now = nights::facts(prepared, &guide, &decisions);
     if before.nights.as_ref().map(|nights| &nights.taken_in) != now.as_ref().map(|nights| &nights.taken_in) {
         let message = format!("usage of {label} would be read, guided or measured otherwise than it was");
         let hint = "meters, the products that are on them, subscriptions, identifiers or the pipeline have changed: \
@@ -48,7 +49,7 @@ pub async fn simulate(prepared: &Prepared, options: &RunOptions) -> Outcome<Simu
         return Err(Fault::new(&codes::O014, message).hint(hint).into());
     }
     let first_number = numbers::first_of(prepared, before);
-    let run_id = prepared.run_id(&found.files, first_number, []);
+    let run_id = prepared.run_id(&found.files, first_number, [], &decisions);
     let memory = Location::parse("memory://simulation")?;
     let place = Place {
         output: &memory,
@@ -58,6 +59,7 @@ pub async fn simulate(prepared: &Prepared, options: &RunOptions) -> Outcome<Simu
         standing: None,
         keeps: false,
         bills: None,
+        decisions: &decisions,
     };
     let (simulated, _) = rated(prepared, options, &place, found, Some(before)).await?;
     Ok(Simulation { output, committed, memory, simulated })

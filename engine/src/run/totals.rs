@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Job;
 use super::balances;
+use super::decided;
 use super::line_discounts::add_discounts;
 use super::rating::Billing;
 use super::settle::Usage;
+use hashbrown::HashMap;
+
 use crate::control::{ControlTotals, CurrencyTotals, FileTotals, MeterTotals};
 use crate::fault::{Fault, Outcome, codes};
 use crate::lines::Line;
@@ -15,12 +18,17 @@ use crate::reference::model::Index;
 
 /// The control totals of a run, as the stages counted them.
 pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome<ControlTotals> {
+    let mut written_off: HashMap<u32, u64> = HashMap::new();
+    for row in usage.suspended.iter().filter(|row| row.mark.written_off.is_some()) {
+        *written_off.entry(job.files[row.origin.file()].index).or_default() += 1;
+    }
     let files = job.files.iter().zip(&usage.tallies).map(|(file, tally)| FileTotals {
         source: job.pipeline.sources[file.source].name.clone(),
         file: file.name.clone(),
         read: tally.read,
         rated: tally.rated,
         suspended: tally.suspended,
+        written_off: written_off.get(&file.index).copied().unwrap_or_default(),
         duplicate: tally.duplicate,
         out_of_window: tally.out_of_window,
         filtered: tally.filtered,
@@ -36,6 +44,7 @@ pub(super) fn totals(job: &Job<'_>, usage: &Usage, billing: &Billing) -> Outcome
         allowances: allowances?,
         currencies: currencies?,
         notices: billing.notices.len() as u64,
+        suspense: decided::totals(job, &usage.suspended, &usage.represented),
     })
 }
 

@@ -341,6 +341,9 @@ pub const SUSPENSE: &[Column] = &[
     maybe("record_type", Text, "Its type"),
     maybe("identifier", Text, "Its identifier"),
     maybe("record_time", Instant, "Its time"),
+    given("state", Text, "`open`, or `written_off`: then it is never rated, whatever changes"),
+    maybe("written_off_for", Text, "The reason it was written off for"),
+    given("recycled", Whole, "How often it was recycled so far, in vain"),
     given("raw", Text, "The record as it arrived: the line of a text file, a JSON object of a Parquet row"),
 ];
 

@@ -70,6 +70,9 @@ mod committed;
 // Parquet files with damaged pages: a fault, and no stack trace.
 #[cfg(test)]
 mod damaged;
+// What is decided of records in suspense.
+#[cfg(test)]
+mod decisions;
 // What changed between two line sets.
 #[cfg(test)]
 mod diff;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::adjustments::Adjustments;
 use super::super::batches::line_ids;
+use super::super::decided::named_files;
 use super::super::nights::Standing;
 use super::super::pools::place_ref;
 use super::super::rater::Rater;
@@ -15,7 +16,7 @@ use super::super::rating::Rated;
 use super::super::recurring::{bounds, owed, priced};
 use super::super::settle::{Usage, settle_all};
 use super::super::witness::{Seen, Witness};
-use super::super::{Job, Prepared, RunOptions, intake, rating, taxation};
+use super::super::{Decisions, Job, Prepared, RunOptions, intake, rating, taxation};
 use super::discounts;
 use super::made::{MadeOf, made_of};
 use super::model::{
@@ -62,14 +63,15 @@ pub(super) struct Own {
 /// Those of a run; our bug when a line comes out otherwise.
 pub(super) async fn walk(
     prepared: &Prepared,
-    (files, adjustments): (&[InputFile], &Adjustments),
+    (files, adjustments, decisions): (&[InputFile], &Adjustments, &Decisions),
     lines: &[(usize, Row)],
     options: &RunOptions,
 ) -> Outcome<Vec<Option<Own>>> {
     let sources = prepared.sources(files).await?;
     let guide = Guide::new(&prepared.book, &prepared.reference, &prepared.catalog, &prepared.asked_meters())?;
     let cells = Cells::default();
-    let job = prepared.job(&guide, files, &sources, &cells, adjustments);
+    let decided = decisions.said(named_files(&prepared.pipeline.sources, files));
+    let job = prepared.job(&guide, files, &sources, &cells, (adjustments, &decided));
     let intakes = intake::take_in(&job, options, &options.file_order(files.len())).await?;
     let usage = settle_all(&job, intakes, Standing::default(), options.batch_rows).await?;
     let mut rated = rating::rate(&job, &usage.buckets)?;

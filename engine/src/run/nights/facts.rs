@@ -1,13 +1,13 @@
 //! By what usage is taken in: digests that tell whether what an earlier night has taken in still holds.
 
-use super::super::Prepared;
+use super::super::{Decisions, Prepared};
 use crate::catalog::Catalog;
 use crate::fault::Located;
 use crate::guide::Guide;
 use crate::lineset::manifest::Nights;
 
 /// The digests of this run; `None` when the pipeline is not incremental.
-pub(in crate::run) fn facts(prepared: &Prepared, guide: &Guide<'_>) -> Option<Nights> {
+pub(in crate::run) fn facts(prepared: &Prepared, guide: &Guide<'_>, decisions: &Decisions) -> Option<Nights> {
     prepared.pipeline.incremental.as_ref()?;
     let mut taken_in = Texts::default();
     taken_in.add(env!("CARGO_PKG_VERSION"));
@@ -29,6 +29,8 @@ pub(in crate::run) fn facts(prepared: &Prepared, guide: &Guide<'_>) -> Option<Ni
         priced.add(&prepared.book.digest);
         priced.add(&prepared.reference.digest);
     }
+    // What is written off, or is not any more, decides it too.
+    decisions.digests().for_each(|digest| priced.add(digest));
     Some(Nights { taken_in: taken_in.digest(), priced: priced.digest() })
 }
 

@@ -21,7 +21,7 @@ use crate::lineset::parts::{of_all, read_column, read_part};
 use crate::reference::model::Index;
 use crate::store::Location;
 use crate::tables::Table;
-use crate::usage::{Bucket, Cell, Metered, Origin, Slot, Suspended, Tally, Verdict};
+use crate::usage::{Bucket, Cell, Mark, Metered, Origin, Slot, Suspended, Tally, Verdict};
 
 /// The tables of the standing run, and whom its texts mean in this one.
 pub(super) struct Reading<'r> {
@@ -284,6 +284,7 @@ impl<'r> Reading<'r> {
                     identifier: text("identifier", row)?,
                     record_time: times.is_valid(row).then(|| times.value(row)),
                     raw: text("raw", row)?.unwrap_or_default(),
+                    mark: Mark::default(),
                 };
                 if set_aside.contains(&suspended.origin) {
                     standing.told.insert(suspended.origin, suspended);
