@@ -84,14 +84,17 @@ async fn settled(arguments: &RunArguments, prepared: &Prepared, options: &RunOpt
     if late.is_empty() {
         return Ok(report);
     }
-    for LateUsage { period, files } in late {
+    for LateUsage { period, files, decided } in late {
         let closed = prepare(&arguments.pipeline, &period, &|name| std::env::var(name).ok()).await?;
         let rerated = rerate(&closed, options, Some(&files)).await?;
         let lines = counted(rerated.adjustments, "line");
-        talk::say(&format!(
-            "{} with late usage of {period}, which is closed: {lines} adjusted",
-            counted(files.len() as u64, "file")
-        ));
+        let late = counted(files.len() as u64, "file");
+        let what = match (files.is_empty(), decided) {
+            (true, _) => format!("decisions on suspense of {period}"),
+            (_, true) => format!("{late} with late usage of {period} and decisions on its suspense"),
+            _ => format!("{late} with late usage of {period}"),
+        };
+        talk::say(&format!("{what}, which is closed: {lines} adjusted"));
     }
     run(prepared, options).await
 }

@@ -1,10 +1,11 @@
-//! Late usage: records of closed periods among the files that a run of an open one has read.
+//! What a run of an open period finds to do for closed ones: records of theirs among the files that it has read, and
+//! decisions on their suspense that they have not been rated by.
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use hashbrown::HashSet;
 
-use super::{Prepared, RunOptions};
+use super::{Decisions, Prepared, RunOptions};
 use crate::columns::{Texts, named, texts_named};
 use crate::fault::Outcome;
 use crate::lineset::commit::periods;
@@ -14,23 +15,25 @@ use crate::lineset::{Manifest, current};
 use crate::store::Location;
 use crate::tables::Table;
 
-/// A closed period, and files with records of other periods that it has not read.
+/// A closed period, and what it has not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateUsage {
     /// The closed period.
     pub period: String,
-    /// The files.
+    /// Files with records of other periods.
     pub files: Vec<Input>,
+    /// Whether there are decisions on its suspense.
+    pub decided: bool,
 }
 
-/// What the newest run of the period has read and left, and closed periods before it have not seen.
+/// What the newest run of the period has read and left, or somebody has decided, and closed periods before it have not
+/// seen.
 ///
 /// # Errors
 /// `O001`, `O005` and `O006` for manifests and parts that cannot be read.
 pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Vec<LateUsage>> {
-    if prepared.pipeline.incremental.as_ref().is_none_or(|incremental| !incremental.adjusts_late) {
-        return Ok(Vec::new());
-    }
+    // Only what has kept its usage can be rated once more.
+    let Some(incremental) = &prepared.pipeline.incremental else { return Ok(Vec::new()) };
     let output = Location::parse(&options.output)?;
     let label = &prepared.period.label;
     let mut late = Vec::new();
@@ -43,7 +46,8 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
             Some(left) => left,
             None => {
                 let Some((_, own)) = current(&output, label).await? else { return Ok(late) };
-                left.insert(strangers(&output, &own, options.partitions).await?)
+                let strangers = strangers(&output, &own, options.partitions).await?;
+                left.insert(if incremental.adjusts_late { strangers } else { Vec::new() })
             }
         };
         let base = closed.rerated.as_deref().unwrap_or(&closed);
@@ -51,8 +55,10 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
             base.inputs.iter().map(|input| (input.source.as_str(), input.digest.as_str())).collect();
         let files = left.iter().filter(|input| !seen.contains(&(input.source.as_str(), input.digest.as_str())));
         let files: Vec<Input> = files.cloned().collect();
-        if !files.is_empty() {
-            late.push(LateUsage { period, files });
+        let decisions = Decisions::of(&output, &period).await?;
+        let decided = decisions.digests().any(|digest| !base.decisions.iter().any(|done| done == digest));
+        if decided || !files.is_empty() {
+            late.push(LateUsage { period, files, decided });
         }
     }
     Ok(late)

@@ -9,20 +9,20 @@ use crate::committed::{self, Committed};
 use crate::harness::{Ran, ratemill, same_bytes};
 use crate::month::{Drops, Month, drops};
 
-fn call(month: &Month, name: &str, period: &str) -> Ran {
+pub(crate) fn call(month: &Month, name: &str, period: &str) -> Ran {
     ratemill(&[name, "pipeline.yaml", "--period", period, "--format", "json"]).cwd(month.folder()).run()
 }
 
-fn run(month: &Month, period: &str) -> Value {
+pub(crate) fn run(month: &Month, period: &str) -> Value {
     call(month, "run", period).ok().json()
 }
 
-fn read(month: &Month, period: &str) -> Committed {
+pub(crate) fn read(month: &Month, period: &str) -> Committed {
     committed::read(&month.path("out"), period)
 }
 
 /// Net and tax by account and charge, adjustments included.
-fn billed(sets: &[&Committed]) -> BTreeMap<(String, String), (i64, i64)> {
+pub(crate) fn billed(sets: &[&Committed]) -> BTreeMap<(String, String), (i64, i64)> {
     let cents = |text: &str| -> i64 {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -46,7 +46,7 @@ fn billed(sets: &[&Committed]) -> BTreeMap<(String, String), (i64, i64)> {
 }
 
 /// A month with taxes, of which `drops` have come and are billed for good.
-fn closed(drops: &[(String, String)]) -> Month {
+pub(crate) fn closed(drops: &[(String, String)]) -> Month {
     let month = Month::new();
     let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
     month.put(
@@ -116,6 +116,7 @@ fn late_usage_of_a_closed_period_is_billed_once_in_the_open_one() {
     }
     // Closed as well, November has billed them for good, and December does not.
     call(&month, "close", "2026-11").ok();
+    assert_eq!(call(&month, "rerate", "2026-11").ok().json()["adjustments"], 0);
     run(&month, "2026-12");
     assert_eq!(read(&month, "2026-12").table("invoice_lines").len(), 0);
 }

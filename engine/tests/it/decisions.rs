@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::adjustments::{billed, call, closed, read, run};
 use crate::committed::{self, Committed, Row};
 use crate::harness::{Call, Ran, digests, files, folder, ratemill, same_bytes};
 use crate::month::{Month, drops, mixed};
@@ -269,7 +270,7 @@ fn nights_with_decisions_between_them_are_one_run_with_all_decisions_to_the_byte
         // Who nobody was is known now: what is not written off is rated.
         let known = std::fs::read_to_string(month.path("identifiers.csv")).unwrap();
         for one in [&month, &all] {
-            one.put("identifiers.csv", &format!("{known}nobody,S1,2026-01-01,\n"));
+            one.put("identifiers.csv", &format!("{known}{NOBODY}"));
             one.call("run").run().ok();
         }
         same(&all.committed(), &month.committed(), "nights with decisions, mended");
@@ -284,4 +285,54 @@ fn nights_with_decisions_between_them_are_one_run_with_all_decisions_to_the_byte
         let here = committed::read(&month.path("out"), "2026-10").run_id;
         assert_ne!(month.call("run").words(&words).run().ok().json()["run_id"], here);
     }
+}
+
+/// Who nobody was.
+const NOBODY: &str = "nobody,S1,2026-01-01,\n";
+
+fn of_month(month: &Month, words: &[&str]) -> Value {
+    let (name, rest) = words.split_first().unwrap();
+    let call = ratemill(&["suspense", name, "pipeline.yaml", "--format", "json"]).words(rest);
+    call.cwd(month.folder()).run().ok().json()
+}
+
+#[test]
+fn what_is_recycled_of_a_closed_period_is_billed_once_in_the_open_one() {
+    let drops = drops(23, 30);
+    let month = closed(&drops);
+    let october = read(&month, "2026-10");
+    let before = month.committed();
+    let known = std::fs::read_to_string(month.path("identifiers.csv")).unwrap();
+    month.put("identifiers.csv", &format!("{known}{NOBODY}"));
+    let unknown = ["--period", "2026-10", "--code", "unknown_identifier"];
+    let kept = of_month(&month, &[&["write-off", "--reason", "stolen", "--file", &drops[3].0], &unknown[..]].concat());
+    let told = of_month(&month, &[&["recycle"], &unknown[..]].concat());
+    assert_eq!((&told["closed"], &told["number"], &told["before"]), (&json!(true), &json!(2), &json!(0)), "{told:#}");
+    assert_eq!(run(&month, "2026-11")["outcome"], "committed");
+    assert_eq!(run(&month, "2026-11")["outcome"], "already_done");
+    let november = read(&month, "2026-11");
+    assert!(november.table("invoice_lines").iter().any(|line| line["line_kind"] == "adjustment"));
+    // Both months come to what October would have come to with the decisions, and what November has of its own.
+    let fresh = closed(&drops);
+    std::fs::remove_dir_all(fresh.path("out")).unwrap();
+    fresh.put("identifiers.csv", &format!("{known}{NOBODY}"));
+    for (name, path) in files(&month.path("out/runs/period=2026-10/decisions")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        fresh.put(&format!("out/runs/period=2026-10/decisions/{name}"), &text);
+    }
+    [run(&fresh, "2026-10"), run(&fresh, "2026-11")].iter().for_each(|told| assert_eq!(told["outcome"], "committed"));
+    let expected = [&read(&fresh, "2026-10"), &read(&fresh, "2026-11")];
+    assert_eq!(billed(&[&october, &november]), billed(&expected));
+    let mut after = month.committed().1;
+    after.retain(|path, _| before.1.contains_key(path));
+    same_bytes(&before.1, &after, "a closed line set");
+    let told = &of_month(&month, &["list", "--period", "2026-10"])["periods"][0];
+    in_order(told);
+    assert_eq!(told["written_off"], kept["records"]);
+    assert_ne!(told["recycled"], 0);
+    // Closed and rerated as well, November goes on billing what it has billed.
+    call(&month, "close", "2026-11").ok();
+    of_month(&month, &["write-off", "--reason", "late", "--period", "2026-11", "--all"]);
+    run(&month, "2026-12");
+    assert_eq!(billed(&[&october, &november, &read(&month, "2026-12")]), billed(&expected));
 }

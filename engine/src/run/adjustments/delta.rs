@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use arrow::array::AsArray;
 use arrow::array::RecordBatch;
 use arrow::datatypes::TimestampMicrosecondType;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{exact, money, text};
 use crate::columns::named as column;
 use crate::fault::{Fault, Outcome, codes};
+use crate::lines::LineKind;
 use crate::lineset::Manifest;
 use crate::lineset::parts::{of_all, read_part};
 use crate::money::Decimal;
@@ -92,6 +93,8 @@ fn nothing(line: &Line) -> Line {
 async fn lines(output: &Location, manifest: &Manifest, threads: usize) -> Outcome<HashMap<String, Line>> {
     let parts = |table: Table| manifest.tables.get(table.name()).into_iter().flatten();
     let mut lines: HashMap<String, Line> = HashMap::new();
+    // What the period itself has billed of others stands: it is not rated again.
+    let mut of_others: HashSet<String> = HashSet::new();
     let read = |part| read_part(output, Table::InvoiceLines, part);
     for batch in of_all(parts(Table::InvoiceLines), threads, read).await?.iter().flatten() {
         for row in 0..batch.num_rows() {
@@ -99,6 +102,10 @@ async fn lines(output: &Location, manifest: &Manifest, threads: usize) -> Outcom
             let instant = |name: &str| -> Outcome<i64> {
                 Ok(column(batch, name)?.as_primitive::<TimestampMicrosecondType>().value(row))
             };
+            if self::text(batch, "line_kind", row)? == LineKind::Adjustment.label() {
+                of_others.insert(text("line_id")?);
+                continue;
+            }
             let (list, discount) = (money(batch, "amount_list", row)?, money(batch, "amount_discount", row)?);
             let line = Line {
                 account: text("account_id")?,
@@ -127,7 +134,11 @@ async fn lines(output: &Location, manifest: &Manifest, threads: usize) -> Outcom
             let (tax, place, category) = (text("tax")?, text("tax_jurisdiction")?, text("tax_category")?);
             let percent = exact(batch, "rate_percent", row)?;
             let key = (tax, place, category, percent, exempt, text("category_code")?, text("reason")?);
-            let line = lines.get_mut(&text("line_id")?).ok_or_else(|| Fault::ours("a tax row without a line"))?;
+            let line_id = text("line_id")?;
+            if of_others.contains(&line_id) {
+                continue;
+            }
+            let line = lines.get_mut(&line_id).ok_or_else(|| Fault::ours("a tax row without a line"))?;
             let amounts = line.taxes.entry(key).or_default();
             let add = |sum: Decimal, name: &str| -> Outcome<Decimal> {
                 Ok(sum.plus(money(batch, name, row)?).ok_or_else(too_much)?)

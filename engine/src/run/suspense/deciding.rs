@@ -48,6 +48,11 @@ pub struct Decided {
 /// `O018` when no record in suspense is selected, `O017` when another decision was taken meanwhile; those of listing.
 pub async fn decide(pipeline: &Pipeline, output: &Location, period: &str, asked: &Asked) -> Outcome<Decided> {
     let looked = look(pipeline, output, period).await?;
+    if looked.closed && looked.manifest.nights.is_none() && asked.action == Action::Recycle {
+        let message = format!("{period} is closed, and its usage was not kept: it cannot be rated once more");
+        let hint = "only an incremental pipeline keeps it; records can still be written off";
+        return Err(Fault::new(&codes::O014, message).hint(hint).into());
+    }
     let selected: Vec<_> = looked.records.iter().filter(|record| asked.selection.has(record)).collect();
     if selected.is_empty() {
         let codes: std::collections::BTreeSet<&str> =
