@@ -123,7 +123,7 @@ pub struct Settlement {
 /// The measures of one shard in order; kept from shard to shard, because fresh memory costs more than sorting.
 #[derive(Debug, Default)]
 pub struct Sorted {
-    /// Sorted by key, origin and slot.
+    /// Sorted by key, origin and slot; what came too late behind all others of its key.
     pub measures: Vec<Metered>,
     /// High bits of each key and where the measure lies: a quarter of the bytes to be moved.
     order: Vec<(u64, u32, u32)>,
@@ -131,7 +131,7 @@ pub struct Sorted {
 
 impl Sorted {
     /// Sorts the measures in `chunks`.
-    fn fill(&mut self, chunks: &[Vec<Metered>]) {
+    fn fill(&mut self, chunks: &[Vec<Metered>], too_late: impl Fn(&Metered) -> bool) {
         self.order.clear();
         for (number, chunk) in (0_u32..).zip(chunks) {
             self.order.extend((0_u32..).zip(chunk).map(|(at, metered)| (high(metered.key), number, at)));
@@ -145,7 +145,7 @@ impl Sorted {
             let length = rest.iter().take_while(|next| high(next.key) == high(first.key)).count();
             let (same, after) = rest.split_at_mut(length);
             if length > 1 {
-                same.sort_unstable_by_key(|metered| (metered.key, metered.origin, metered.slot));
+                same.sort_unstable_by_key(|metered| (metered.key, too_late(metered), metered.origin, metered.slot));
             }
             rest = after;
         }
@@ -157,9 +157,10 @@ fn high(key: u128) -> u64 {
     u64::from_be_bytes(high)
 }
 
-/// Sorts a shard that holds *all* measures of its keys, and tells first copies, duplicates and conflicts apart.
-pub fn settle(chunks: &[Vec<Metered>], sorted: &mut Sorted) -> Settlement {
-    sorted.fill(chunks);
+/// Sorts a shard that holds *all* measures of its keys, and tells first copies, duplicates and conflicts apart. What came
+/// `too_late` is never the first while there is another copy.
+pub fn settle(chunks: &[Vec<Metered>], sorted: &mut Sorted, too_late: impl Fn(&Metered) -> bool) -> Settlement {
+    sorted.fill(chunks, too_late);
     let shard = sorted.measures.as_slice();
     let mut settlement = Settlement::default();
     let mut at = 0;
@@ -214,7 +215,7 @@ mod tests {
         ];
         let mut sorted = Sorted::default();
         for _ in 0..2 {
-            let settlement = settle(&chunks, &mut sorted);
+            let settlement = settle(&chunks, &mut sorted, |_| false);
             let kept: Vec<u32> = settlement.kept.iter().map(|one| sorted.measures[one.start].origin.row()).collect();
             assert_eq!(kept, [1, 2, 3]);
             assert_eq!(settlement.duplicates, [6, 7].map(|row| Origin::new(0, row)));

@@ -139,7 +139,13 @@ fn build(
     let incremental = root.get("incremental").map(|node| {
         let said = |key: &str| node.get(key).and_then(Node::text);
         let (corrections, left) = (said("changed_files") == Some("correct"), said("late_usage") == Some("leave"));
-        Incremental { corrections, adjusts_late: !left }
+        let after = node.get("suspend_late_after");
+        if let Some(after) = after.filter(|_| left) {
+            let fault = Fault::new(&codes::P001, "late usage is left: none of it goes to suspense").at(&after.place);
+            faults.push(fault.hint("leave out `late_usage: leave`, or `suspend_late_after`"));
+        }
+        let suspend_late_after = after.and_then(|after| sources::days(after, &mut faults));
+        Incremental { corrections, adjusts_late: !left, suspend_late_after }
     });
     let numbering = root.get("invoices").and_then(|node| numbers::numbering(node, &mut faults));
     let assembled = (|| {

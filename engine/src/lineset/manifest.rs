@@ -104,6 +104,17 @@ pub struct Input {
     pub size: u64,
     /// Digest of its bytes.
     pub digest: String,
+    /// Of a file that joined a period when that was closed: records before this instant, in UTC microseconds, came too late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_before: Option<i64>,
+}
+
+impl Input {
+    /// Whether it is the same file, whenever its records came.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.source, &self.name, &self.digest) == (&other.source, &other.name, &other.digest)
+    }
 }
 
 /// A part of a table.

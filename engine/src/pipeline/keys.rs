@@ -204,6 +204,11 @@ static INCREMENTAL: Record = Record {
             "adjust",
             "what to do with usage of a closed period: bill what it changes as adjustments in the open one, or leave it out of window",
         ),
+        Key::optional(
+            "suspend_late_after",
+            Kind::Text,
+            "late usage that is older than this when the open period begins, such as `45 days`, goes to the suspense of its period (`too_late`) instead; left out: all of it is billed",
+        ),
     ]],
 };
 

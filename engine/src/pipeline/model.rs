@@ -49,6 +49,8 @@ pub struct Incremental {
     pub corrections: bool,
     /// Whether late usage of closed periods is billed as adjustments; otherwise it is left.
     pub adjusts_late: bool,
+    /// Days before the open period after which late usage goes to suspense instead.
+    pub suspend_late_after: Option<u32>,
 }
 
 /// How invoices are numbered (`invoices:`).

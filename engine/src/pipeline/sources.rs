@@ -102,12 +102,24 @@ fn suspend_rule(node: &Node, faults: &mut Faults) -> Option<SuspendRule> {
 
 /// Days of a window such as `35 days`.
 fn window(node: Option<&Node>, faults: &mut Faults) -> Option<u32> {
-    let text = node.map_or(Some(WINDOW), Node::text)?;
-    let days = text.trim().strip_suffix("days").or_else(|| text.trim().strip_suffix("day"));
-    let days = days.and_then(|days| days.trim().parse::<u32>().ok()).filter(|days| *days > 0);
-    if let (None, Some(node)) = (days, node) {
-        let fault = Fault::new(&codes::P001, format!("`{text}` is no window")).at(&node.place);
+    match node {
+        Some(node) => days(node, faults),
+        None => whole_days(WINDOW),
+    }
+}
+
+/// Days such as `35 days`.
+pub(super) fn days(node: &Node, faults: &mut Faults) -> Option<u32> {
+    let text = node.text()?;
+    let days = whole_days(text);
+    if days.is_none() {
+        let fault = Fault::new(&codes::P001, format!("`{text}` is no number of days")).at(&node.place);
         faults.push(fault.hint("write it in days, such as `35 days`"));
     }
     days
+}
+
+fn whole_days(text: &str) -> Option<u32> {
+    let days = text.trim().strip_suffix("days").or_else(|| text.trim().strip_suffix("day"))?;
+    days.trim().parse::<u32>().ok().filter(|days| *days > 0)
 }

@@ -135,6 +135,8 @@ fn what_is_wrong_is_reported_at_its_place() {
         (", identifiers: ids.csv", "", "Y005 23 reference"),
         ("output:", "limits: { suspense_records: 5 }\noutput:", "B001 24 5"),
         ("output:", "limits: { row_bytes: 1 MiB }\noutput:", "Y006 24 1 MiB"),
+        ("output:", "incremental: { suspend_late_after: a month }\noutput:", "P001 24 a month"),
+        ("output:", "incremental: { late_usage: leave, suspend_late_after: 9 days }\noutput:", "P001 24 9 days"),
     ] {
         assert!(SOUND.contains(sound), "{sound}");
         let found = faults_of(&SOUND.replacen(sound, broken, 1));

@@ -32,6 +32,8 @@ pub struct InputFile {
     pub known: bool,
     /// Whether it is still in the store.
     pub here: bool,
+    /// Records before this instant came too late with it: it joined a period that was closed already.
+    pub late_before: Option<i64>,
 }
 
 impl InputFile {
@@ -59,6 +61,8 @@ pub struct KnownFile {
     pub size: u64,
     /// BLAKE3 of its bytes, in hex.
     pub digest: String,
+    /// Records before this instant came too late with it.
+    pub late_before: Option<i64>,
 }
 
 /// A file as an earlier night has found it: as long as size and stamp are the same, so are its bytes.
@@ -126,16 +130,17 @@ pub async fn discover_more(sources: &[Source], threads: usize, known: &Known) ->
     let mut all: BTreeMap<(usize, String), InputFile> = BTreeMap::new();
     for ((source, name), file) in &known.files {
         let location = Pattern::parse(&sources[*source].path.text)?.at(name)?;
-        let KnownFile { size, digest } = file.clone();
-        let (source, name) = (*source, name.clone());
-        let gone = InputFile { index: 0, source, name: name.clone(), location, size, digest, known: true, here: false };
-        all.insert((source, name), gone);
+        let KnownFile { size, digest, late_before } = file.clone();
+        let (source, key, name) = (*source, (*source, name.clone()), name.clone());
+        let (index, known, here) = (0, true, false);
+        all.insert(key, InputFile { index, source, name, location, size, digest, known, here, late_before });
     }
     for (mut file, stamp) in files {
         let (source, name) = (sources[file.source].name.clone(), file.name.clone());
         discovered.stamps.push(Stamped { source, name, size: file.size, stamp, digest: file.digest.clone() });
         let before = known.files.get(&(file.source, file.name.clone()));
-        file.known = before.is_some_and(|before| before.digest == file.digest);
+        let same = before.filter(|before| before.digest == file.digest);
+        (file.known, file.late_before) = (same.is_some(), same.and_then(|same| same.late_before));
         if before.is_some() && !file.known {
             discovered.holds = false;
             if !known.corrections {
@@ -223,7 +228,8 @@ async fn fingerprint(source: usize, found: Found, stamped: Option<&Stamped>) -> 
             digest
         }
     };
-    Ok((InputFile { index: 0, source, name, location, size, digest, known: false, here: true }, stamp))
+    let (index, known, here, late_before) = (0, false, true, None);
+    Ok((InputFile { index, source, name, location, size, digest, known, here, late_before }, stamp))
 }
 
 /// Bytes whose fingerprint takes less than handing it to another thread.

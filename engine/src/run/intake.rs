@@ -264,6 +264,11 @@ impl Worker<'_> {
             self.intake.tallies[hand.file].out_of_window += 1;
             return 0;
         }
+        if self.is_too_late(hand, row) {
+            let detail = "its period was closed when it came".to_owned();
+            self.set_aside(hand, row, reasons::TOO_LATE, None, Some(detail));
+            return 1;
+        }
         match hand.guided[row] {
             Guided::To { subscription, route } => self.take_measures(hand, row, subscription, route),
             Guided::Nowhere(why) => {
@@ -271,6 +276,12 @@ impl Worker<'_> {
                 1
             }
         }
+    }
+
+    /// Whether a record came too late for its closed period, and nobody has recycled it.
+    fn is_too_late(&self, hand: &InHand<'_>, row: usize) -> bool {
+        let file = &self.job.files[hand.file];
+        file.late_before.is_some() && is_too_late(self.job, origin(file, hand.batch, row), hand.mediated.times[row])
     }
 
     fn take_measures(&mut self, hand: &InHand<'_>, row: usize, subscription: u32, route: u16) -> usize {
@@ -353,6 +364,12 @@ impl Worker<'_> {
         let at = origin(&self.job.files[hand.file], hand.batch, row);
         describe(hand.batch, hand.mediated, row, at, reason, field, detail)
     }
+}
+
+/// Whether the record of this time came too late for its closed period, and nobody has recycled it.
+pub(super) fn is_too_late(job: &Job<'_>, origin: Origin, time: i64) -> bool {
+    job.files[origin.file()].late_before.is_some_and(|instant| time < instant)
+        && job.decided.of(origin).is_none_or(|said| said.mark.recycled == 0)
 }
 
 /// Why a record is set aside of which a meter has made this.

@@ -15,6 +15,9 @@ use crate::lineset::{Manifest, current};
 use crate::store::Location;
 use crate::tables::Table;
 
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// A closed period, and what it has not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateUsage {
@@ -36,6 +39,8 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
     let Some(incremental) = &prepared.pipeline.incremental else { return Ok(Vec::new()) };
     let output = Location::parse(&options.output)?;
     let label = &prepared.period.label;
+    // There is no clock in a run: how late a record is, the beginning of the period says that has read it.
+    let late_before = incremental.suspend_late_after.map(|days| prepared.period.start() - i64::from(days) * DAY);
     let mut late = Vec::new();
     let mut left: Option<Vec<Input>> = None;
     for period in periods(&output).await?.into_iter().filter(|period| period < label) {
@@ -54,7 +59,7 @@ pub async fn late_usage(prepared: &Prepared, options: &RunOptions) -> Outcome<Ve
         let seen: HashSet<(&str, &str)> =
             base.inputs.iter().map(|input| (input.source.as_str(), input.digest.as_str())).collect();
         let files = left.iter().filter(|input| !seen.contains(&(input.source.as_str(), input.digest.as_str())));
-        let files: Vec<Input> = files.cloned().collect();
+        let files: Vec<Input> = files.map(|input| Input { late_before, ..input.clone() }).collect();
         let decisions = Decisions::of(&output, &period).await?;
         let decided = decisions.digests().any(|digest| !base.decisions.iter().any(|done| done == digest));
         if decided || !files.is_empty() {

@@ -67,7 +67,7 @@ pub(super) async fn discover(
         for input in &manifest.inputs {
             // Files of a source that is no longer there are none of this run.
             let Some(source) = sources.iter().position(|source| source.name == input.source) else { continue };
-            let file = KnownFile { size: input.size, digest: input.digest.clone() };
+            let file = KnownFile { size: input.size, digest: input.digest.clone(), late_before: input.late_before };
             known.files.insert((source, input.name.clone()), file);
         }
         known.stamps = stamps(output, manifest).await?;
@@ -96,7 +96,8 @@ pub(super) fn kept(prepared: &Prepared, manifest: &Manifest) -> Outcome<Discover
         };
         let location = Pattern::parse(&prepared.pipeline.sources[source].path.text)?.at(&input.name)?;
         let (name, digest) = (input.name.clone(), input.digest.clone());
-        files.push(InputFile { index, source, name, location, size: input.size, digest, known: true, here: true });
+        let (size, known, here, late_before) = (input.size, true, true, input.late_before);
+        files.push(InputFile { index, source, name, location, size, digest, known, here, late_before });
     }
     Ok(Discovered { files, stamps: Vec::new(), holds: true })
 }

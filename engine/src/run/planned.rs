@@ -40,6 +40,7 @@ pub(super) fn inputs(job: &Job<'_>) -> Vec<Input> {
         name: file.name.clone(),
         size: file.size,
         digest: file.digest.clone(),
+        late_before: file.late_before,
     };
     job.files.iter().map(input).collect()
 }

@@ -320,6 +320,9 @@ impl Prepared {
             add(&file.name);
             add(&file.size.to_string());
             add(&file.digest);
+            if let Some(instant) = file.late_before {
+                add(&format!("late before {instant}"));
+            }
         }
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);

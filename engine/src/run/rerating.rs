@@ -51,7 +51,7 @@ pub async fn rerate(prepared: &Prepared, options: &RunOptions, late: Option<&[In
     let mut found = nights::kept(prepared, base)?;
     match late {
         Some(late) => {
-            for input in late.iter().filter(|input| !base.inputs.contains(input)) {
+            for input in late.iter().filter(|late| !base.inputs.iter().any(|input| input.is(late))) {
                 found.files.extend(file(prepared, input)?);
             }
             found.files = crate::read::numbered(found.files)?;
@@ -107,5 +107,6 @@ fn file(prepared: &Prepared, input: &Input) -> Outcome<Option<InputFile>> {
     };
     let location = Pattern::parse(&prepared.pipeline.sources[source].path.text)?.at(&input.name)?;
     let (name, size, digest) = (input.name.clone(), input.size, input.digest.clone());
-    Ok(Some(InputFile { index: 0, source, name, location, size, digest, known: false, here: true }))
+    let (index, known, here, late_before) = (0, false, true, input.late_before);
+    Ok(Some(InputFile { index, source, name, location, size, digest, known, here, late_before }))
 }

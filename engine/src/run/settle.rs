@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Job;
 use super::beyond;
-use super::intake::{Intake, Late, SHARDS, described};
+use super::intake::{Intake, Late, SHARDS, described, is_too_late};
 use super::nights::Standing;
 use crate::book::model::{Aggregate, Meter};
 use crate::dedup::{Sorted, settle};
@@ -174,7 +174,8 @@ struct Sorting<'s> {
 
 impl Sorting<'_> {
     fn shard(&self, sorted: &mut Sorted, parts: &[Vec<Metered>]) -> Outcome<Shard> {
-        let settlement = settle(parts, sorted);
+        let too_late = |metered: &Metered| is_too_late(self.job, metered.origin, metered.time);
+        let settlement = settle(parts, sorted, too_late);
         let all = sorted.measures.as_slice();
         let mut shard = Shard {
             settled: self.room(all, &settlement.kept),

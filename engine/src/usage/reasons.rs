@@ -13,6 +13,7 @@ macro_rules! reasons {
 reasons! {
     MEDIATION_FAILED "mediation_failed" "The SELECT, its WHERE or a suspend rule cannot be computed on the record; `detail` has the cause.";
     MISSING_REQUIRED "missing_required" "A required column of the mediated record or of its dedup key is null, or its record_id is blank.";
+    TOO_LATE "too_late" "The record's period is closed, and it came later than the pipeline's `suspend_late_after` allows; recycling it bills it all the same.";
     CONFLICTING_KEY "conflicting_key" "Another record with the same dedup key and other content came first.";
     UNKNOWN_IDENTIFIER "unknown_identifier" "The identifier is in no row of the identifiers table.";
     IDENTIFIER_NOT_VALID "identifier_not_valid" "The identifier is known, but not at the record's time.";

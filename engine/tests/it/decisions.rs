@@ -336,3 +336,39 @@ fn what_is_recycled_of_a_closed_period_is_billed_once_in_the_open_one() {
     run(&month, "2026-12");
     assert_eq!(billed(&[&october, &november, &read(&month, "2026-12")]), billed(&expected));
 }
+
+#[test]
+fn late_usage_that_is_too_old_goes_to_suspense_until_somebody_recycles_it() {
+    let drops = drops(24, 40);
+    let month = closed(&drops[..24]);
+    let pipeline = std::fs::read_to_string(month.path("pipeline.yaml")).unwrap();
+    month.put("pipeline.yaml", &pipeline.replace("incremental: {}", "incremental: { suspend_late_after: 10 days }"));
+    let october = read(&month, "2026-10");
+    for together in drops[24..].chunks(3) {
+        together.iter().for_each(|drop| month.arrives(drop));
+        assert_eq!(run(&month, "2026-11")["outcome"], "committed");
+        assert_eq!(run(&month, "2026-11")["outcome"], "already_done");
+    }
+    // As if what is older than ten days had never come.
+    let young = |line: &&str| line.split(',').nth(3).is_none_or(|at| at == "at" || at >= "2026-10-22T06:00:00");
+    let mut without = drops.clone();
+    for (_, text) in &mut without[24..] {
+        *text = text.lines().filter(young).map(|line| format!("{line}\n")).collect();
+    }
+    let of_all = |drops: &[(String, String)]| {
+        let fresh = closed(drops);
+        run(&fresh, "2026-11");
+        billed(&[&read(&fresh, "2026-10"), &read(&fresh, "2026-11")])
+    };
+    assert_eq!(billed(&[&october, &read(&month, "2026-11")]), of_all(&without));
+    let too_late = || of_month(&month, &["list", "--period", "2026-10", "--code", "too_late"])["periods"][0].clone();
+    in_order(&too_late());
+    let waiting = too_late()["groups"][0]["open"].clone();
+    assert!(waiting.as_u64() > Some(5), "{:#}", too_late());
+    // One with the key of a record that counts is in conflict with it: all are recycled, so that the first counts again.
+    of_month(&month, &["recycle", "--period", "2026-10", "--all"]);
+    run(&month, "2026-11");
+    assert_eq!(too_late()["groups"], json!([]));
+    in_order(&too_late());
+    assert_eq!(billed(&[&october, &read(&month, "2026-11")]), of_all(&drops));
+}

@@ -4,7 +4,9 @@ use super::super::{Decisions, Prepared};
 use crate::catalog::Catalog;
 use crate::fault::Located;
 use crate::guide::Guide;
+use crate::lineset::decisions::Action;
 use crate::lineset::manifest::Nights;
+use crate::usage::reasons;
 
 /// The digests of this run; `None` when the pipeline is not incremental.
 pub(in crate::run) fn facts(prepared: &Prepared, guide: &Guide<'_>, decisions: &Decisions) -> Option<Nights> {
@@ -21,6 +23,12 @@ pub(in crate::run) fn facts(prepared: &Prepared, guide: &Guide<'_>, decisions: &
         meter.dimensions.iter().for_each(|name| taken_in.add(name));
         taken_in.add("attributes");
         meter.attributes.iter().for_each(|name| taken_in.add(name));
+    }
+    // What came too late was not measured: once it is recycled, it must be read again.
+    for decision in decisions.taken.iter().filter(|decision| decision.says.action == Action::Recycle) {
+        if decision.says.records.iter().any(|named| named.code == reasons::TOO_LATE) {
+            taken_in.add(&decision.digest);
+        }
     }
     guide.digest(&prepared.book, |text| taken_in.add(text));
     let mut priced = Texts::default();
