@@ -337,7 +337,9 @@ impl<'s> Stage<'s> {
             _ => (Decimal::ZERO, Decimal::ZERO),
         };
         let original = if self.by_line { self.start[at] } else { line.list };
-        Some(Due { line: at, original, left: self.left[at], percent, units, shares: (line.subscription, line.charge) })
+        // What changes goes on as the same subscription.
+        let first = job.reference.subscriptions[line.subscription as usize].first;
+        Some(Due { line: at, original, left: self.left[at], percent, units, shares: (first, line.charge) })
     }
 
     /// Quantity and price of a unit of a line of usage or of a recurring amount, when it has one.

@@ -160,9 +160,8 @@ fn kept(case: &Case, line: &Line, amount: &Exact) -> Exact {
 fn off(case: &Case, discount: &Fields, line: &Line) -> Option<Exact> {
     let left = line.left(case);
     let exact = if let Some(fixed) = discount.number("fixed_price") {
-        unit_price(line)?;
-        let dearer = left.less(&line.draft.quantity.times(&fixed).kept()).most(Exact::zero());
-        if left.is_negative() { Exact::zero() } else { dearer }
+        unit_price(line).filter(|_| !left.is_negative())?;
+        left.less(&line.draft.quantity.times(&fixed).kept()).most(Exact::zero())
     } else {
         let base = if discount.word("of", "rest") == "original" { whole(case, line) } else { left.clone() };
         base.times(&percent(case, discount, line.account(case))?)
@@ -188,7 +187,8 @@ fn give(case: &Case, units: &Exact, lines: &[Line], places: &[usize]) -> Vec<Opt
     let mut given: BTreeMap<(String, usize), Exact> = BTreeMap::new();
     let give = |at: &usize| {
         let line = &lines[*at];
-        let unit_price = unit_price(line)?;
+        // What is credited has no units that could be free.
+        let unit_price = unit_price(line).filter(|_| !line.left(case).is_negative())?;
         let key = (case.subscriptions[line.draft.subscription].id.clone(), line.draft.charge);
         let left = given.entry(key).or_insert_with(|| units.clone());
         let part = line.draft.quantity.clone().least(left.clone()).most(Exact::zero());

@@ -78,7 +78,7 @@ pub(crate) enum Feature {
 }
 
 /// The features that main has and that have been compared without a difference; the others are compared by
-/// `RATEMILL_FEATURES=+Intervals,Credits`.
+/// `RATEMILL_FEATURES=+Amendments`.
 pub(crate) const ON: &[Feature] = &[
     Feature::Per,
     Feature::TierOptions,
@@ -121,10 +121,11 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Conditions,
     Feature::Coupons,
     Feature::TaxMissing,
+    Feature::Credits,
     Feature::Subtotals,
 ];
 
-/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Credits` at
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Amendments` at
 /// further ones as well.
 pub(crate) fn on(feature: Feature) -> bool {
     let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return ON.contains(&feature) };

@@ -26,12 +26,12 @@ pub(super) static DISCOUNT: Record = Record {
             Key::optional(
                 "free_units",
                 Kind::Number,
-                "the price of so many units of each subscription's charge, from its first line on; lines without a price of one unit stay as they are",
+                "the price of so many units of each subscription's charge, from its first line on; credits and lines without a price of one unit stay as they are",
             ),
             Key::optional(
                 "fixed_price",
                 Kind::Number,
-                "what a unit costs at most: the rest of the line comes off; lines without a price of one unit stay as they are",
+                "what a unit costs at most: the rest of the line comes off; credits and lines without a price of one unit stay as they are",
             ),
             Key::optional(
                 "when",
