@@ -78,7 +78,7 @@ pub(crate) enum Feature {
 }
 
 /// The features that main has and that have been compared without a difference; the others are compared by
-/// `RATEMILL_FEATURES=+Amendments`.
+/// `RATEMILL_FEATURES=+Name,Name`.
 pub(crate) const ON: &[Feature] = &[
     Feature::Per,
     Feature::TierOptions,
@@ -102,6 +102,7 @@ pub(crate) const ON: &[Feature] = &[
     Feature::WeightedSum,
     Feature::Percentile,
     Feature::Windowed,
+    Feature::Amendments,
     Feature::Pools,
     Feature::Rollover,
     Feature::MoneyAllowances,
@@ -125,7 +126,7 @@ pub(crate) const ON: &[Feature] = &[
     Feature::Subtotals,
 ];
 
-/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Amendments` at
+/// Whether cases use a feature; `RATEMILL_FEATURES=Per,Prefix` looks at some of them alone, `RATEMILL_FEATURES=+Name` at
 /// further ones as well.
 pub(crate) fn on(feature: Feature) -> bool {
     let Ok(names) = std::env::var("RATEMILL_FEATURES") else { return ON.contains(&feature) };

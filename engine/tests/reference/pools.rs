@@ -200,12 +200,14 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
 fn times(case: &Case, fields: &Fields, holders: &[usize]) -> Exact {
     let (first, after) = period(&case.settings);
     let whole = (after - first).num_days();
-    let share = |days: i64| {
-        let prorated = fields.word("prorate", "none") == "by_day";
-        if prorated { Exact::whole(days).over(&Exact::whole(whole)) } else { Exact::whole(1) }
-    };
+    let prorated = fields.word("prorate", "none") == "by_day";
+    let share = |days: i64| if prorated { Exact::whole(days).over(&Exact::whole(whole)) } else { Exact::whole(1) };
+    // What is not given by the day is given once to a subscription that changes: by its last terms.
+    let id = |whose: usize| &case.subscriptions[whose].id;
+    let is_last = |at: usize| holders[at + 1..].iter().all(|later| id(*later) != id(holders[at]));
     let each = |count: &dyn Fn(usize) -> Exact| {
-        let parts = holders.iter().map(|whose| count(*whose).times(&share(days_in_period(case, *whose))));
+        let counting = (0..holders.len()).filter(|at| prorated || is_last(*at)).map(|at| holders[at]);
+        let parts = counting.map(|whose| count(whose).times(&share(days_in_period(case, whose))));
         parts.fold(Exact::zero(), |sum, part| sum.plus(&part))
     };
     match fields.word("multiply_by", "none") {

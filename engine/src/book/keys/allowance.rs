@@ -45,7 +45,7 @@ pub(super) static ALLOWANCE: Record = Record {
                 "multiply_by",
                 Kind::OneOf(&["none", "quantity", "holders"]),
                 "none",
-                "`quantity`: so much for each unit of the quantity of the subscriptions that have it; `holders`: for each subscription that has it, of the account or of everything below the topmost account that has it",
+                "`quantity`: so much for each unit of the quantity of the subscriptions that have it, of one that changes in the period its last quantity or, with `prorate: by_day`, each for its days; `holders`: for each subscription that has it, of the account or of everything below the topmost account that has it",
             ),
             Key::defaulted(
                 "prorate",
