@@ -272,3 +272,15 @@ pub(crate) fn asked(name: &str, otherwise: usize) -> usize {
 pub(crate) fn announce(message: &str) {
     let _ = writeln!(std::io::stderr(), "\n!!! {message}\n");
 }
+
+/// Runs the job in `at` for October 2026; how it ended, how long it took, and its most memory in MiB.
+pub(crate) fn measured(at: &Path) -> (Ran, std::time::Duration, u64) {
+    let words = ["run", "pipeline.yaml", "--period", "2026-10", "--format", "json", "--metrics", "run.prom"];
+    let start = std::time::Instant::now();
+    let ran = ratemill(&words).cwd(at).run().ok();
+    let took = start.elapsed();
+    let metrics = fs::read_to_string(at.join("run.prom")).unwrap();
+    let peak = metrics.lines().find(|line| line.starts_with("ratemill_run_peak_memory_bytes{"));
+    let peak = peak.and_then(|line| line.rsplit(' ').next()).map_or(0, |bytes| bytes.parse::<u64>().unwrap());
+    (ran, took, peak >> 20)
+}

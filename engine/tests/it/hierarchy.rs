@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
 use crate::committed::{self, Row};
-use crate::harness::{announce, folder, ratemill};
+use crate::harness::{announce, folder, measured, ratemill};
 use crate::scale::PIPELINE;
 
 const REGIONS: usize = 10;
@@ -173,12 +172,9 @@ fn pools_overrides_and_commitments_of_four_levels_come_to_what_whole_numbers_say
 fn a_hundred_thousand_accounts_of_four_levels_are_billed_in_one_run() {
     let here = folder();
     let expected = write(here.path(), 100);
-    let start = Instant::now();
-    let running = ratemill(&["run", "pipeline.yaml", "--period", "2026-10", "--format", "json"]).cwd(here.path());
-    let ran = running.run().ok();
-    let took = start.elapsed();
+    let (ran, took, peak) = measured(here.path());
     let lines = ran.json()["lines"].as_u64().unwrap();
-    announce(&format!("101,100 accounts of four levels, 180,000 records: {lines} lines in {took:?}"));
+    announce(&format!("101,100 accounts of four levels, 180,000 records: {lines} lines in {took:?}, {peak} MiB"));
     let committed = committed::read(&here.path().join("out"), "2026-10");
     assert_eq!(found(committed.table("invoice_lines")), expected);
 }

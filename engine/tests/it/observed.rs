@@ -56,6 +56,10 @@ fn metrics_tell_how_the_run_ended_and_when_one_last_ended_well() {
     for stage in STAGES {
         value("stage_seconds", &format!(r#",stage="{stage}""#));
     }
+    if cfg!(target_os = "linux") {
+        let peak: u64 = value("peak_memory_bytes", "").parse().unwrap();
+        assert!(peak > 1 << 20, "{peak}");
+    }
     let last = of("last_success_timestamp_seconds{pipeline=\"tiny\"}");
     let success = told[&last].clone();
 

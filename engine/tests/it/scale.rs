@@ -13,7 +13,7 @@ use ratemill::period::Period;
 use ratemill::pipeline::model::ReferencePaths;
 use ratemill::{book, reference};
 
-use crate::harness::{announce, folder, ratemill};
+use crate::harness::{announce, folder, measured, ratemill};
 
 const CHARGES: usize = 8;
 pub(crate) const PIPELINE: &str = r#"pipeline: scale
@@ -122,13 +122,11 @@ async fn the_time_for_a_price_is_the_same_for_50_plans_and_for_5000() {
 fn a_hundred_thousand_accounts_on_5000_plans_are_rated_in_one_run() {
     let here = folder();
     write(here.path(), 5_000, 100_000);
-    let start = Instant::now();
-    let running = ratemill(&["run", "pipeline.yaml", "--period", "2026-10", "--format", "json"]).cwd(here.path());
-    let ran = running.run().ok();
-    let (took, lines) = (start.elapsed(), ran.json()["lines"].as_u64().unwrap());
+    let (ran, took, peak) = measured(here.path());
+    let lines = ran.json()["lines"].as_u64().unwrap();
     // A line for each charge, and one for the free unit of the layer.
     assert_eq!(lines, 100_000 * (1 + CHARGES as u64), "{ran}");
-    announce(&format!("100,000 accounts, 5,000 plans, {CHARGES} charges: {lines} lines in {took:?}"));
+    announce(&format!("100,000 accounts, 5,000 plans, {CHARGES} charges: {lines} lines in {took:?}, {peak} MiB"));
 }
 
 /// Customers, each with 100 departments, of which each has 10 sites with 8 or 9 desks. A department has a pool of 500 units

@@ -80,6 +80,9 @@ fn text(seen: &Seen, faults: Option<&Faults>, exit_code: u8, before: &str) -> St
     for (stage, took) in &seen.took {
         page.value("stage_seconds", &[("stage", stage.label())], &seconds(*took));
     }
+    if let Some(peak) = peak_memory() {
+        page.one("peak_memory_bytes", "Most memory the last run held at a time", &peak.to_string());
+    }
     seen.report.iter().for_each(|report| of_report(&mut page, report));
     faults.iter().for_each(|faults| of_faults(&mut page, faults));
     let this = (outcome != "failed").then(|| format!("{LAST_SUCCESS}{{{pipeline}}} {}", now() / 1_000_000));
@@ -89,6 +92,13 @@ fn text(seen: &Seen, faults: Option<&Faults>, exit_code: u8, before: &str) -> St
         let _ = writeln!(page.text, "# TYPE {LAST_SUCCESS} gauge\n{line}");
     }
     page.text
+}
+
+/// The most memory this process has had resident, where the system says it (Linux, proc(5): VmHWM, in units of 1024 bytes).
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn of_report(page: &mut Page, report: &RunReport) {
