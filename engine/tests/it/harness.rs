@@ -274,9 +274,9 @@ pub(crate) fn announce(message: &str) {
 }
 
 /// Runs the job in `at` for October 2026; how it ended, how long it took, and its most memory in MiB.
-pub(crate) fn measured(at: &Path) -> (Ran, std::time::Duration, u64) {
+pub(crate) fn measured(at: &Path) -> (Ran, Duration, u64) {
     let words = ["run", "pipeline.yaml", "--period", "2026-10", "--format", "json", "--metrics", "run.prom"];
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let ran = ratemill(&words).cwd(at).run().ok();
     let took = start.elapsed();
     let metrics = fs::read_to_string(at.join("run.prom")).unwrap();
