@@ -68,6 +68,7 @@ fn upwards(reference: &Reference, account: Index) -> impl Iterator<Item = Index>
 
 /// The gross of one account and product, as far as it is not paid yet; below zero where more is credited than charged.
 struct Due {
+    account: Index,
     product: usize,
     invoice: usize,
     left: Decimal,
@@ -154,7 +155,7 @@ fn dues(
                 let at = (!paying.is_empty()).then_some(dues.len());
                 if at.is_some() {
                     let invoice = invoice_of(account, invoices, reference)?;
-                    dues.push(Due { product, invoice, left: Decimal::ZERO });
+                    dues.push(Due { account, product, invoice, left: Decimal::ZERO });
                 }
                 for holder in paying {
                     of_holder.entry(holder).or_default().extend(at);
@@ -166,6 +167,10 @@ fn dues(
         if let Some(due) = at.and_then(|at| dues.get_mut(at)) {
             due.left = due.left.plus(gross)?;
         }
+    }
+    // Whichever line stands first: products are paid in the order of the book.
+    for own in of_holder.values_mut() {
+        own.sort_by_key(|at| dues.get(*at).map(|due| (due.account, due.product)));
     }
     Some((dues, of_holder))
 }
@@ -196,7 +201,7 @@ fn covered(
     by_invoice
 }
 
-/// Pays with `left` what is due of one invoice, in the order of its lines; what was paid.
+/// Pays with `left` what is due of one invoice, in the order of accounts and products; what was paid.
 fn pay(left: Decimal, invoice: &mut Invoice, own: &[usize], dues: &mut [Due]) -> Option<Decimal> {
     let due = own.iter().try_fold(Decimal::ZERO, |sum, at| sum.plus(dues.get(*at)?.left))?;
     let payable = invoice.net.plus(invoice.tax)?.minus(invoice.credit)?;

@@ -36,8 +36,8 @@ pub struct Coupon {
     pub row: u32,
     /// The account that holds it, or whose subscription does.
     pub account: Index,
-    /// Id of the subscription it is for; `None` for all of the account and the accounts below it.
-    pub subscription: Option<String>,
+    /// First version of the subscription it is for; `None` for all of the account and the accounts below it.
+    pub subscription: Option<Index>,
 }
 
 impl Discounts {
@@ -94,12 +94,13 @@ impl Discounts {
 }
 
 fn held(row: u32, coupon: &CouponRow, reference: &Reference) -> Option<Coupon> {
-    let of_subscription = |id: &str| {
-        let first = reference.subscriptions.partition_point(|other| other.id.as_str() < id);
-        reference.subscriptions.get(first).map(|subscription| subscription.account)
+    let first_version = |id: &String| {
+        let first = reference.subscriptions.partition_point(|other| other.id < *id);
+        Index::try_from(first).ok().filter(|_| first < reference.subscriptions.len())
     };
-    let subscription = coupon.subscription.clone();
-    let account = coupon.account.or_else(|| of_subscription(subscription.as_deref()?))?;
+    let subscription = coupon.subscription.as_ref().and_then(first_version);
+    let of_subscription = || subscription.map(|first| reference.subscriptions[first as usize].account);
+    let account = coupon.account.or_else(of_subscription)?;
     Some(Coupon { row, account, subscription })
 }
 

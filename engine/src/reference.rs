@@ -219,8 +219,9 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
     let exempt = |table| taxes::tax_exemptions(table, account_ids, &known_taxes, timezone);
     let tax_exemptions = exemptions.as_ref().map(exempt);
     let credits = credits.as_ref().map(|table| credits::credits(table, account_ids, timezone));
-    let committed =
-        commitment_balances.as_ref().map(|table| commitment_balances::balances(table, subscription_ids, timezone));
+    let committed = commitment_balances
+        .as_ref()
+        .map(|table| commitment_balances::balances(table, subscription_ids, account_ids, timezone));
     let coupons = coupons.as_ref().map(|table| coupons::coupons(table, subscription_ids, account_ids, timezone));
     let balances = allowance_balances.as_ref().map(|table| balances::balances(table, subscription_ids, timezone));
     let mut reference = Reference {

@@ -12,21 +12,22 @@ use super::table::Table;
 use crate::fault::{Outcome, codes};
 use crate::period::Period;
 
-/// Checks the balances; sorted by subscription, commitment and period.
+/// Checks the balances; sorted by subscription, commitment, period and account.
 pub(super) fn balances(
     table: &Table,
     subscriptions: Option<&Ids<'_>>,
+    accounts: Option<&Ids<'_>>,
     timezone: Tz,
 ) -> Outcome<Vec<CommitmentBalance>> {
     let mut checker = Checker::new(table, timezone);
-    if !checker.columns(&["subscription_id", "commitment", "period", "billed"], &[]) {
+    if !checker.columns(&["subscription_id", "commitment", "period", "billed"], &["account_id"]) {
         return checker.finish(Vec::new());
     }
-    let mut first: HashMap<(Index, String, NaiveDate), usize> = HashMap::new();
+    let mut first: HashMap<(Index, String, NaiveDate, Option<Index>), usize> = HashMap::new();
     let mut balances = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
-        let Some(balance) = balance(&mut checker, row, subscriptions, timezone) else { continue };
-        let key = (balance.subscription, balance.commitment.clone(), balance.period);
+        let Some(balance) = balance(&mut checker, row, (subscriptions, accounts), timezone) else { continue };
+        let key = (balance.subscription, balance.commitment.clone(), balance.period, balance.account);
         match first.get(&key) {
             Some(earlier) => {
                 let (id, line) = (checker.text(row, checker.column("subscription_id")), table.line(*earlier));
@@ -34,7 +35,7 @@ pub(super) fn balances(
                 checker.fault(row, &codes::R004, || {
                     let of = &balance.commitment;
                     let message = format!("the balance of `{of}` for `{id}` in {period} stands in line {line} already");
-                    (message, "keep one for each subscription, commitment and period".to_owned())
+                    (message, "keep one for each subscription, commitment, period and account".to_owned())
                 });
             }
             None => {
@@ -43,20 +44,24 @@ pub(super) fn balances(
             }
         }
     }
-    balances.sort_by(|a, b| (a.subscription, &a.commitment, a.period).cmp(&(b.subscription, &b.commitment, b.period)));
+    balances.sort_by(|a, b| {
+        (a.subscription, &a.commitment, a.period, a.account).cmp(&(b.subscription, &b.commitment, b.period, b.account))
+    });
     checker.finish(balances)
 }
 
 fn balance(
     checker: &mut Checker<'_>,
     row: usize,
-    subscriptions: Option<&Ids<'_>>,
+    (subscriptions, accounts): (Option<&Ids<'_>>, Option<&Ids<'_>>),
     timezone: Tz,
 ) -> Option<CommitmentBalance> {
     let columns = ["subscription_id", "commitment", "period", "billed"];
     let [subscription, commitment, period, billed] = columns.map(|name| checker.column(name));
     let id = checker.required(row, subscription);
     let subscription = checker.pointer(row, subscription, subscriptions, "subscriptions");
+    let account = checker.column("account_id");
+    let account = checker.pointer(row, account, accounts, "accounts");
     let commitment = checker.required(row, commitment);
     let label = checker.required(row, period);
     let billed = checker.decimal(row, billed, None);
@@ -66,5 +71,6 @@ fn balance(
     }
     id?;
     let (commitment, place) = (commitment?.to_owned(), checker.table.place(row));
-    Some(CommitmentBalance { subscription: subscription?, commitment, period: first_day?, billed: billed?, place })
+    let (subscription, period, billed) = (subscription?, first_day?, billed?);
+    Some(CommitmentBalance { subscription, account, commitment, period, billed, place })
 }

@@ -285,6 +285,8 @@ pub struct Credit {
 pub struct CommitmentBalance {
     /// Subscription index.
     pub subscription: Index,
+    /// Where the subscription was when that was counted; `None`: where it was at the end of the period.
+    pub account: Option<Index>,
     /// Commitment id, checked later against the book.
     pub commitment: String,
     /// First day of the period.

@@ -72,8 +72,8 @@ pub(super) fn commitments(rater: &Rater<'_>, lines: &mut Vec<Line>, all: &mut Ve
     }
     let (rows_of, names) = (&job.reference.subscriptions, &job.book.commitments);
     let order = |row: &Balance| {
-        let subscription = row.subscription;
-        (rows_of[subscription as usize].account, subscription, names[row.commitment as usize].id.as_str(), row.period)
+        let version = &rows_of[row.subscription as usize];
+        (version.account, version.first, names[row.commitment as usize].id.as_str(), row.period)
     };
     rows.balances.sort_by(|a, b| order(a).cmp(&order(b)));
     rows.shares.sort_by_key(|share| (share.line, share.commitment));
@@ -218,7 +218,7 @@ impl Whole<'_> {
             true => bound.rounded(digits, job.book.rounding.mode),
             false => Some(bound),
         });
-        let billed = self.group.balances.iter().map(|at| job.reference.commitment_balances[*at].billed);
+        let billed = self.group.balances.iter().map(|(at, _)| job.reference.commitment_balances[*at].billed);
         let before = billed.into_iter().try_fold(Decimal::ZERO, Decimal::plus);
         let (Some(committed), Some(before)) = (committed, before) else {
             return Err(too_much("what counts towards a commitment").into());
@@ -229,13 +229,10 @@ impl Whole<'_> {
     /// What the term has counted, for the next period.
     fn keep(&self, rows: &mut CommitmentRows) {
         let commitment = u32::try_from(self.group.commitment).unwrap_or(u32::MAX);
-        let earlier = self.group.balances.iter().map(|at| &self.job.reference.commitment_balances[*at]);
-        rows.balances.extend(earlier.map(|row| Balance {
-            subscription: row.subscription,
-            commitment,
-            period: row.period,
-            billed: row.billed,
-        }));
+        let known = &self.job.reference.commitment_balances;
+        rows.balances.extend(self.group.balances.iter().map(|(at, version)| (&known[*at], version)).map(
+            |(row, version)| Balance { subscription: *version, commitment, period: row.period, billed: row.billed },
+        ));
         let (period, billed) = (self.job.period.first_day, self.counted.sum);
         rows.balances.push(Balance { subscription: self.holder, commitment, period, billed });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use hashbrown::{HashMap, HashSet};
 
 use crate::book::model::{Commitment, Over, PriceBook};
@@ -26,8 +26,8 @@ pub(crate) struct Group {
     pub(super) holder: Option<u32>,
     /// The term that the period belongs to; `None` for a commitment of each period.
     pub(super) term: Option<Term>,
-    /// Rows of the balances that count, by their position.
-    pub(super) balances: Vec<usize>,
+    /// Rows of the balances that count, by their position, each with the version of its subscription that it is of.
+    pub(super) balances: Vec<(usize, Index)>,
 }
 
 /// All commitments of all customers.
@@ -178,26 +178,39 @@ impl Groups {
         let holders: HashSet<(usize, Index)> =
             contracts(facts).map(|(_, contract, account)| (contract, account)).collect();
         for (at, balance) in facts.reference.commitment_balances.iter().enumerate() {
-            let Some(number) = self.balanced(facts, balance, faults) else { continue };
-            let account = facts.reference.subscriptions[balance.subscription as usize].account;
+            let Some((number, version)) = self.balanced(facts, balance, faults) else { continue };
+            let account = facts.reference.subscriptions[version as usize].account;
             let anchor = anchor(facts, &facts.book.commitments[number], account, &holders);
             let Some(group) = self.place.get(&(number, anchor)).and_then(|at| self.all.get_mut(*at as usize)) else {
                 continue;
             };
             let counts = group.term.is_some_and(|term| term.holds(balance.period));
             if counts && balance.period < facts.period.first_day {
-                group.balances.push(at);
+                group.balances.push((at, version));
             }
         }
     }
 
-    /// The commitment that a row of the balances is of, or a fault.
-    fn balanced(&self, facts: Facts<'_>, balance: &CommitmentBalance, faults: &mut Faults) -> Option<usize> {
-        let subscription = &facts.reference.subscriptions[balance.subscription as usize];
-        let contract = facts.catalog.contract_of[balance.subscription as usize];
-        let own = contract.map(|contract| self.of_contract[contract as usize].as_slice()).unwrap_or_default();
-        let found = own.iter().copied().find(|number| facts.book.commitments[*number].id == balance.commitment);
-        let Some(number) = found else {
+    /// The commitment that a row of the balances is of, and the version of the subscription that had it then, which says for
+    /// which customer; or a fault.
+    fn balanced(&self, facts: Facts<'_>, balance: &CommitmentBalance, faults: &mut Faults) -> Option<(usize, Index)> {
+        let rows = &facts.reference.subscriptions;
+        let subscription = &rows[balance.subscription as usize];
+        let of_version = |at: Index| {
+            let contract = facts.catalog.contract_of[at as usize];
+            contract.map(|contract| self.of_contract[contract as usize].as_slice()).unwrap_or_default()
+        };
+        let named = |at: Index| {
+            let mut own = of_version(at).iter().copied();
+            own.find(|number| facts.book.commitments[*number].id == balance.commitment).map(|number| (number, at))
+        };
+        let versions = || (subscription.first..=subscription.last).rev();
+        let after = balance.period.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
+        let begun = || versions().filter(|at| rows[*at as usize].start < after);
+        let there = |at: &Index| balance.account.is_none_or(|account| rows[*at as usize].account == account);
+        let found = begun().filter(there).find_map(named).or_else(|| begun().find_map(named));
+        let Some((number, version)) = found.or_else(|| versions().find_map(named)) else {
+            let own = of_version(balance.subscription);
             let (id, name) = (&subscription.id, &balance.commitment);
             let fault = Fault::new(&codes::B003, format!("subscription `{id}` has no commitment `{name}`"));
             let known = own.iter().map(|number| facts.book.commitments[*number].id.as_str());
@@ -212,7 +225,7 @@ impl Groups {
             faults.push(fault.hint("drop the row, or give the commitment `per: term` and `term_months`"));
             return None;
         }
-        Some(number)
+        Some((number, version))
     }
 }
 

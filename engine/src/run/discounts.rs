@@ -255,14 +255,18 @@ impl<'s> Stage<'s> {
 
     /// The lines a coupon covers, those of each currency by themselves; money has the currency of its holder only.
     fn of_coupon(&self, rule: &Rule<'_>, coupon: &Coupon) -> Vec<Group> {
-        let accounts = &self.rater.job.reference.accounts;
+        let (accounts, rows) = (&self.rater.job.reference.accounts, &self.rater.job.reference.subscriptions);
+        // A subscription may move from account to account.
+        let versions = coupon.subscription.map_or(0..0, |first| first..rows[first as usize].last + 1);
         let mut covered = vec![coupon.account];
+        covered.extend(versions.map(|at| rows[at as usize].account));
         let mut next = 0;
         while let (None, Some(account)) = (&coupon.subscription, covered.get(next)) {
             covered.extend(self.below[*account as usize].clone());
             next += 1;
         }
         covered.sort_unstable();
+        covered.dedup();
         let money = matches!(rule.discount.reduction, Reduction::Amount(_)) || rule.discount.cap.is_some();
         let of_holder = |account: &&Index| {
             !money || accounts[**account as usize].currency == accounts[coupon.account as usize].currency
@@ -270,8 +274,8 @@ impl<'s> Stage<'s> {
         let mut currencies: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for account in covered.iter().filter(of_holder) {
             let own = self.ranges[*account as usize].clone().filter(|at| {
-                let subscription = &self.rater.job.reference.subscriptions[self.lines[*at].subscription as usize];
-                coupon.subscription.as_ref().is_none_or(|id| *id == subscription.id)
+                let first = rows[self.lines[*at].subscription as usize].first;
+                coupon.subscription.is_none_or(|subscription| subscription == first)
             });
             currencies.entry(&accounts[*account as usize].currency).or_default().extend(own);
         }

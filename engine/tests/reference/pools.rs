@@ -168,7 +168,9 @@ fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>
 fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
     let fields = &allowance.fields;
     let (first, _) = period(&case.settings);
-    let account = top(case, holders);
+    // A subscription that moves has it where it is at first in the period.
+    let own = fields.word("shared_over", "subscription") == "subscription";
+    let account = if own { case.subscriptions[holders[0]].account } else { top(case, holders) };
     let holder = *holders.iter().find(|whose| case.subscriptions[**whose].account == account).unwrap();
     let money = fields.contains_key("amount");
     let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();

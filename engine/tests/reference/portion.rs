@@ -232,6 +232,11 @@ fn include(
     (pools, paid): (&mut BTreeMap<usize, Pool>, &mut BTreeMap<String, Exact>),
 ) {
     let order = drawn_on(case, grants, portion.subscription, charge, false);
+    // What has nothing to draw on, as before the contract of a subscription began, pays and takes back by itself.
+    if order.is_empty() {
+        portion.things[thing].left = portion.things[thing].quantity.clone();
+        return;
+    }
     let units: Vec<Exact> = order.iter().map(|at| grants[*at].units.clone()).collect();
     let mut theirs: Vec<Pool> = order.iter().map(|at| pools.remove(at).unwrap_or_default()).collect();
     let payer = payer(case, grants, portion.subscription, charge);

@@ -237,9 +237,21 @@ fn counts(case: &Case, contract: usize, promise: &Fields, party: &Party, known: 
     // What began before the first term began belongs to it, as far as it is of its first month.
     let first = if term.follows { term.from } else { term.from.with_day(1).unwrap() };
     Some(known["commitment"].as_str()) == promise.one("id")
-        && party.holders.iter().any(|whose| case.subscriptions[*whose].id == known["subscription_id"])
+        && at_last(case, contract, known).is_some_and(|whose| party.holders.contains(&whose))
         && first <= month
         && month < period(&case.settings).0
+}
+
+/// The subscription that a row is of, as it was at the end of the row's period.
+fn at_last(case: &Case, contract: usize, known: &Row) -> Option<usize> {
+    let month: NaiveDate = format!("{}-01", known["period"]).parse().unwrap();
+    let begun = |from: Option<NaiveDate>| from.is_none_or(|from| from < month + Months::new(1));
+    let theirs = |at: &usize| {
+        let own = &case.subscriptions[*at];
+        own.id == known["subscription_id"] && own.contract == Some(contract)
+    };
+    let all: Vec<usize> = (0..case.subscriptions.len()).filter(theirs).collect();
+    all.iter().copied().rfind(|at| begun(case.subscriptions[*at].days.from)).or(all.last().copied())
 }
 
 /// What was billed in earlier periods of the term.

@@ -154,7 +154,8 @@ fn rank(draft: &Draft) -> (usize, usize, String) {
     let (class, number) = match (tier, tier.parse::<usize>()) {
         ("", _) => (0, 0),
         ("included", _) => (1, 0),
-        (_, Ok(number)) => (2, number),
+        // A prefix without a destination has its digits for a name.
+        (_, Ok(number)) if draft.model != "prefix" => (2, number),
         ("beyond", _) => (3, 0),
         ("fee", _) => (5, 0),
         ("minimum", _) => (6, 0),
