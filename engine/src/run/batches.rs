@@ -87,10 +87,16 @@ pub(super) fn invoice_lines(
     let lines = &billing.lines[range.clone()];
     let rows = Rows { job, pools, subscriptions: lines.iter().map(|line| line.subscription).collect() };
     let of_charge = |pool: &Pool| pool.column(lines.iter().map(|line| line.charge));
-    let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| line.price));
+    // An adjustment is a difference of amounts; the line that it adjusts says at which price.
+    let is_priced = |line: &Line| line.kind != LineKind::Adjustment;
+    let of_price = |pool: &Pool| pool.column(lines.iter().map(|line| if is_priced(line) { line.price + 1 } else { 0 }));
     let told: Vec<Option<(&str, Rate)>> = lines.iter().map(|line| currencies::told(job, line)).collect();
     let covered = |line: &Line| matches!(line.band, Band::Included | Band::Free | Band::Amount(_));
-    let models = |line: &Line| if covered(line) { 0 } else { line.price + 1 };
+    let models = |line: &Line| match line {
+        line if covered(line) => 0,
+        line if is_priced(line) => line.price + 2,
+        _ => 1,
+    };
     let groups: Vec<i32> = lines.iter().map(|line| i32::try_from(line.group).unwrap_or(i32::MAX)).collect();
     Table::InvoiceLines.batch(vec![
         build::hex_ids(&pools.line_ids[range])?,

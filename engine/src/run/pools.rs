@@ -50,9 +50,11 @@ pub(super) struct Pools {
     pub(super) charge_units: Pool,
     pub(super) charge_gl_accounts: Pool,
     pub(super) charge_tax_categories: Pool,
-    /// `allowance`, then the model of each price.
+    /// `allowance`, `adjustment`, then the model of each price.
     pub(super) models: Pool,
+    /// Blank, then the layer of each price.
     pub(super) price_layers: Pool,
+    /// Blank, then the place of each price.
     pub(super) price_refs: Pool,
     pub(super) meter_ids: Pool,
     pub(super) tax_names: Pool,
@@ -95,9 +97,11 @@ impl Pools {
             charge_units: Pool::of(charges.iter().map(|charge| &charge.unit)),
             charge_gl_accounts: Pool::of(charges.iter().map(|charge| &product(charge).gl_account)),
             charge_tax_categories: Pool::of(charges.iter().map(|charge| &product(charge).tax_category)),
-            models: Pool::of(["allowance"].into_iter().chain(prices.iter().map(|price| price.model.name()))),
-            price_layers: Pool::of(prices.iter().map(|price| &price.layer)),
-            price_refs: Pool::of(prices.iter().map(|price| place_ref(&price.place))),
+            models: Pool::of(
+                ["allowance", "adjustment"].into_iter().chain(prices.iter().map(|price| price.model.name())),
+            ),
+            price_layers: Pool::of(blank(1).chain(prices.iter().map(|price| price.layer.as_str()))),
+            price_refs: Pool::of([String::new()].into_iter().chain(prices.iter().map(|price| place_ref(&price.place)))),
             meter_ids: Pool::of(job.book.meters.iter().map(|meter| &meter.id)),
             tax_names: Pool::of(rates.iter().map(|rate| &rate.tax)),
             tax_jurisdictions: Pool::of(rates.iter().map(|rate| &rate.jurisdiction)),

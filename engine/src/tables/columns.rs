@@ -75,7 +75,11 @@ pub const INVOICE_LINES: &[Column] = &[
     given("product", Text, "Product of the charge"),
     given("charge", Text, "The charge, as product/charge"),
     given("line_kind", Text, "usage, recurring, one_time, allowance, commitment, discount, credit or adjustment"),
-    given("model", Text, "Charge model that priced the line"),
+    given(
+        "model",
+        Text,
+        "Charge model that priced the line; `allowance` of what is included, `adjustment` of what adjusts a line",
+    ),
     given("meter", Text, "Meter whose usage is billed; blank without usage"),
     given("dimensions", TextMap, "Dimension values the line stands for"),
     given(

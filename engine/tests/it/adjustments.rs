@@ -112,6 +112,7 @@ fn late_usage_of_a_closed_period_is_billed_once_in_the_open_one() {
         assert_eq!(after.1.get(path), Some(digest), "{path}");
     }
     for line in november.table("invoice_lines").iter().filter(|line| line["line_kind"] == "adjustment") {
+        assert_eq!([&line["model"], &line["price_layer"], &line["price_ref"]], ["adjustment", "", ""]);
         assert_eq!(line["adjusts_line_id"].len(), 32, "{line:?}");
     }
     // Closed as well, November has billed them for good, and December does not.

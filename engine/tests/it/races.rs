@@ -235,8 +235,8 @@ fn rounds(crowd: &Crowd, rounds: usize) {
 }
 
 #[test]
-fn of_sixteen_processes_on_a_folder_one_commits_each_round() {
-    rounds(&Crowd::new(false), 3);
+fn of_sixteen_processes_on_a_folder_one_commits_each_of_25_rounds() {
+    rounds(&Crowd::new(false), 25);
 }
 
 /// `RATEMILL_ROUNDS` says how many, an odd number.
