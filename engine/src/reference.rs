@@ -223,7 +223,8 @@ fn check(tables: &[Option<Table>; ROLES.len()], timezone: Tz, faults: &mut Fault
         .as_ref()
         .map(|table| commitment_balances::balances(table, subscription_ids, account_ids, timezone));
     let coupons = coupons.as_ref().map(|table| coupons::coupons(table, subscription_ids, account_ids, timezone));
-    let balances = allowance_balances.as_ref().map(|table| balances::balances(table, subscription_ids, timezone));
+    let balances =
+        allowance_balances.as_ref().map(|table| balances::balances(table, subscription_ids, account_ids, timezone));
     let mut reference = Reference {
         accounts: or_empty(faults, accounts),
         account_columns,

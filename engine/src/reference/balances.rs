@@ -15,27 +15,33 @@ use crate::period::Month;
 const COLUMNS: [&str; 4] = ["subscription_id", "allowance", "granted_period", "left"];
 
 /// Checks the balances; in the order of the table.
-pub(super) fn balances(table: &Table, subscriptions: Option<&Ids<'_>>, timezone: Tz) -> Outcome<Vec<BalanceRow>> {
+pub(super) fn balances(
+    table: &Table,
+    subscriptions: Option<&Ids<'_>>,
+    accounts: Option<&Ids<'_>>,
+    timezone: Tz,
+) -> Outcome<Vec<BalanceRow>> {
     let mut checker = Checker::new(table, timezone);
-    if !checker.columns(&COLUMNS, &[]) {
+    if !checker.columns(&COLUMNS, &["account_id"]) {
         return checker.finish(Vec::new());
     }
-    let mut first: HashMap<(Index, &str, Month), usize> = HashMap::new();
+    let mut first: HashMap<(Index, Option<Index>, &str, Month), usize> = HashMap::new();
     let mut balances = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
-        let Some(balance) = balance(&mut checker, row, subscriptions) else { continue };
+        let Some(balance) = balance(&mut checker, row, subscriptions, accounts) else { continue };
         let [id, allowance] = ["subscription_id", "allowance"].map(|name| checker.text(row, checker.column(name)));
-        match first.get(&(balance.subscription, allowance, balance.granted)) {
+        let key = (balance.subscription, balance.account, allowance, balance.granted);
+        match first.get(&key) {
             Some(earlier) => {
                 let (period, line) = (balance.granted, table.line(*earlier));
                 checker.fault(row, &codes::R004, || {
                     let message =
                         format!("the balance of `{allowance}` of {period} for `{id}` stands in line {line} already");
-                    (message, "keep one for each subscription, allowance and granted_period".to_owned())
+                    (message, "keep one for each subscription, account, allowance and granted_period".to_owned())
                 });
             }
             None => {
-                first.insert((balance.subscription, allowance, balance.granted), row);
+                first.insert(key, row);
                 balances.push(balance);
             }
         }
@@ -43,10 +49,17 @@ pub(super) fn balances(table: &Table, subscriptions: Option<&Ids<'_>>, timezone:
     checker.finish(balances)
 }
 
-fn balance(checker: &mut Checker<'_>, row: usize, subscriptions: Option<&Ids<'_>>) -> Option<BalanceRow> {
+fn balance(
+    checker: &mut Checker<'_>,
+    row: usize,
+    subscriptions: Option<&Ids<'_>>,
+    accounts: Option<&Ids<'_>>,
+) -> Option<BalanceRow> {
     let [subscription, allowance, period, left] = COLUMNS.map(|name| checker.column(name));
     let id = checker.required(row, subscription);
     let pointed = checker.pointer(row, subscription, subscriptions, "subscriptions");
+    let account = checker.column("account_id");
+    let account = checker.pointer(row, account, accounts, "accounts");
     let allowance = checker.required(row, allowance);
     let granted = checker.required(row, period).map(|text| {
         let month = Month::parse(text);
@@ -64,6 +77,7 @@ fn balance(checker: &mut Checker<'_>, row: usize, subscriptions: Option<&Ids<'_>
     let place = checker.table.place(row);
     Some(BalanceRow {
         subscription: pointed?,
+        account,
         allowance: allowance?.to_owned(),
         granted: granted??,
         left: amount?,

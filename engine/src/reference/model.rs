@@ -321,6 +321,8 @@ pub struct CouponRow {
 pub struct BalanceRow {
     /// Subscription index.
     pub subscription: Index,
+    /// The account that has it; `None`: that of the subscription when the period begins.
+    pub account: Option<Index>,
     /// Name of the allowance, checked later against the book.
     pub allowance: String,
     /// The period that has given it.

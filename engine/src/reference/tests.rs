@@ -254,6 +254,9 @@ fn balances_are_those_a_run_publishes() {
     let balance = &loaded.balances[0];
     let (period, left) = (balance.granted.to_string(), balance.left.to_string());
     assert_eq!((balance.allowance.as_str(), period.as_str(), left.as_str()), ("plan:a/m", "2026-09", "6.5"));
+    // Of two accounts in one month a subscription that has moved has two.
+    let rows = format!("{header}\n{row}\nr,A1-S1,S1,plan:a/m,m,2026-09,10,3.5,0,6.5,2026-11,\n");
+    assert_eq!(Tables::good("moved").with("allowance_balances.csv", rows).load().unwrap().balances.len(), 2);
     let rows = "S1,x,2026-09,1\nS1,x,2026-09,2\nS1,x,2026-08,2\nS9,x,2026-09,1\nS1,,2026-09,1\nS1,x,2026-13,1\nS1,x,,1\n\
                 S1,y,2026-09,-1\nS1,y,2026-09,\nS1,y,2026-09,many\n";
     let table = format!("subscription_id,allowance,granted_period,left\n{rows}");

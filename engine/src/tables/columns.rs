@@ -308,7 +308,7 @@ pub const ALLOWANCE_DRAWS: &[Column] = &[
 /// `allowance_balances`: one row for each grant there was to use. Those with something left are the next period's input.
 pub const ALLOWANCE_BALANCES: &[Column] = &[
     RUN,
-    given("account_id", Text, "The account of the subscription that has the allowance"),
+    given("account_id", Text, "The account of the subscription, or of the pool, that has the allowance"),
     given("subscription_id", Text, "The subscription that has it; of a pool the one with the lowest id"),
     ALLOWANCE,
     ALLOWANCE_METER,

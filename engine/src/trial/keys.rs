@@ -91,7 +91,7 @@ static GIVEN: Record = Record {
         Key::optional(
             "allowance_balances",
             ROWS,
-            "rows of the allowance_balances table: subscription_id (left out: that of the only subscription), allowance, granted_period, left",
+            "rows of the allowance_balances table: subscription_id (left out: that of the only subscription), account_id (left out: its account when the period begins), allowance, granted_period, left",
         ),
         Key::optional("usage", ROWS, "mediated records; `times: 100` gives one a hundred times, with ids of their own"),
     ]],

@@ -151,8 +151,6 @@ pub(crate) const SCOPE_BY_PRICE: bool = true;
 pub(crate) const AMOUNTS: bool = true;
 /// Whether discounts have a cap.
 pub(crate) const CAPS: bool = true;
-/// Whether a charge with free units can have an allowance as well: two lines of tier `included`.
-pub(crate) const ALLOWANCE_AND_FREE_UNITS: bool = false;
 /// Whether minimum and maximum stand beside terms of single records; the price language says "of a line".
 pub(crate) const LIMITS_WITH_TERMS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
@@ -165,6 +163,3 @@ pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 pub(crate) const ZERO_PERCENT_IS_A_DISCOUNT: bool = true;
 /// Whether taxes of the same name that different places levy are rounded apart, where they are rounded once an invoice.
 pub(crate) const TAX_BY_PLACE: bool = true;
-/// Whether accounts share an allowance of a meter whose charges look at single records: the engine and the price language
-/// differ in what draws first where prices change (difference D1).
-pub(crate) const SHARED_BY_RECORD: bool = false;

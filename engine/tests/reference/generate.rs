@@ -6,7 +6,7 @@ use chrono::{DateTime, Days as Shift, NaiveDate, TimeDelta, Utc};
 
 use super::dice::Dice;
 use super::exact::Mode;
-use super::features::{self, Feature, on};
+use super::features::{Feature, on};
 use super::generate_around::{around, one};
 use super::generate_prices as prices;
 use super::measure::midnight;
@@ -284,18 +284,14 @@ fn plans(dice: &mut Dice<'_>, meters: &[Meter], products: usize, charges: &[Char
             let paid = |meter: usize| {
                 // Only what adds up can be drawn on.
                 let adds_up = ["sum", "count"].contains(&meters[meter].aggregate);
-                let free = |charge: &Charge| charge.meter == Some(meter) && charge.price.contains_key("free_units");
-                let clash = !features::ALLOWANCE_AND_FREE_UNITS && charges.iter().any(free);
                 adds_up
-                    && !clash
                     && charges.iter().any(|charge| charge.meter == Some(meter) && products.contains(&charge.product))
             };
             let mut allowances = Vec::new();
             for meter in (0..meters.len()).filter(|meter| paid(*meter)) {
                 if dice.holds(1, 3) {
                     let quantity = dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]);
-                    let shared = dice.holds(1, 2) && prices::shareable(charges, meter);
-                    let shared = if shared { "account" } else { "subscription" };
+                    let shared = if dice.holds(1, 2) { "account" } else { "subscription" };
                     let fields = [("quantity", one(quantity)), ("shared_over", one(shared))];
                     let fields = fields.map(|(key, value)| (key.to_owned(), value)).into();
                     allowances.push(Allowance { meter, fields });

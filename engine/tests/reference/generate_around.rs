@@ -5,9 +5,8 @@ use chrono::Days as Shift;
 use super::dice::Dice;
 use super::features::{Feature, on};
 use super::generate_money as money;
-use super::generate_prices as prices;
 use super::price::period;
-use super::words::{Allowance, Case, Charge, Field, Fields, Read, Row, row};
+use super::words::{Allowance, Case, Field, Fields, Meter, Read, Row, row};
 
 pub(crate) fn one(text: &str) -> Field {
     Field::One(text.to_owned())
@@ -33,8 +32,8 @@ pub(crate) fn around(dice: &mut Dice<'_>, case: &mut Case) {
         (Feature::Intervals, intervals),
         (Feature::Amendments, amendments),
         (Feature::Pools, pools),
-        (Feature::Rollover, rollover),
         (Feature::MoneyAllowances, money_allowances),
+        (Feature::Rollover, rollover),
         (Feature::Bounds, bounds),
         (Feature::AccountBounds, account_bounds),
         (Feature::Thresholds, thresholds),
@@ -150,16 +149,14 @@ fn amendments(dice: &mut Dice<'_>, case: &mut Case) {
 }
 
 /// Allowances of a plan or a contract, for the meters that it pays for.
-fn allowances(dice: &mut Dice<'_>, charges: &[Charge], meters: &[usize], name: &str) -> Vec<Allowance> {
+fn allowances(dice: &mut Dice<'_>, meters: &[usize], name: &str) -> Vec<Allowance> {
     let mut all = Vec::new();
     for meter in meters {
         for _ in 0..dice.below(3) {
             let mut fields = Fields::new();
             put(&mut fields, "id", &format!("{name}a{}", all.len()));
             put(&mut fields, "quantity", dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]));
-            if prices::shareable(charges, *meter) {
-                maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
-            }
+            maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
             maybe(dice, &mut fields, "priority", &["0", "5", "10"]);
             let alone = fields.word("shared_over", "subscription") == "subscription";
             maybe(dice, &mut fields, "multiply_by", if alone { &["quantity", "none"] } else { &["holders", "none"] });
@@ -172,15 +169,12 @@ fn allowances(dice: &mut Dice<'_>, charges: &[Charge], meters: &[usize], name: &
     all
 }
 
-/// Meters that add up and that a charge without free units is priced by.
+/// Meters that add up and that a charge of these products is priced by.
 fn paid(case: &Case, products: &[usize]) -> Vec<usize> {
     let fits = |meter: &usize| {
-        let mut charges = case.charges.iter().filter(|charge| charge.meter == Some(*meter)).peekable();
+        let mut charges = case.charges.iter().filter(|charge| charge.meter == Some(*meter));
         let adds_up = ["sum", "count"].contains(&case.meters[*meter].aggregate);
-        adds_up
-            && charges.clone().any(|charge| products.contains(&charge.product))
-            && charges.peek().is_some()
-            && charges.all(|charge| !charge.price.contains_key("free_units"))
+        adds_up && charges.any(|charge| products.contains(&charge.product))
     };
     (0..case.meters.len()).filter(fits).collect()
 }
@@ -189,49 +183,68 @@ fn pools(dice: &mut Dice<'_>, case: &mut Case) {
     for at in 0..case.plans.len() {
         if dice.holds(1, 2) {
             let meters = paid(case, &case.plans[at].products);
-            case.plans[at].allowances = allowances(dice, &case.charges, &meters, &format!("l{at}"));
+            case.plans[at].allowances = allowances(dice, &meters, &format!("l{at}"));
         }
     }
     let all: Vec<usize> = (0..case.products.len()).collect();
     for at in 0..case.contracts.len() {
         if dice.holds(1, 3) {
             let meters = paid(case, &all);
-            case.contracts[at].allowances = allowances(dice, &case.charges, &meters, &format!("k{at}"));
+            case.contracts[at].allowances = allowances(dice, &meters, &format!("k{at}"));
         }
+    }
+}
+
+/// Lets what is left go on, half of the time.
+fn roll(dice: &mut Dice<'_>, allowance: &mut Allowance) {
+    if dice.holds(1, 4) {
+        put(&mut allowance.fields, "rollover", dice.of(&["1", "2"]));
+    } else if dice.holds(1, 3) {
+        let mut terms = Fields::new();
+        put(&mut terms, "periods", dice.of(&["1", "2"]));
+        put(&mut terms, "cap", dice.of(&["5", "50"]));
+        allowance.fields.insert("rollover".to_owned(), Field::Map(terms));
     }
 }
 
 fn rollover(dice: &mut Dice<'_>, case: &mut Case) {
     let (first, _) = period(&case.settings);
-    let mut rows: Vec<Row> = Vec::new();
+    let mut names: Vec<(String, Option<usize>, Option<usize>)> = Vec::new();
+    let name = |allowance: &Allowance, meters: &[Meter]| {
+        allowance.fields.one("id").unwrap_or(&meters[allowance.meter].id).to_owned()
+    };
     for (at, plan) in case.plans.iter_mut().enumerate() {
         for allowance in &mut plan.allowances {
-            // What two charges draw on, each by itself, is left in two ways.
-            let charges = case.charges.iter().filter(|charge| charge.meter == Some(allowance.meter)).count();
-            let alone = allowance.fields.word("shared_over", "subscription") == "subscription";
-            if charges != 1 || !alone || !dice.holds(1, 2) {
+            roll(dice, allowance);
+            names.push((format!("plan:{}/{}", plan.id, name(allowance, &case.meters)), Some(at), None));
+        }
+    }
+    for (at, contract) in case.contracts.iter_mut().enumerate() {
+        for allowance in &mut contract.allowances {
+            roll(dice, allowance);
+            names.push((format!("contract:{}/{}", contract.id, name(allowance, &case.meters)), None, Some(at)));
+        }
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for (name, plan, contract) in &names {
+        for subscription in &case.subscriptions {
+            let has = (plan.is_some() && subscription.plan == *plan)
+                || (contract.is_some() && subscription.contract == *contract);
+            // What somebody had who has it no more is published as well.
+            if !(if has { dice.holds(1, 2) } else { dice.holds(1, 20) }) {
                 continue;
             }
-            let id = allowance.fields.one("id").map_or_else(|| format!("l{at}r{}", allowance.meter), ToOwned::to_owned);
-            put(&mut allowance.fields, "id", &id);
-            if dice.holds(1, 2) {
-                put(&mut allowance.fields, "rollover", dice.of(&["1", "2"]));
-            } else {
-                let mut terms = Fields::new();
-                put(&mut terms, "periods", dice.of(&["1", "2"]));
-                put(&mut terms, "cap", dice.of(&["5", "50"]));
-                allowance.fields.insert("rollover".to_owned(), Field::Map(terms));
-            }
-            for subscription in case.subscriptions.iter().filter(|known| known.plan == Some(at)) {
-                for back in [1, 2] {
-                    if dice.holds(1, 2) {
-                        rows.push(row([
-                            ("subscription_id", subscription.id.clone()),
-                            ("allowance", format!("plan:{}/{id}", plan.id)),
-                            ("granted_period", (first - chrono::Months::new(back)).format("%Y-%m").to_string()),
-                            ("left", dice.of(&["3", "0", "20.5"]).to_owned()),
-                        ]));
-                    }
+            let account = if dice.holds(1, 2) { subscription.account } else { dice.below(case.accounts.len()) };
+            let account = if dice.holds(1, 2) { case.accounts[account].id.clone() } else { String::new() };
+            for back in [1, 2, 3] {
+                if dice.holds(1, 2) {
+                    rows.push(row([
+                        ("account_id", account.clone()),
+                        ("subscription_id", subscription.id.clone()),
+                        ("allowance", name.clone()),
+                        ("granted_period", (first - chrono::Months::new(back)).format("%Y-%m").to_string()),
+                        ("left", dice.of(&["3", "0", "20.5"]).to_owned()),
+                    ]));
                 }
             }
         }
@@ -246,9 +259,7 @@ fn money_allowances(dice: &mut Dice<'_>, case: &mut Case) {
                 let mut fields = Fields::new();
                 put(&mut fields, "id", &format!("l{at}m{meter}"));
                 put(&mut fields, "amount", dice.of(&["1", "20", "5.005"]));
-                if prices::shareable(&case.charges, meter) {
-                    maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
-                }
+                maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
                 maybe(dice, &mut fields, "priority", &["0", "5"]);
                 case.plans[at].allowances.push(Allowance { meter, fields });
             }

@@ -22,12 +22,6 @@ fn put(all: &mut Fields, key: &str, text: &str) {
     all.insert(key.to_owned(), one(text));
 }
 
-/// Whether an allowance of a meter can be shared.
-pub(crate) fn shareable(charges: &[Charge], meter: usize) -> bool {
-    let mut theirs = charges.iter().filter(|charge| charge.meter == Some(meter));
-    features::SHARED_BY_RECORD || theirs.all(|charge| !has_terms(&charge.price))
-}
-
 pub(crate) fn recurring() -> Fields {
     fields([("model", one("recurring")), ("amount", one("10"))])
 }

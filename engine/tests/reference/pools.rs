@@ -20,6 +20,7 @@ pub(crate) struct Grant {
     pub(crate) units: Exact,
     /// The subscription that has it; of several the lowest id at the account that has it.
     holder: usize,
+    account: usize,
     reach: Reach,
     /// Months since the year 0: of the period it was granted in, and of the last in which it can be used.
     granted: i32,
@@ -114,55 +115,92 @@ pub(crate) fn grants(case: &Case) -> Vec<Grant> {
     }
     let mut all = Vec::new();
     for (source, declared, allowance) in sources {
-        for holders in holders(case, source, allowance) {
-            let grant = grant(case, declared, source, allowance, &holders);
-            all.extend(carried(case, &grant, allowance));
+        let holders = holders(case, source, allowance);
+        let mut left = left(case, source, allowance, &holders);
+        for (key, holders) in &holders {
+            let grant = grant(case, declared, source, allowance, holders);
+            let now = grant.granted;
+            let carried = left.remove(&Some(key.clone())).unwrap_or_default().into_iter();
+            all.extend(carried.map(|((.., granted), units)| {
+                let expires = granted + rollover(allowance).0;
+                Grant { units, granted, expires, lost: expires < now, ..grant.clone() }
+            }));
             all.push(grant);
         }
-        all.extend(lost(case, declared, source, allowance, &all));
-    }
-    all
-}
-
-/// What is left of an allowance that the subscription has no more: nobody can use it.
-fn lost(case: &Case, declared: usize, source: Source, allowance: &Allowance, known: &[Grant]) -> Vec<Grant> {
-    let id = source.name(case, allowance.fields.one("id").unwrap_or(&case.meters[allowance.meter].id));
-    let mut all = Vec::new();
-    for row in open_rows(case).filter(|row| row["allowance"] == id) {
-        let holder = case.subscriptions.iter().position(|known| known.id == row["subscription_id"]).unwrap();
-        let has = |grant: &Grant| grant.id == id && case.subscriptions[grant.holder].id == row["subscription_id"];
-        if !known.iter().any(has) {
-            let day: NaiveDate = format!("{}-01", row["granted_period"]).parse().unwrap();
+        for ((holder, account, granted), units) in left.remove(&None).into_iter().flatten() {
             let grant = grant(case, declared, source, allowance, &[holder]);
-            let expires = month(day) + rollover(allowance).0;
-            let (units, granted) = (Exact::read(&row["left"]), month(day));
-            all.push(Grant { units, granted, expires, lost: true, ..grant });
+            let expires = granted + rollover(allowance).0;
+            all.push(Grant { account, units, granted, expires, lost: true, ..grant });
         }
     }
     all
 }
 
-/// Subscriptions that have an allowance together: those of one subscription, or of one account; where each holder adds to a
-/// pool for all below an account, those below the topmost account that has one.
-fn holders(case: &Case, source: Source, allowance: &Allowance) -> Vec<Vec<usize>> {
-    let shared = allowance.fields.word("shared_over", "subscription");
-    let adds = allowance.fields.word("multiply_by", "none") == "holders";
+/// Who shares an allowance: an account, or a subscription.
+type Sharers = (usize, String);
+/// The subscription and the account that a row of a balance names, and the period that has given it; where several rows are
+/// of one pool, the period alone.
+type Left = BTreeMap<(usize, usize, i32), Exact>;
+
+/// What is left of an allowance since earlier periods, by those who share it; by none what nobody can use.
+fn left(
+    case: &Case,
+    source: Source,
+    allowance: &Allowance,
+    holders: &BTreeMap<Sharers, Vec<usize>>,
+) -> BTreeMap<Option<Sharers>, Left> {
+    let id = source.name(case, allowance.fields.one("id").unwrap_or(&case.meters[allowance.meter].id));
+    let all: Vec<usize> = holders.values().flatten().copied().collect();
+    let mut found: BTreeMap<Option<Sharers>, Left> = BTreeMap::new();
+    for row in open_rows(case).filter(|row| row["allowance"] == id) {
+        let day: NaiveDate = format!("{}-01", row["granted_period"]).parse().unwrap();
+        let whose = at_first(case, &row["subscription_id"]);
+        let named = case.accounts.iter().position(|account| account.id == row["account_id"]);
+        let account = named.unwrap_or(case.subscriptions[whose].account);
+        let key = sharers(case, allowance, &all, whose, account);
+        let (place, key) = match key.filter(|key| holders.contains_key(key)) {
+            Some(key) => ((0, 0, month(day)), Some(key)),
+            None => ((whose, account, month(day)), None),
+        };
+        let sum = found.entry(key).or_default().entry(place).or_insert_with(Exact::zero);
+        *sum = sum.plus(&Exact::read(&row["left"]));
+    }
+    found
+}
+
+/// A subscription as it is when the period begins; one that begins later as it is at first, one that has ended as it was at
+/// last.
+fn at_first(case: &Case, id: &str) -> usize {
+    let (first, _) = period(&case.settings);
+    let versions = || (0..case.subscriptions.len()).filter(|at| case.subscriptions[*at].id == id);
+    let still = |at: &usize| case.subscriptions[*at].days.to.is_none_or(|to| to > first);
+    versions().find(still).or(versions().last()).unwrap()
+}
+
+/// Those who share an allowance that a subscription has at an account: those of one subscription, or of one account; where
+/// each holder adds to a pool for all below an account, those below the topmost account that has one.
+fn sharers(case: &Case, allowance: &Allowance, all: &[usize], whose: usize, account: usize) -> Option<Sharers> {
+    let holds = |account: &usize| all.iter().any(|other| case.subscriptions[*other].account == *account);
+    match allowance.fields.word("shared_over", "subscription") {
+        "subscription" => Some((0, case.subscriptions[whose].id.clone())),
+        "subtree" if allowance.fields.word("multiply_by", "none") == "holders" => {
+            let topmost = lineage(case, account).into_iter().rfind(holds)?;
+            Some((topmost, String::new()))
+        }
+        _ => Some((account, String::new())),
+    }
+}
+
+/// Subscriptions that have an allowance together.
+fn holders(case: &Case, source: Source, allowance: &Allowance) -> BTreeMap<Sharers, Vec<usize>> {
     let has = |whose: &usize| source.of(case, *whose) && active(case, *whose);
     let all: Vec<usize> = (0..case.subscriptions.len()).filter(has).collect();
-    let mut found: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
+    let mut found: BTreeMap<Sharers, Vec<usize>> = BTreeMap::new();
     for whose in &all {
-        let subscription = &case.subscriptions[*whose];
-        let above = lineage(case, subscription.account);
-        let holds = |account: &usize| all.iter().any(|other| case.subscriptions[*other].account == *account);
-        let topmost = above.iter().copied().rfind(|account| holds(account)).unwrap();
-        let key = match shared {
-            "subscription" => (0, subscription.id.clone()),
-            "subtree" if adds => (topmost, String::new()),
-            _ => (subscription.account, String::new()),
-        };
-        found.entry(key).or_default().push(*whose);
+        let key = sharers(case, allowance, &all, *whose, case.subscriptions[*whose].account);
+        found.entry(key.unwrap()).or_default().push(*whose);
     }
-    found.into_values().collect()
+    found
 }
 
 fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, holders: &[usize]) -> Grant {
@@ -183,6 +221,7 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
         money,
         units,
         holder,
+        account,
         reach: match fields.word("shared_over", "subscription") {
             "subscription" => Reach::Subscription(case.subscriptions[holder].id.clone(), source),
             "account" => Reach::Account(account, source),
@@ -243,22 +282,6 @@ fn rollover(allowance: &Allowance) -> (i32, Option<Exact>) {
 /// The rows of earlier periods with something left.
 fn open_rows(case: &Case) -> impl Iterator<Item = &Row> {
     case.table("allowance_balances").iter().filter(|row| Exact::read(&row["left"]).is_positive())
-}
-
-/// What is left of earlier periods, and can be used in this one.
-fn carried(case: &Case, grant: &Grant, allowance: &Allowance) -> Vec<Grant> {
-    let (periods, _) = rollover(allowance);
-    let mut all = Vec::new();
-    for known in open_rows(case) {
-        let day: NaiveDate = format!("{}-01", known["granted_period"]).parse().unwrap();
-        let theirs = known["subscription_id"] == case.subscriptions[grant.holder].id && known["allowance"] == grant.id;
-        let expires = month(day) + periods;
-        if theirs && month(day) < grant.granted {
-            let (units, lost) = (Exact::read(&known["left"]), expires < grant.granted);
-            all.push(Grant { units, granted: month(day), expires, lost, ..grant.clone() });
-        }
-    }
-    all
 }
 
 /// The grants that usage of a subscription draws on, each with how far away it is: 0 of the subscription, 1 of its account.
@@ -322,8 +345,10 @@ fn kept(case: &Case, grants: &[Grant], rest: &[Exact]) -> Vec<Exact> {
         (0..grants.len()).map(|at| if lasts(&at) { rest[at].clone() } else { Exact::zero() }).collect();
     for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.granted == now) {
         let Some(cap) = &grant.cap else { continue };
-        let same =
-            |other: &&usize| (grants[**other].declared, grants[**other].holder) == (grant.declared, grant.holder);
+        let same = |other: &&usize| {
+            (&grants[**other].id, grants[**other].holder, grants[**other].account)
+                == (&grant.id, grant.holder, grant.account)
+        };
         let mut all: Vec<usize> = (0..grants.len()).collect::<Vec<_>>().iter().filter(same).copied().collect();
         all.sort_by_key(|other| std::cmp::Reverse(grants[*other].expires));
         let mut room = cap.clone();
@@ -343,7 +368,7 @@ pub(crate) fn balances(case: &Case, grants: &[Grant], draws: &[Draw]) -> Vec<Row
     let kept = kept(case, grants, &rest);
     let balance = |(at, grant): (usize, &Grant)| {
         row([
-            ("account_id", case.accounts[case.subscriptions[grant.holder].account].id.clone()),
+            ("account_id", case.accounts[grant.account].id.clone()),
             ("subscription_id", case.subscriptions[grant.holder].id.clone()),
             ("allowance", grant.id.clone()),
             ("meter", case.meters[grant.meter].id.clone()),

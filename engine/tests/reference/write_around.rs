@@ -11,7 +11,7 @@ const TABLES: &[(&[Feature], &str, &str)] = &[
         "amendments",
         "subscription_id,from,order_id,kind,account_id,plan,product,quantity,contract",
     ),
-    (&[Feature::Rollover], "allowance_balances", "subscription_id,allowance,granted_period,left"),
+    (&[Feature::Rollover], "allowance_balances", "account_id,subscription_id,allowance,granted_period,left"),
     (&[Feature::Terms], "commitment_balances", "subscription_id,commitment,period,billed"),
     (&[Feature::Coupons], "coupons", "coupon_id,discount,account_id,subscription_id,redeemed_from,valid_to"),
     (&[Feature::Fx], "fx_rates", "from,to,date,rate"),

@@ -93,9 +93,18 @@ impl<'a> Gathering<'a> {
         self.reference.subscriptions.par_iter().map(days).collect()
     }
 
-    /// Who shares an allowance that `subscription` has: the key of the pool.
-    pub(super) fn sharer(&self, grants: &Grants, number: u32, subscription: Index) -> Option<Index> {
-        let account = self.reference.subscriptions.get(subscription as usize)?.account;
+    /// The account of a subscription when the period begins; of one that begins later its first, of one that has ended its
+    /// last.
+    pub(super) fn account_at_first(&self, subscription: Index) -> Option<Index> {
+        let rows = &self.reference.subscriptions;
+        let row = rows.get(subscription as usize)?;
+        let versions = rows.get(row.first as usize..=row.last as usize)?;
+        let still = |version: &&Subscription| version.end.is_none_or(|end| end > self.period.first_day);
+        versions.iter().find(still).or(versions.last()).map(|version| version.account)
+    }
+
+    /// Who shares an allowance that `subscription` has at `account`: the key of the pool.
+    pub(super) fn sharer(&self, grants: &Grants, number: u32, subscription: Index, account: Index) -> Option<Index> {
         let allowance = grants.allowances.get(number as usize)?;
         if allowance.is_gathered() {
             return ancestry(self.reference, account).filter(|above| self.tops.contains(&(number, *above))).last();
@@ -106,9 +115,9 @@ impl<'a> Gathering<'a> {
 
     /// One more subscription, active on these days, that has the allowance.
     fn add(&mut self, grants: &mut Grants, number: u32, subscription: Index, active: u64) {
-        let Some(sharer) = self.sharer(grants, number, subscription) else { return };
-        let allowance = &grants.allowances[number as usize];
         let row = &self.reference.subscriptions[subscription as usize];
+        let Some(sharer) = self.sharer(grants, number, subscription, row.account) else { return };
+        let allowance = &grants.allowances[number as usize];
         let own = allowance.shared_over == Scope::Subscription;
         let account = if own { row.account } else { sharer };
         let next = u32::try_from(self.pools.len()).unwrap_or(u32::MAX);
@@ -164,7 +173,7 @@ impl<'a> Gathering<'a> {
             let (allowance, account) = (gathered.allowance, gathered.account);
             grants.pools.push(Pool { allowance, holder, account, grants: from..to });
         }
-        left.lose(grants, self.reference, month);
+        left.lose(grants, month);
         let mut too_much: Vec<(u32, Index)> = too_much.into_iter().collect();
         too_much.sort_unstable();
         for (number, holder) in too_much {

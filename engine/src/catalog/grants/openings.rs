@@ -18,8 +18,8 @@ use crate::reference::model::{Index, Reference};
 pub(super) struct Openings {
     /// By pool and the period that has given it.
     of_pools: BTreeMap<(u32, Month), Decimal>,
-    /// Those that nobody can use any more: subscription, allowance, period.
-    lost: BTreeMap<(Index, u32, Month), Decimal>,
+    /// Those that nobody can use any more: subscription, account, allowance, period.
+    lost: BTreeMap<(Index, Index, u32, Month), Decimal>,
 }
 
 /// Matches the balances with the pools; of what does not fit there are faults.
@@ -44,11 +44,12 @@ pub(super) fn openings(grants: &Grants, gathering: &Gathering<'_>, month: Month,
         if row.left.is_zero() {
             continue;
         }
-        let sharer = gathering.sharer(grants, number, row.subscription);
+        let Some(account) = row.account.or_else(|| gathering.account_at_first(row.subscription)) else { continue };
+        let sharer = gathering.sharer(grants, number, row.subscription, account);
         let pool = sharer.and_then(|sharer| grants.shared.get(&(number, sharer)));
         let sum = match pool {
             Some(pool) => openings.of_pools.entry((*pool, row.granted)).or_default(),
-            None => openings.lost.entry((row.subscription, number, row.granted)).or_default(),
+            None => openings.lost.entry((row.subscription, account, number, row.granted)).or_default(),
         };
         match sum.plus(row.left) {
             Some(more) => *sum = more,
@@ -70,10 +71,9 @@ impl Openings {
     }
 
     /// Adds what nobody can use any more, as pools that nobody draws on.
-    pub(super) fn lose(self, grants: &mut Grants, reference: &Reference, now: Month) {
-        for ((holder, allowance, month), granted) in self.lost {
+    pub(super) fn lose(self, grants: &mut Grants, now: Month) {
+        for ((holder, account, allowance, month), granted) in self.lost {
             let Ok(pool) = u32::try_from(grants.pools.len()) else { return };
-            let account = reference.subscriptions[holder as usize].account;
             let grant = opening(pool, month, granted, &grants.allowances[allowance as usize], now);
             grants.grants.push(Grant { is_usable: false, ..grant });
             let Ok(end) = u32::try_from(grants.grants.len()) else { return };

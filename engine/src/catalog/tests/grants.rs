@@ -45,6 +45,7 @@ fn sources(shop: &Shop, subscription: Index, amounts: bool) -> Vec<String> {
 fn balance(subscription: Index, allowance: &str, month: &str, left: &str) -> reference::model::BalanceRow {
     reference::model::BalanceRow {
         subscription,
+        account: None,
         allowance: allowance.to_owned(),
         granted: Month::parse(month).unwrap(),
         left: Decimal::parse(left).unwrap(),
