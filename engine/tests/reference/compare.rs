@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::features::{self, Feature, on};
-use super::words::{Case, Fields, Rated, Read, Row};
+use super::features::{Feature, on};
+use super::words::{Case, Rated, Row};
 use super::write::{self, Named};
 use crate::committed::{self, Committed};
 use crate::harness::{folder, ratemill};
@@ -212,8 +212,8 @@ fn chosen(row: &Row, columns: &[&str], name: &str) -> Row {
 
 /// Rows that only one of the two has, or an empty text.
 pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> String {
-    let singles = singles(case);
-    let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &singles)).collect::<Vec<Row>>();
+    let levels = levels(case);
+    let lines = |rows: &[Row]| rows.iter().map(|row| uncounted(row, &levels)).collect::<Vec<Row>>();
     let (ours, theirs) = (lines(&reference.lines), lines(&engine.lines));
     let mut tables = vec![
         ("lines", &ours, &theirs),
@@ -240,31 +240,16 @@ pub(crate) fn difference(case: &Case, reference: &Rated, engine: &Rated) -> Stri
     text
 }
 
-/// Charges that may look at single records, and those of levels, which last from one price into the next.
-fn singles(case: &Case) -> BTreeSet<String> {
-    let looks = |fields: &Fields| {
-        let model = fields.one("model").unwrap_or_default();
-        let keys = ["each", "record_fee", "free_records", "free_amount", "record_minimum", "record_maximum"];
-        ["increments", "prefix", "calendar"].contains(&model) || keys.iter().any(|key| fields.contains_key(*key))
-    };
-    let all = case.plans.iter().map(|plan| &plan.prices).chain(case.contracts.iter().map(|contract| &contract.prices));
-    let all: Vec<_> = all.chain(case.layers.iter().map(|layer| &layer.prices)).collect();
-    let mut found = BTreeSet::new();
-    for (at, charge) in case.charges.iter().enumerate() {
-        let patches = all.iter().filter_map(|prices| prices.get(&at)).flatten().chain(&charge.versions);
-        // A level is counted where it is and where it began.
-        let level =
-            charge.meter.is_some_and(|at| ["weighted_sum", "prorated_sum"].contains(&case.meters[at].aggregate));
-        if level || looks(&charge.price) || patches.map(|patch| &patch.fields).any(looks) {
-            found.insert(charge.id.clone());
-        }
-    }
-    found
+/// Charges of levels: one is counted where it is and where it began.
+fn levels(case: &Case) -> BTreeSet<String> {
+    let level = |meter: usize| ["weighted_sum", "prorated_sum"].contains(&case.meters[meter].aggregate);
+    let all = case.charges.iter().filter(|charge| charge.meter.is_some_and(level));
+    all.map(|charge| charge.id.clone()).collect()
 }
 
-fn uncounted(row: &Row, singles: &BTreeSet<String>) -> Row {
+fn uncounted(row: &Row, levels: &BTreeSet<String>) -> Row {
     let mut row = row.clone();
-    if !features::COUNTS_OF_SINGLE_RECORDS && singles.contains(&row["charge"]) {
+    if levels.contains(&row["charge"]) {
         row.remove("record_count");
     }
     row

@@ -151,12 +151,8 @@ pub(crate) const SCOPE_BY_PRICE: bool = true;
 pub(crate) const AMOUNTS: bool = true;
 /// Whether discounts have a cap.
 pub(crate) const CAPS: bool = true;
-/// Whether minimum and maximum stand beside terms of single records; the price language says "of a line".
-pub(crate) const LIMITS_WITH_TERMS: bool = false;
 /// Whether the unit price of a tier of a percentage is the percentage as it is written, not the fraction.
 pub(crate) const PERCENT_AS_WRITTEN: bool = false;
-/// Whether record counts are compared where models look at single records.
-pub(crate) const COUNTS_OF_SINGLE_RECORDS: bool = false;
 /// Whether what a discount takes off is rounded to 18 digits by itself, before the line is; DESIGN says one rounding a line.
 pub(crate) const DISCOUNT_THROUGH_18: bool = true;
 /// Whether an agreed percentage of 0 keeps the discounts declared after it away.

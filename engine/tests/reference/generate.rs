@@ -231,7 +231,7 @@ fn charges(dice: &mut Dice<'_>, meters: &[Meter], products: usize, settings: &Se
 }
 
 /// Days that begin or end inside the period, or hold always.
-fn days(dice: &mut Dice<'_>, settings: &Settings, splits: bool) -> Days {
+pub(crate) fn days(dice: &mut Dice<'_>, settings: &Settings, splits: bool) -> Days {
     if !splits || !on(Feature::Validity) {
         return Days::ALWAYS;
     }

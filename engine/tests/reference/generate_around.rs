@@ -4,9 +4,10 @@ use chrono::Days as Shift;
 
 use super::dice::Dice;
 use super::features::{Feature, on};
+use super::generate::days;
 use super::generate_money as money;
 use super::price::period;
-use super::words::{Allowance, Case, Field, Fields, Meter, Read, Row, row};
+use super::words::{Allowance, Case, Charge, Field, Fields, Meter, Read, Row, Settings, row};
 
 pub(crate) fn one(text: &str) -> Field {
     Field::One(text.to_owned())
@@ -148,6 +149,14 @@ fn amendments(dice: &mut Dice<'_>, case: &mut Case) {
     case.tables.insert("amendments", rows);
 }
 
+/// Says who shares an allowance, in which order it is drawn, and how much of it there is.
+fn shared(dice: &mut Dice<'_>, fields: &mut Fields) {
+    maybe(dice, fields, "shared_over", &["subscription", "account", "subtree"]);
+    maybe(dice, fields, "priority", &["0", "5", "10"]);
+    maybe(dice, fields, "multiply_by", &["quantity", "holders", "none"]);
+    maybe(dice, fields, "prorate", &["by_day", "none"]);
+}
+
 /// Allowances of a plan or a contract, for the meters that it pays for.
 fn allowances(dice: &mut Dice<'_>, meters: &[usize], name: &str) -> Vec<Allowance> {
     let mut all = Vec::new();
@@ -156,41 +165,56 @@ fn allowances(dice: &mut Dice<'_>, meters: &[usize], name: &str) -> Vec<Allowanc
             let mut fields = Fields::new();
             put(&mut fields, "id", &format!("{name}a{}", all.len()));
             put(&mut fields, "quantity", dice.of(&["10", "100", "0", "100.5", "0.1", "1000"]));
-            maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
-            maybe(dice, &mut fields, "priority", &["0", "5", "10"]);
-            let alone = fields.word("shared_over", "subscription") == "subscription";
-            maybe(dice, &mut fields, "multiply_by", if alone { &["quantity", "none"] } else { &["holders", "none"] });
-            if alone {
-                maybe(dice, &mut fields, "prorate", &["by_day", "none"]);
-            }
+            shared(dice, &mut fields);
             all.push(Allowance { meter: *meter, fields });
         }
     }
     all
 }
 
+/// Whether one of these products has a charge on a meter.
+fn sold(case: &Case, products: &[usize], meter: usize) -> bool {
+    case.charges.iter().any(|charge| charge.meter == Some(meter) && products.contains(&charge.product))
+}
+
 /// Meters that add up and that a charge of these products is priced by.
 fn paid(case: &Case, products: &[usize]) -> Vec<usize> {
-    let fits = |meter: &usize| {
-        let mut charges = case.charges.iter().filter(|charge| charge.meter == Some(*meter));
-        let adds_up = ["sum", "count"].contains(&case.meters[*meter].aggregate);
-        adds_up && charges.any(|charge| products.contains(&charge.product))
-    };
-    (0..case.meters.len()).filter(fits).collect()
+    let adds_up = |meter: &usize| ["sum", "count"].contains(&case.meters[*meter].aggregate);
+    (0..case.meters.len()).filter(|meter| adds_up(meter) && sold(case, products, *meter)).collect()
+}
+
+/// Lets an allowance hold for some days, or cover some of the charges.
+fn narrow(dice: &mut Dice<'_>, allowance: &mut Allowance, charges: &[Charge], products: &[usize], settings: &Settings) {
+    if dice.holds(1, 6) {
+        let days = days(dice, settings, true);
+        for (key, day) in [("valid_from", days.from), ("valid_to", days.to)] {
+            day.into_iter().for_each(|day| put(&mut allowance.fields, key, &day.to_string()));
+        }
+    }
+    let fits = |charge: &&Charge| charge.meter == Some(allowance.meter) && products.contains(&charge.product);
+    let all: Vec<String> = charges.iter().filter(fits).map(|charge| charge.id.clone()).collect();
+    let some = dice.some(&all);
+    if !some.is_empty() && dice.holds(1, 3) {
+        allowance.fields.insert("on".to_owned(), Field::Many(some));
+    }
 }
 
 fn pools(dice: &mut Dice<'_>, case: &mut Case) {
     for at in 0..case.plans.len() {
         if dice.holds(1, 2) {
             let meters = paid(case, &case.plans[at].products);
-            case.plans[at].allowances = allowances(dice, &meters, &format!("l{at}"));
+            let mut all = allowances(dice, &meters, &format!("l{at}"));
+            all.iter_mut().for_each(|own| narrow(dice, own, &case.charges, &case.plans[at].products, &case.settings));
+            case.plans[at].allowances = all;
         }
     }
     let all: Vec<usize> = (0..case.products.len()).collect();
     for at in 0..case.contracts.len() {
         if dice.holds(1, 3) {
             let meters = paid(case, &all);
-            case.contracts[at].allowances = allowances(dice, &meters, &format!("k{at}"));
+            let mut own = allowances(dice, &meters, &format!("k{at}"));
+            own.iter_mut().for_each(|own| narrow(dice, own, &case.charges, &all, &case.settings));
+            case.contracts[at].allowances = own;
         }
     }
 }
@@ -254,14 +278,16 @@ fn rollover(dice: &mut Dice<'_>, case: &mut Case) {
 
 fn money_allowances(dice: &mut Dice<'_>, case: &mut Case) {
     for at in 0..case.plans.len() {
-        for meter in paid(case, &case.plans[at].products) {
-            if dice.holds(1, 3) {
+        let products = case.plans[at].products.clone();
+        for meter in 0..case.meters.len() {
+            if sold(case, &products, meter) && dice.holds(1, 3) {
                 let mut fields = Fields::new();
                 put(&mut fields, "id", &format!("l{at}m{meter}"));
                 put(&mut fields, "amount", dice.of(&["1", "20", "5.005"]));
-                maybe(dice, &mut fields, "shared_over", &["subscription", "account", "subtree"]);
-                maybe(dice, &mut fields, "priority", &["0", "5"]);
-                case.plans[at].allowances.push(Allowance { meter, fields });
+                shared(dice, &mut fields);
+                let mut allowance = Allowance { meter, fields };
+                narrow(dice, &mut allowance, &case.charges, &products, &case.settings);
+                case.plans[at].allowances.push(allowance);
             }
         }
     }

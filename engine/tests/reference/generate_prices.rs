@@ -1,7 +1,7 @@
 //! Generates prices: of usage by every model, of what has no usage, and patches over them.
 
 use super::dice::Dice;
-use super::features::{self, Feature, on};
+use super::features::{Feature, on};
 use super::generate::{DEVICES, REGIONS};
 use super::records::has_terms;
 use super::words::{Charge, Field, Fields, Meter, Read};
@@ -198,10 +198,6 @@ fn percentage(dice: &mut Dice<'_>, price: &mut Fields, meter: &Meter) {
         ];
         for (term, choices) in dice.some(&terms) {
             put(price, term, dice.of(choices));
-        }
-        if !features::LIMITS_WITH_TERMS && has_terms(price) {
-            price.remove("minimum");
-            price.remove("maximum");
         }
         if price.contains_key("free_amount") && price.contains_key("free_records") && dice.holds(1, 2) {
             put(price, "free_amount_outlasts", "true");

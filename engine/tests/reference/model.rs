@@ -31,7 +31,7 @@ pub(crate) struct Part {
     pub(crate) quantity: Exact,
     pub(crate) unit_price: Option<Exact>,
     pub(crate) amount: Exact,
-    /// Records that owe a fee; none: those of the group.
+    /// Records that owe a fee, or are priced one by one; none: those of the group.
     pub(crate) owing: Option<usize>,
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::conditions::{active, days_in_period};
+use super::conditions::active;
 use super::exact::Exact;
 use super::price::{lineage, period};
-use super::words::{Allowance, Case, Fields, Read, Row, row};
+use super::words::{Allowance, Case, Days, Read, Row, row};
 
 /// An allowance as somebody has it: what was granted in one period.
 #[derive(Clone, Debug)]
@@ -125,7 +125,9 @@ pub(crate) fn grants(case: &Case) -> Vec<Grant> {
                 let expires = granted + rollover(allowance).0;
                 Grant { units, granted, expires, lost: expires < now, ..grant.clone() }
             }));
-            all.push(grant);
+            if holders.iter().any(|whose| days(case, allowance, *whose) > 0) {
+                all.push(grant);
+            }
         }
         for ((holder, account, granted), units) in left.remove(&None).into_iter().flatten() {
             let grant = grant(case, declared, source, allowance, &[holder]);
@@ -174,7 +176,7 @@ fn at_first(case: &Case, id: &str) -> usize {
     let (first, _) = period(&case.settings);
     let versions = || (0..case.subscriptions.len()).filter(|at| case.subscriptions[*at].id == id);
     let still = |at: &usize| case.subscriptions[*at].days.to.is_none_or(|to| to > first);
-    versions().find(still).or(versions().last()).unwrap()
+    versions().find(still).or(versions().next_back()).unwrap()
 }
 
 /// Those who share an allowance that a subscription has at an account: those of one subscription, or of one account; where
@@ -212,7 +214,7 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
     let holder = *holders.iter().find(|whose| case.subscriptions[**whose].account == account).unwrap();
     let money = fields.contains_key("amount");
     let mut units = fields.number(if money { "amount" } else { "quantity" }).unwrap();
-    units = units.times(&times(case, fields, holders)).kept();
+    units = units.times(&times(case, allowance, holders)).kept();
     let now = month(first);
     let (periods, cap) = rollover(allowance);
     Grant {
@@ -237,28 +239,45 @@ fn grant(case: &Case, declared: usize, source: Source, allowance: &Allowance, ho
     }
 }
 
+/// Days of the period on which a subscription has an allowance.
+fn days(case: &Case, allowance: &Allowance, whose: usize) -> i64 {
+    let (first, after) = period(&case.settings);
+    let held = |day: &NaiveDate| case.subscriptions[whose].days.hold(*day) && valid(allowance).hold(*day);
+    i64::try_from(first.iter_days().take_while(|day| *day < after).filter(held).count()).unwrap()
+}
+
+/// The days on which an allowance holds.
+fn valid(allowance: &Allowance) -> Days {
+    let day = |key: &str| allowance.fields.one(key).map(|text| text.parse().unwrap());
+    Days { from: day("valid_from"), to: day("valid_to") }
+}
+
 /// How many times an allowance is given to its holders, each by the days on which it has it.
-fn times(case: &Case, fields: &Fields, holders: &[usize]) -> Exact {
+fn times(case: &Case, allowance: &Allowance, holders: &[usize]) -> Exact {
     let (first, after) = period(&case.settings);
     let whole = (after - first).num_days();
-    let prorated = fields.word("prorate", "none") == "by_day";
+    let prorated = allowance.fields.word("prorate", "none") == "by_day";
     let share = |days: i64| if prorated { Exact::whole(days).over(&Exact::whole(whole)) } else { Exact::whole(1) };
+    let holders: Vec<usize> = holders.iter().copied().filter(|whose| days(case, allowance, *whose) > 0).collect();
     // What is not given by the day is given once to a subscription that changes: by its last terms.
     let id = |whose: usize| &case.subscriptions[whose].id;
     let is_last = |at: usize| holders[at + 1..].iter().all(|later| id(*later) != id(holders[at]));
     let each = |count: &dyn Fn(usize) -> Exact| {
         let counting = (0..holders.len()).filter(|at| prorated || is_last(*at)).map(|at| holders[at]);
-        let parts = counting.map(|whose| count(whose).times(&share(days_in_period(case, whose))));
+        let parts = counting.map(|whose| count(whose).times(&share(days(case, allowance, whose))));
         parts.fold(Exact::zero(), |sum, part| sum.plus(&part))
     };
-    match fields.word("multiply_by", "none") {
+    match allowance.fields.word("multiply_by", "none") {
         "quantity" => each(&|whose| {
             let text = &case.subscriptions[whose].quantity;
             if text.is_empty() { Exact::whole(1) } else { Exact::read(text) }
         }),
         "holders" => each(&|_| Exact::whole(1)),
         _ => {
-            let held = |day: &NaiveDate| holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day));
+            let held = |day: &NaiveDate| {
+                let somebody = holders.iter().any(|whose| case.subscriptions[*whose].days.hold(*day));
+                somebody && valid(allowance).hold(*day)
+            };
             share(i64::try_from(first.iter_days().take_while(|day| *day < after).filter(held).count()).unwrap())
         }
     }

@@ -53,8 +53,9 @@ pub(crate) struct Left<'a> {
     /// When it begins: a record, or the day or window it stands for.
     since: Since,
     uses: Vec<Use<'a>>,
-    /// What of it is included.
+    /// What of it is included, and what is free.
     included: Exact,
+    free: Exact,
     /// What of it is free of a percentage, and whether it owes the fee of a record.
     pub(crate) terms: (Exact, bool),
 }
@@ -87,10 +88,15 @@ pub(crate) fn usage(
     let mut drafts = zero_usage(case, prices, &portions, charge);
     let mut scopes = Scopes::of(case, &portions);
     for portion in &portions {
-        for quantity in [&portion.included, &portion.free] {
+        let covered = |thing: &&Left<'_>| !thing.included.is_zero();
+        let freed = |thing: &&Left<'_>| !thing.free.is_zero();
+        let included = (&portion.included, portion.things.iter().filter(covered).map(Left::records).sum::<usize>());
+        let free = (&portion.free, portion.things.iter().filter(freed).map(Left::records).sum::<usize>());
+        for (quantity, records) in [included, free] {
             if !quantity.is_zero() {
                 let part = Part::new("included", quantity.clone(), Some(Exact::zero()), Exact::zero());
-                drafts.push(draft(portion, charge, "allowance", &part));
+                let owing = one_by_one(portion.stretch).then_some(records);
+                drafts.push(draft(portion, charge, "allowance", &Part { owing, ..part }));
             }
         }
         for (grant, quantity) in portion.drawn.iter().filter(|(_, quantity)| !quantity.is_zero()) {
@@ -175,6 +181,11 @@ fn by_record(stretch: &Stretch) -> bool {
     ["increments", "prefix", "calendar"].contains(&stretch.model()) || records::has_terms(&stretch.price)
 }
 
+/// Whether records, days or windows are priced one by one.
+fn one_by_one(stretch: &Stretch) -> bool {
+    by_record(stretch) || stretch.price.word("each", "period") != "period"
+}
+
 fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses: &[Use<'a>]) -> Vec<Left<'a>> {
     let (first, after) = period(&case.settings);
     let ends = [case.subscriptions[whose].days.to, stretch.days.to];
@@ -205,7 +216,7 @@ fn things<'a>(case: &Case, whose: usize, meter: &Meter, stretch: &Stretch, uses:
     let whole = |(since, uses): (Since, Vec<Use<'a>>)| {
         let quantity = measure::aggregate(&case.settings, meter, &uses, span);
         let left = quantity.clone();
-        Left { quantity, left, since, uses, included: Exact::zero(), terms: (Exact::zero(), true) }
+        Left { quantity, left, since, uses, included: Exact::zero(), free: Exact::zero(), terms: (Exact::zero(), true) }
     };
     parts.into_iter().map(whole).collect()
 }
@@ -266,7 +277,7 @@ fn convert(case: &Case, portion: &mut Portion<'_>, thing: usize, totals: &mut BT
         Some(mode) => quantity.over(&divide).over(&step).round(0, mode).times(&step).kept(),
         None => quantity.over(&divide).kept(),
     };
-    let whole = portion.stretch.price.word("each", "period") == "period" && !by_record(portion.stretch);
+    let whole = !one_by_one(portion.stretch);
     // Totals of different units do not add up.
     let total = totals.entry(format!("{} {divide} {step} {mode:?}", scope(case, portion))).or_insert_with(Exact::zero);
     let before = if whole { total.clone() } else { Exact::zero() };
@@ -284,6 +295,7 @@ fn give_free(case: &Case, portion: &mut Portion<'_>, thing: usize, free: &mut BT
     let taken = given.take(&units, quantity);
     *quantity = quantity.less(&taken);
     portion.free = portion.free.plus(&taken);
+    portion.things[thing].free = taken;
 }
 
 /// Whose usage comes together with that of a portion.
@@ -362,7 +374,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
         scope.before = portion.things.iter().fold(scope.before.clone(), |sum, thing| sum.plus(&thing.quantity));
         return records::with_terms(portion);
     }
-    let together = price.word("each", "period") == "period" && !by_record(portion.stretch);
+    let together = !one_by_one(portion.stretch);
     let mut lines: Vec<Part> = Vec::new();
     for Left { quantity, uses, included, .. } in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let mut thing = Thing {
@@ -391,6 +403,7 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
         }
         scope.before = scope.before.plus(quantity);
         let mut alone = Exact::zero();
+        let mut own: Vec<Part> = Vec::new();
         for mut part in model::apply(&case.settings, portion.stretch, &thing) {
             if let Some(round) = price.map("round_amount") {
                 // What is rated together is rounded together: the parts add up to the rounded whole.
@@ -403,7 +416,12 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
                 part.amount = after.round(digits, mode).less(&start.round(digits, mode));
                 *before = after;
             }
-            join(&mut lines, part);
+            join(if together { &mut lines } else { &mut own }, part);
+        }
+        // A record that comes back to a window is one record there.
+        for part in own {
+            let owing = part.owing.or(Some(uses.len()));
+            join(&mut lines, Part { owing, ..part });
         }
     }
     lines.retain(|part| !part.quantity.is_zero() || !part.amount.is_zero());

@@ -54,6 +54,7 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     let price = &portion.stretch.price;
     let fee = price.number("record_fee").unwrap_or_else(Exact::zero);
     let (mut amount, mut fees, mut total, mut owing) = (Exact::zero(), Exact::zero(), Exact::zero(), 0);
+    let mut records = 0;
     // What a record comes to is rounded with its fee; the fee is what it adds.
     let rounded = |exact: Exact| match price.map("round_amount") {
         Some(round) => {
@@ -63,6 +64,7 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     };
     for thing in portion.things.iter().filter(|thing| !thing.quantity.is_zero()) {
         let (free, owes) = &thing.terms;
+        records += thing.records();
         let base = thing.quantity.less(free);
         // What is given back owes no fee and is not raised or lowered.
         let owes = *owes && !thing.quantity.is_negative();
@@ -80,7 +82,8 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
     }
     // The fees count towards the minimum and the maximum of the line.
     let amount = limited(price, &total, amount.plus(&fees)).less(&fees);
-    let mut parts = vec![Part::new("", total, Some(share(price, &Exact::whole(1))), amount)];
+    let unit_price = share(price, &Exact::whole(1));
+    let mut parts = vec![Part { owing: Some(records), ..Part::new("", total, Some(unit_price), amount) }];
     if owing > 0 && !fee.is_zero() {
         parts.push(Part { amount: fees, ..Part::fee(&fee, owing) });
     }
