@@ -113,11 +113,13 @@ pub enum Verdict {
     Beyond,
     /// It would count, but was written off when it was in suspense.
     WrittenOff,
+    /// It would count, but was in suspense when its period was closed.
+    Held,
 }
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Counts,
         Self::Duplicate,
         Self::Conflicting,
@@ -125,6 +127,7 @@ impl Verdict {
         Self::Unpriced,
         Self::Beyond,
         Self::WrittenOff,
+        Self::Held,
     ];
 
     /// Whether the record is in suspense.
@@ -144,6 +147,7 @@ impl Verdict {
             Self::Unpriced => "unpriced",
             Self::Beyond => "beyond",
             Self::WrittenOff => "written_off",
+            Self::Held => "held",
         }
     }
 }

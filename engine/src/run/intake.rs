@@ -436,6 +436,11 @@ pub(super) enum Late {
         /// Charge index.
         charge: usize,
     },
+    /// It would count, but its period is closed, and it was in suspense then.
+    Held {
+        /// Where it stands.
+        origin: Origin,
+    },
     /// It would count, but this copy of it was written off.
     WrittenOff {
         /// Where that stands.
@@ -454,6 +459,10 @@ impl Late {
             Self::Beyond { charge } => {
                 let charge = &job.book.charges[charge].id;
                 (reasons::NO_PRICE, format!("charge {charge} has no price for it: it is past the last tier"))
+            }
+            Self::Held { origin } => {
+                let code = job.decided.held(origin).unwrap_or_default();
+                (code, "it would be rated now, but its period is closed, and nobody has recycled it".to_owned())
             }
             Self::WrittenOff { copy } => {
                 let code = job.decided.of(copy).map_or("", |said| &said.code);

@@ -311,6 +311,7 @@ impl Prepared {
             .into_iter()
             .map(|digest| ("adjustments", digest))
             .chain(decisions.digests().map(|digest| ("decision", digest)))
+            .chain(decisions.held().map(|digest| ("held", digest)))
         {
             add(what);
             add(digest);

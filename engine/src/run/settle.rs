@@ -93,6 +93,7 @@ pub(super) async fn settle_all(
         }
         late.extend(shard.conflicts.into_iter().map(|origin| (origin, Late::Conflicting)));
         late.extend(shard.written_off.into_iter().map(|(origin, copy)| (origin, Late::WrittenOff { copy })));
+        late.extend(shard.held.into_iter().map(|origin| (origin, Late::Held { origin })));
         kept_for.extend(shard.kept_for);
         late.extend(shard.unpriced.into_iter().map(|(origin, charge)| (origin, Late::Unpriced { charge })));
         nowhere.extend(shard.nowhere);
@@ -159,6 +160,8 @@ struct Shard {
     unpriced: Vec<(Origin, usize)>,
     /// Records that would count, each with the copy of it that was written off.
     written_off: Vec<(Origin, Origin)>,
+    /// Records that would count, but stay in suspense because their period is closed.
+    held: Vec<Origin>,
     /// Records of whose copies something was decided, each as one of them, with the others.
     kept_for: Vec<(Origin, Vec<Origin>)>,
     /// Whether a price (by number) has a price for a cell.
@@ -186,6 +189,7 @@ impl Sorting<'_> {
             judged: vec![Vec::new(); self.days()],
             unpriced: Vec::new(),
             written_off: Vec::new(),
+            held: Vec::new(),
             kept_for: Vec::new(),
             priced: HashMap::new(),
         };
@@ -312,6 +316,11 @@ impl Sorting<'_> {
             tally.suspended += 1;
             shard.written_off.push((first.origin, copy));
             return Ok(Verdict::WrittenOff);
+        }
+        if self.job.decided.held(first.origin).is_some() {
+            tally.suspended += 1;
+            shard.held.push(first.origin);
+            return Ok(Verdict::Held);
         }
         tally.rated += 1;
         for measure in measures {
