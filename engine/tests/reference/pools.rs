@@ -339,7 +339,10 @@ pub(crate) fn drawn_on(case: &Case, grants: &[Grant], whose: usize, charge: usiz
 pub(crate) fn payer(case: &Case, grants: &[Grant], whose: usize, charge: usize) -> String {
     let shared = within_reach(case, grants, whose, charge, false).into_iter().filter(|(far, _)| *far > 0);
     match shared.max_by_key(|(far, at)| (*far, std::cmp::Reverse(*at))) {
-        Some((_, at)) => format!("{} {}", grants[at].id, case.subscriptions[grants[at].holder].id),
+        Some((_, at)) => {
+            let (grant, account) = (&grants[at], &case.accounts[grants[at].account].id);
+            format!("{} {account} {}", grant.id, case.subscriptions[grant.holder].id)
+        }
         None => case.subscriptions[whose].id.clone(),
     }
 }
@@ -362,12 +365,14 @@ fn kept(case: &Case, grants: &[Grant], rest: &[Exact]) -> Vec<Exact> {
     let lasts = |at: &usize| grants[*at].expires > now && !grants[*at].lost;
     let mut kept: Vec<Exact> =
         (0..grants.len()).map(|at| if lasts(&at) { rest[at].clone() } else { Exact::zero() }).collect();
-    for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.granted == now) {
+    for (at, grant) in grants.iter().enumerate() {
         let Some(cap) = &grant.cap else { continue };
-        let same = |other: &&usize| {
-            (&grants[**other].id, grants[**other].holder, grants[**other].account)
-                == (&grant.id, grant.holder, grant.account)
-        };
+        let pool = |at: usize| (&grants[at].id, grants[at].holder, grants[at].account);
+        // Once for each pool, whether this period gives something to it or not.
+        if (0..at).any(|earlier| pool(earlier) == pool(at)) {
+            continue;
+        }
+        let same = |other: &&usize| pool(**other) == pool(at);
         let mut all: Vec<usize> = (0..grants.len()).collect::<Vec<_>>().iter().filter(same).copied().collect();
         all.sort_by_key(|other| std::cmp::Reverse(grants[*other].expires));
         let mut room = cap.clone();
