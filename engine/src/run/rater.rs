@@ -2,6 +2,7 @@
 //!
 //! Accounts that share nothing are independent of each other; those that do are rated as one unit.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -197,10 +198,15 @@ impl<'r> Rater<'r> {
         if wide && sharing.prices.iter().any(|price| is_shared(price)) {
             return self.portions(sharing, &sharing.subscriptions, meter, after, piece);
         }
-        // Versions of a subscription to the same plan or product go on where the one before them has ended.
+        // Versions of a subscription to the same plan or product go on where the one before them has ended, whatever it was
+        // for in between.
         let rows = &self.job.reference.subscriptions;
         let whole = |at: &u32| (rows[*at as usize].first, self.job.catalog.offer_of[*at as usize]);
-        for versions in sharing.subscriptions.chunk_by(|a, b| whole(a) == whole(b)) {
+        let mut subscriptions = Cow::Borrowed(sharing.subscriptions.as_slice());
+        if subscriptions.iter().any(|at| rows[*at as usize].changes()) {
+            subscriptions.to_mut().sort_by_key(|at| (whole(at), *at));
+        }
+        for versions in subscriptions.chunk_by(|a, b| whole(a) == whole(b)) {
             self.portions(sharing, versions, meter, after, piece)?;
         }
         Ok(())

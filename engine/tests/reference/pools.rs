@@ -157,7 +157,7 @@ fn left(
     for row in open_rows(case).filter(|row| row["allowance"] == id) {
         let day: NaiveDate = format!("{}-01", row["granted_period"]).parse().unwrap();
         let whose = at_first(case, &row["subscription_id"]);
-        let named = case.accounts.iter().position(|account| account.id == row["account_id"]);
+        let named = case.accounts.iter().position(|account| row.get("account_id") == Some(&account.id));
         let account = named.unwrap_or(case.subscriptions[whose].account);
         let key = sharers(case, allowance, &all, whose, account);
         let (place, key) = match key.filter(|key| holders.contains_key(key)) {
