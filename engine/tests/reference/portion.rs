@@ -419,7 +419,8 @@ fn priced(case: &Case, portion: &Portion<'_>, scopes: &mut Scopes) -> Vec<Part> 
             join(if together { &mut lines } else { &mut own }, part);
         }
         // A record that comes back to a window is one record there.
-        for part in own {
+        // A fee that is rounded to nothing is none.
+        for part in own.into_iter().filter(|part| !part.quantity.is_zero() || !part.amount.is_zero()) {
             let owing = part.owing.or(Some(uses.len()));
             join(&mut lines, Part { owing, ..part });
         }

@@ -69,14 +69,16 @@ pub(crate) fn with_terms(portion: &Portion<'_>) -> Vec<Part> {
         // What is given back owes no fee and is not raised or lowered.
         let owes = *owes && !thing.quantity.is_negative();
         let due = if owes { fee.clone() } else { Exact::zero() };
-        owing += usize::from(owes);
         let mut whole = share(price, &base).plus(&due);
         // What is free altogether is not raised to the least amount of a record.
         if !thing.quantity.is_negative() && (owes || !base.is_zero()) {
             whole = bounded(whole, price.number("record_minimum"), price.number("record_maximum"));
         }
         let share = rounded(whole.less(&due));
-        fees = fees.plus(&rounded(whole).less(&share));
+        // A fee that is rounded to nothing is none.
+        let owed = rounded(whole).less(&share);
+        owing += usize::from(owes && (!owed.is_zero() || price.map("round_amount").is_none()));
+        fees = fees.plus(&owed);
         amount = amount.plus(&share);
         total = total.plus(&thing.quantity);
     }
