@@ -66,7 +66,8 @@ pub(super) async fn carry_out(arguments: &RunArguments, format: Format, observer
     if over {
         talk::say(&format!(
             "suspense is over the threshold: {} of {} records, more than the share {share}",
-            report.records.suspended, report.records.read
+            report.records.open(),
+            report.records.read
         ));
     }
     let untaxed = report.lines_without_tax;
@@ -104,10 +105,16 @@ fn summary(report: &RunReport) -> String {
     let mut lines =
         vec![format!("Period {}, run {} ({})", report.period, report.run_id, state(report.outcome)), String::new()];
     let records = &report.records;
+    let set_aside = match records.written_off {
+        0 => "set aside with a reason, see the table `suspense`".to_owned(),
+        written_off => {
+            format!("{} of them written off, see `ratemill suspense list`", grouped(&written_off.to_string()))
+        }
+    };
     for (name, count, note) in [
         ("records read", records.read, ""),
         ("rated", records.rated, ""),
-        ("suspended", records.suspended, "set aside with a reason, see the table `suspense`"),
+        ("suspended", records.suspended, &set_aside),
         ("duplicate", records.duplicate, "delivered again, counted once"),
         ("out of window", records.out_of_window, "of another period"),
         ("filtered", records.filtered, "left out by the mediation"),

@@ -315,6 +315,21 @@ fn totals_that_agree_reconcile() {
 }
 
 #[test]
+fn a_record_that_is_lost_between_suspense_and_its_end_is_found() {
+    let mut totals = fixture().1;
+    let suspended = totals.records().suspended;
+    let right = SuspenseTotals { came_in: suspended + 3, recycled: 3, written_off: 0, open: suspended };
+    totals.suspense = Some(right);
+    totals.reconcile().unwrap();
+    totals.suspense = Some(SuspenseTotals { recycled: 2, ..right });
+    let faults = totals.reconcile().unwrap_err();
+    assert_eq!(faults.to_string(), "G001 suspense: in is 4, but recycled, written off and open is 3");
+    totals.suspense = Some(SuspenseTotals { recycled: 4, open: suspended - 1, ..right });
+    let faults = totals.reconcile().unwrap_err();
+    assert_eq!(faults.to_string(), "G001 suspense: open is 0, but in the files is 1");
+}
+
+#[test]
 fn every_broken_identity_is_told_with_both_numbers() {
     let (_, mut totals) = fixture();
     totals.files[0].read += 1;

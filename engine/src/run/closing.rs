@@ -120,7 +120,7 @@ async fn facts(prepared: &Prepared, output: &Location, manifest: &Manifest) -> O
     let new = found.files.iter().filter(|file| !read.contains(&(source(file.source), file.name.as_str()))).count();
     let again = "run the period again";
     let wrong = (now != manifest.run_id).then(|| match new {
-        0 if undone > 0 => format!("{undone} decisions on suspense were taken since the newest run: {again}"),
+        0 if undone > 0 => format!("decisions on suspense were taken since the newest run, {undone} of them: {again}"),
         0 => format!("prices, reference tables, rules or files have changed since the newest run: {again}"),
         new => format!("{new} usage files have come since the newest run: {again}"),
     });
@@ -130,7 +130,7 @@ async fn facts(prepared: &Prepared, output: &Location, manifest: &Manifest) -> O
 fn suspense(prepared: &Prepared, manifest: &Manifest) -> Gate {
     let records = manifest.totals.records;
     let share = prepared.pipeline.limits.suspense_records;
-    let said = format!("{} of {} records are in suspense; the share {share} may be", records.suspended, records.read);
+    let said = format!("{} of {} records are in suspense; the share {share} may be", records.open(), records.read);
     Gate::new("suspense", records.over(share).then(|| said.clone()), said)
 }
 

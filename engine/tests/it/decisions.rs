@@ -10,6 +10,7 @@ use crate::committed::{self, Committed, Row};
 use crate::harness::{Call, Ran, digests, files, folder, ratemill, same_bytes};
 use crate::month::{Month, drops, mixed};
 use crate::nights::same;
+use crate::s3::Remote;
 use crate::tiny::{GOOD, HEADER, Tiny};
 
 /// Two good records, two of a caller nobody knows, one that lasts too short, one that is no record, and a copy.
@@ -112,7 +113,9 @@ fn a_record_that_is_written_off_is_never_rated_and_stays_in_the_table_with_its_r
         ["write-off", "--code", "unknown_identifier", "--row", "2", "--file", "calls.csv", "--reason", "a test"];
     let told = decide(&tiny, &words).ok().json();
     assert_eq!((&told["number"], &told["records"], &told["closed"]), (&json!(1), &json!(1), &json!(false)), "{told:#}");
-    // It counts from now on, and in the tables from the next run on.
+    // It counts from now on, and in the tables from the next run on; until then the period cannot be closed.
+    let close = ratemill(&["close", "pipeline.yaml", "--period", "2026-10"]).cwd(&tiny.path("")).run().exits(1);
+    assert!(close.stdout.contains("decisions on suspense were taken since the newest run, 1 of them"), "{close}");
     assert_eq!(totals(&listed(&tiny, &[])), [4, 0, 1, 3]);
     let again = decide(&tiny, &words).ok().json();
     assert_eq!((&again["number"], &again["before"]), (&Value::Null, &json!(1)));
@@ -122,6 +125,9 @@ fn a_record_that_is_written_off_is_never_rated_and_stays_in_the_table_with_its_r
     assert_eq!((&after["records"]["suspended"], &after["records"]["written_off"]), (&json!(3), &json!(1)));
     // The other record of the caller is rated now.
     assert_eq!(minutes(&run), "5");
+    let words = ["explain", "pipeline.yaml", "--all", "--period", "2026-10", "--format", "json"];
+    let explained = ratemill(&words).cwd(&tiny.path("")).run().ok();
+    assert!(explained.stdout.contains("\"facts_unchanged\": true"), "{explained}");
     let rows: Vec<&Row> = run.table("suspense").iter().filter(|row| row["state"] == "written_off").collect();
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!(
@@ -424,4 +430,22 @@ fn of_a_closed_period_exactly_those_records_come_back_that_are_recycled() {
     let all = of_month(&month, &["list", "--period", "2026-10"])["periods"][0].clone();
     in_order(&all);
     assert!(of(&all, "recycled") > of(&after, "recycled"), "{all:#}");
+}
+
+#[test]
+fn on_s3_a_decision_is_taken_once_as_well() {
+    let remote = Remote::new("decisions");
+    remote.call().run().ok();
+    let words = ["suspense", "write-off", "--all", "--reason", "enough"];
+    let racing: Vec<_> = (0..4).map(|_| remote.on(&words).start()).collect();
+    let told: Vec<Value> = racing.into_iter().map(|one| one.wait().ok().json()).collect();
+    let taken = |told: &&Value| told["number"] == 1 && told["already"] == false;
+    assert_eq!(told.iter().filter(taken).count(), 1, "{told:#?}");
+    let summary = remote.call().run().ok().json();
+    assert_eq!(summary["records"]["written_off"], summary["records"]["suspended"]);
+    assert_ne!(summary["records"]["written_off"], 0);
+    let found = remote.digests();
+    let decisions: Vec<&String> = found.keys().filter(|name| name.contains("/decisions/")).collect();
+    assert_eq!(decisions, ["runs/period=2026-10/decisions/0001.json"]);
+    in_order(&remote.on(&["suspense", "list"]).run().ok().json()["periods"][0]);
 }

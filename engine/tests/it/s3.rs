@@ -34,8 +34,14 @@ impl Remote {
     }
 
     pub(crate) fn call(&self) -> Call {
+        self.on(&["run"])
+    }
+
+    /// These words on the period.
+    pub(crate) fn on(&self, words: &[&str]) -> Call {
         let output = weed::url(&format!("{}/out", self.prefix));
-        ratemill(&["run", PIPELINE, "--period", PERIOD, "--output", &output, "--format", "json"])
+        ratemill(words)
+            .words(&[PIPELINE, "--period", PERIOD, "--output", &output, "--format", "json"])
             .cwd(self.here.path())
             .envs(&self.weed.env())
     }
